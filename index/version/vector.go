@@ -1,10 +1,5 @@
 package version
 
-import (
-	"cmp"
-	"slices"
-)
-
 // Counter is how many changes of one replica a version has seen.
 type Counter struct {
 	Replica ReplicaID
@@ -32,25 +27,17 @@ func (o Order) String() string {
 
 // Count is the counter of one replica, zero if it has none.
 func (v Vector) Count(r ReplicaID) uint64 {
-	if i, ok := v.find(r); ok {
-		return v[i].Count
+	for _, c := range v {
+		if c.Replica == r {
+			return c.Count
+		}
 	}
 	return 0
 }
 
-func (v Vector) find(r ReplicaID) (int, bool) {
-	return slices.BinarySearchFunc(v, r, func(c Counter, r ReplicaID) int { return cmp.Compare(c.Replica, r) })
-}
-
-// Increment is v after one more change by r.
-func (v Vector) Increment(r ReplicaID) Vector {
-	i, ok := v.find(r)
-	if !ok {
-		return slices.Insert(slices.Clone(v), i, Counter{r, 1})
-	}
-	out := slices.Clone(v)
-	out[i].Count++
-	return out
+// With is v with the counter of r set to count, or v's own if that is larger.
+func (v Vector) With(r ReplicaID, count uint64) Vector {
+	return v.Join(Vector{{r, count}})
 }
 
 // Join is the smallest vector that has seen what v and o have seen.

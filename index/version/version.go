@@ -46,10 +46,13 @@ type Version struct {
 	Author ReplicaID
 }
 
-// Next is the version of a change made by replica me at wall time now on top
-// of v. The zero Version is the parent of a first version.
-func (v Version) Next(me ReplicaID, now Clock) Version {
-	return Version{Vector: v.Vector.Increment(me), Clock: max(v.Clock+1, now), Author: me}
+// Next is the version of event number count of replica me, at wall time now,
+// on top of v. A replica numbers all its events, whatever the path, so that
+// its highest number alone tells whether an index is older than what its peers
+// remember of it; count must exceed v's counter for me. The zero Version is
+// the parent of a first version.
+func (v Version) Next(me ReplicaID, count uint64, now Clock) Version {
+	return Version{Vector: v.Vector.With(me, count), Clock: max(v.Clock+1, now), Author: me}
 }
 
 // Compare relates what v has seen to what o has seen.
