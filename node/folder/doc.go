@@ -1,0 +1,2 @@
+// Package folder owns one folder.
+package folder

@@ -1,0 +1,225 @@
+package exchange
+
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/kithmesh/kith/index/entry"
+	"github.com/kithmesh/kith/index/roster"
+	"github.com/kithmesh/kith/index/version"
+	"github.com/kithmesh/kith/proto/wirepb"
+	"github.com/kithmesh/kith/protocol/seal"
+)
+
+func refuse(format string, args ...any) error {
+	return fmt.Errorf("%w: %w", ErrMessage, fmt.Errorf(format, args...))
+}
+
+func folderFromWire(b []byte) (entry.FolderID, error) {
+	if len(b) != len(entry.FolderID{}) {
+		return entry.FolderID{}, refuse("a folder ID of %d bytes", len(b))
+	}
+	return entry.FolderID(b), nil
+}
+
+func digestFromWire(b []byte) ([16]byte, error) {
+	if len(b) != 16 {
+		return [16]byte{}, refuse("a digest of %d bytes", len(b))
+	}
+	return [16]byte(b), nil
+}
+
+func nameFromWire(what, s string, limit int) error {
+	if s == "" || len(s) > limit || !utf8.ValidString(s) || strings.ContainsFunc(s, isControl) {
+		return refuse("%s %q", what, s[:min(len(s), limit)])
+	}
+	return nil
+}
+
+func isControl(r rune) bool { return r < ' ' || r == 0x7f }
+
+func helloFromWire(m *wirepb.Hello) (Hello, error) {
+	if m.GetProtocol() != Protocol {
+		return Hello{}, fmt.Errorf("%w: it speaks %d, this device speaks %d", ErrProtocol, m.GetProtocol(), Protocol)
+	}
+	if err := nameFromWire("device name", m.GetName(), maxName); err != nil {
+		return Hello{}, err
+	}
+	if len(m.GetSoftware()) > maxLabel {
+		return Hello{}, refuse("software name of %d bytes", len(m.GetSoftware()))
+	}
+	return Hello{Name: m.GetName(), Software: m.GetSoftware(), Clock: version.Clock(m.GetClock())}, nil
+}
+
+func foldersFromWire(m *wirepb.Folders) ([]FolderState, error) {
+	if len(m.GetFolders()) > maxFolders {
+		return nil, refuse("%d folders", len(m.GetFolders()))
+	}
+	var out []FolderState
+	for _, w := range m.GetFolders() {
+		id, err := folderFromWire(w.GetFolder())
+		if err != nil {
+			return nil, err
+		}
+		digest, err := digestFromWire(w.GetRoster())
+		if err != nil {
+			return nil, err
+		}
+		if w.GetReplica() == 0 {
+			return nil, refuse("folder %s: replica 0", id)
+		}
+		out = append(out, FolderState{
+			Folder: id, Index: w.GetIndex(), Head: entry.Sequence(w.GetHead()),
+			Replica: version.ReplicaID(w.GetReplica()), Roster: digest, Settled: w.GetSettled(),
+		})
+	}
+	return out, nil
+}
+
+func offersFromWire(m *wirepb.Offers) ([]Offer, error) {
+	if len(m.GetOffers()) > maxOffers {
+		return nil, refuse("%d offers", len(m.GetOffers()))
+	}
+	var out []Offer
+	for _, w := range m.GetOffers() {
+		o, err := offerFromWire(w)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, o)
+	}
+	return out, nil
+}
+
+func offerFromWire(w *wirepb.Offer) (Offer, error) {
+	id, err := folderFromWire(w.GetFolder())
+	if err != nil {
+		return Offer{}, err
+	}
+	if err := nameFromWire("folder label", w.GetLabel(), maxLabel); err != nil {
+		return Offer{}, err
+	}
+	o := Offer{Folder: id, Label: w.GetLabel(), Role: entry.Role(w.GetRole())}
+	if o.Role < entry.RoleSync || o.Role > entry.RoleBackup || w.GetRole() > 255 {
+		return Offer{}, refuse("folder %s: role %d", id, w.GetRole())
+	}
+	if len(w.GetKeys()) > maxKeys || o.Role.HoldsKey() != (len(w.GetKeys()) > 0) {
+		return Offer{}, refuse("folder %s: %d keys for role %s", id, len(w.GetKeys()), o.Role)
+	}
+	o.Keys = make(map[entry.Epoch]seal.FolderKey, len(w.GetKeys()))
+	for _, k := range w.GetKeys() {
+		if len(k.GetKey()) != len(seal.FolderKey{}) || k.GetEpoch() == 0 {
+			return Offer{}, refuse("folder %s: key of %d bytes for epoch %d", id, len(k.GetKey()), k.GetEpoch())
+		}
+		o.Keys[entry.Epoch(k.GetEpoch())] = seal.FolderKey(k.GetKey())
+	}
+	o.Statements, err = statementsFromWire(w.GetStatements())
+	return o, err
+}
+
+// statementsFromWire bounds what a roster will then verify.
+func statementsFromWire(in []*wirepb.Statement) ([]roster.Statement, error) {
+	if len(in) > maxStatements {
+		return nil, refuse("%d membership statements", len(in))
+	}
+	var out []roster.Statement
+	for _, w := range in {
+		id, err := folderFromWire(w.GetFolder())
+		if err != nil {
+			return nil, err
+		}
+		if w.GetKind() > 255 || w.GetRole() > 255 {
+			return nil, refuse("membership statement of kind %d, role %d", w.GetKind(), w.GetRole())
+		}
+		out = append(out, roster.Statement{
+			Folder: id, Kind: roster.Kind(w.GetKind()), Subject: entry.DeviceID(w.GetSubject()), Name: w.GetName(),
+			Role: entry.Role(w.GetRole()), Rights: roster.Rights(w.GetRights()),
+			Replica: version.ReplicaID(w.GetReplica()), Label: w.GetLabel(),
+			Clock: version.Clock(w.GetClock()), Author: entry.DeviceID(w.GetAuthor()), Signature: w.GetSignature(),
+		})
+	}
+	return out, nil
+}
+
+// batchFromWire returns the batch and, beside it, why single records in it
+// were refused: one bad record does not hold up the others.
+func batchFromWire(m *wirepb.Records) (Batch, []error, error) {
+	id, err := folderFromWire(m.GetFolder())
+	if err != nil {
+		return Batch{}, nil, err
+	}
+	if len(m.GetRecords()) > maxBatch || len(m.GetRecords()) != len(m.GetSteps()) {
+		return Batch{}, nil, refuse("%d records with %d sequences", len(m.GetRecords()), len(m.GetSteps()))
+	}
+	b := Batch{
+		Folder: id, Index: m.GetIndex(), After: entry.Sequence(m.GetAfter()),
+		Through: entry.Sequence(m.GetThrough()), Head: entry.Sequence(m.GetHead()),
+		Items: make([]Item, 0, len(m.GetRecords())),
+	}
+	var refused []error
+	last := b.After
+	for i, w := range m.GetRecords() {
+		step := entry.Sequence(m.GetSteps()[i])
+		if step == 0 || last+step < last || last+step > b.Through {
+			return Batch{}, nil, refuse("sequence %d after %d in a batch through %d", last+step, last, b.Through)
+		}
+		last += step
+		r, err := seal.RecordFromWire(w)
+		if err != nil {
+			refused = append(refused, fmt.Errorf("record %d: %w", last, err))
+			continue
+		}
+		b.Items = append(b.Items, Item{Sequence: last, Record: r})
+	}
+	if b.Through < b.After || b.Head < b.Through {
+		return Batch{}, nil, refuse("a batch after %d through %d of %d", b.After, b.Through, b.Head)
+	}
+	return b, refused, nil
+}
+
+func startFromWire(m *wirepb.Start) (Start, error) {
+	id, err := folderFromWire(m.GetFolder())
+	if err != nil {
+		return Start{}, err
+	}
+	digest, err := digestFromWire(m.GetRoster())
+	if err != nil {
+		return Start{}, err
+	}
+	return Start{
+		Folder: id, Index: m.GetIndex(), After: entry.Sequence(m.GetAfter()), Seen: m.GetSeen(), Roster: digest,
+	}, nil
+}
+
+func ackFromWire(m *wirepb.Ack) (Ack, error) {
+	id, err := folderFromWire(m.GetFolder())
+	if err != nil {
+		return Ack{}, err
+	}
+	if m.GetHeld() > m.GetReceived() {
+		return Ack{}, refuse("folder %s: holds %d of %d received", id, m.GetHeld(), m.GetReceived())
+	}
+	return Ack{
+		Folder: id, Index: m.GetIndex(), Received: entry.Sequence(m.GetReceived()), Held: entry.Sequence(m.GetHeld()),
+		NeedFiles: m.GetNeedFiles(), NeedBytes: m.GetNeedBytes(),
+	}, nil
+}
+
+func askFromWire(m *wirepb.Ask) (Ask, error) {
+	id, err := folderFromWire(m.GetFolder())
+	return Ask{Folder: id, Nonce: m.GetNonce()}, err
+}
+
+func answerFromWire(m *wirepb.Answer) (Answer, error) {
+	id, err := folderFromWire(m.GetFolder())
+	if err != nil {
+		return Answer{}, err
+	}
+	if len(m.GetProblem()) > maxProblem || !utf8.ValidString(m.GetProblem()) {
+		return Answer{}, refuse("a problem of %d bytes", len(m.GetProblem()))
+	}
+	return Answer{
+		Folder: id, Nonce: m.GetNonce(), Index: m.GetIndex(), Head: entry.Sequence(m.GetHead()), Problem: m.GetProblem(),
+	}, nil
+}

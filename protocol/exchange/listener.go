@@ -1,0 +1,213 @@
+package exchange
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/kithmesh/kith/index/entry"
+	"github.com/kithmesh/kith/index/roster"
+	"github.com/kithmesh/kith/proto/wirepb"
+	"github.com/kithmesh/kith/protocol/frame"
+)
+
+// Ear takes what a teller says, in the order in which it is said. A method
+// that blocks holds the teller back; an error ends the stream.
+type Ear interface {
+	// Met is the first to be called.
+	Met(h Hello)
+	// Folders replaces what the teller shares with this device.
+	Folders(ctx context.Context, states []FolderState) error
+	// Invited replaces the teller's offers, or adds statements to a folder.
+	Invited(offers []Offer) error
+	// Joined adds membership statements, not yet verified, to a folder.
+	Joined(folder entry.FolderID, statements []roster.Statement) error
+	// Heard takes changes, or an ask where ask is not nil; refused says
+	// which records of the batch were malformed and left out.
+	Heard(ctx context.Context, h Heard) error
+}
+
+// Heard is a batch of records, or an ask; exactly one of them is set.
+type Heard struct {
+	Batch   *Batch
+	Refused []error
+	Ask     *Ask
+}
+
+// Listener listens to one peer on one stream.
+type Listener struct {
+	ear  Ear
+	wake chan struct{}
+
+	mu  sync.Mutex
+	out outbox
+}
+
+// outbox holds what has to be said; of acknowledgements only the latest.
+type outbox struct {
+	starts  []Start
+	acks    map[entry.FolderID]Ack
+	answers []Answer
+}
+
+// NewListener hands what it hears to ear.
+func NewListener(ear Ear) *Listener {
+	return &Listener{ear: ear, wake: make(chan struct{}, 1), out: outbox{acks: map[entry.FolderID]Ack{}}}
+}
+
+// Start asks the teller for a folder. Like Ack and Answer it never blocks, and
+// may be called before Run and at any time during it.
+func (l *Listener) Start(s Start) {
+	l.post(func(o *outbox) { o.starts = append(o.starts, s) })
+}
+
+// Ack says how far this device is; only the latest of each folder is sent.
+func (l *Listener) Ack(a Ack) {
+	l.post(func(o *outbox) { o.acks[a.Folder] = a })
+}
+
+// Answer answers an ask.
+func (l *Listener) Answer(a Answer) {
+	l.post(func(o *outbox) { o.answers = append(o.answers, a) })
+}
+
+func (l *Listener) post(put func(*outbox)) {
+	l.mu.Lock()
+	put(&l.out)
+	l.mu.Unlock()
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Run introduces this device as me and listens until the stream ends or ctx
+// does; it gives up the stream at the end. It returns nil when the peer ended
+// the stream in order, an error of the Ear as it is, and wraps [ErrProtocol]
+// or [ErrMessage] where the peer cannot be talked with.
+func (l *Listener) Run(ctx context.Context, stream Stream, me Hello) error {
+	g, ctx := errgroup.WithContext(ctx)
+	stop := context.AfterFunc(ctx, func() { _ = stream.Reset() })
+	defer stop()
+	g.Go(func() error { return l.hear(ctx, stream) })
+	g.Go(func() error { return l.reply(ctx, frame.NewWriter(stream), me) })
+	err := g.Wait()
+	_ = stream.Reset()
+	return ended(err)
+}
+
+func (l *Listener) hear(ctx context.Context, stream io.Reader) error {
+	in := frame.NewReader(stream, maxMessage)
+	for first := true; ; first = false {
+		var m wirepb.Tell
+		if err := in.Read(&m); err != nil {
+			if errors.Is(err, io.EOF) {
+				return errEnded
+			}
+			return err
+		}
+		if _, hello := m.GetWhat().(*wirepb.Tell_Hello); hello != first {
+			return refuse("a hello out of place")
+		}
+		if err := l.take(ctx, &m); err != nil {
+			return err
+		}
+	}
+}
+
+func (l *Listener) take(ctx context.Context, m *wirepb.Tell) error {
+	switch w := m.GetWhat().(type) {
+	case *wirepb.Tell_Hello:
+		h, err := helloFromWire(w.Hello)
+		if err != nil {
+			return err
+		}
+		l.ear.Met(h)
+		return nil
+	case *wirepb.Tell_Folders:
+		states, err := foldersFromWire(w.Folders)
+		if err != nil {
+			return err
+		}
+		return l.ear.Folders(ctx, states)
+	case *wirepb.Tell_Offers:
+		offers, err := offersFromWire(w.Offers)
+		if err != nil {
+			return err
+		}
+		return l.ear.Invited(offers)
+	case *wirepb.Tell_Statements:
+		return l.takeStatements(w.Statements)
+	case *wirepb.Tell_Records:
+		b, refused, err := batchFromWire(w.Records)
+		if err != nil {
+			return err
+		}
+		return l.ear.Heard(ctx, Heard{Batch: &b, Refused: refused})
+	case *wirepb.Tell_Ask:
+		a, err := askFromWire(w.Ask)
+		if err != nil {
+			return err
+		}
+		return l.ear.Heard(ctx, Heard{Ask: &a})
+	}
+	return nil // of a later version
+}
+
+func (l *Listener) takeStatements(m *wirepb.Statements) error {
+	folder, err := folderFromWire(m.GetFolder())
+	if err != nil {
+		return err
+	}
+	statements, err := statementsFromWire(m.GetStatements())
+	if err != nil {
+		return err
+	}
+	return l.ear.Joined(folder, statements)
+}
+
+// reply writes the hello and then whatever is in the outbox.
+func (l *Listener) reply(ctx context.Context, out *frame.Writer, me Hello) error {
+	if err := out.Write(&wirepb.Reply{What: &wirepb.Reply_Hello{Hello: me.toWire()}}); err != nil {
+		return err
+	}
+	for {
+		l.mu.Lock()
+		todo := l.out
+		l.out = outbox{acks: map[entry.FolderID]Ack{}}
+		l.mu.Unlock()
+		if err := todo.write(out); err != nil {
+			return err
+		}
+		if err := out.Flush(); err != nil {
+			return err
+		}
+		select {
+		case <-l.wake:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (o *outbox) write(out *frame.Writer) error {
+	for _, s := range o.starts {
+		if err := out.Write(&wirepb.Reply{What: &wirepb.Reply_Start{Start: s.toWire()}}); err != nil {
+			return err
+		}
+	}
+	for _, a := range o.acks {
+		if err := out.Write(&wirepb.Reply{What: &wirepb.Reply_Ack{Ack: a.toWire()}}); err != nil {
+			return err
+		}
+	}
+	for _, a := range o.answers {
+		if err := out.Write(&wirepb.Reply{What: &wirepb.Reply_Answer{Answer: a.toWire()}}); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,92 @@
+package exchange
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/kithmesh/kith/index/entry"
+	"github.com/kithmesh/kith/index/roster"
+	"github.com/kithmesh/kith/proto/wirepb"
+)
+
+func (h Hello) toWire() *wirepb.Hello {
+	return &wirepb.Hello{Protocol: Protocol, Name: h.Name, Software: h.Software, Clock: uint64(h.Clock)}
+}
+
+func foldersToWire(states []FolderState) *wirepb.Folders {
+	m := &wirepb.Folders{}
+	for _, f := range states {
+		m.Folders = append(m.Folders, &wirepb.FolderState{
+			Folder: f.Folder[:], Index: f.Index, Head: uint64(f.Head), Replica: uint64(f.Replica), Roster: f.Roster[:],
+			Settled: f.Settled,
+		})
+	}
+	return m
+}
+
+func offersToWire(offers []Offer) *wirepb.Offers {
+	m := &wirepb.Offers{}
+	for _, o := range offers {
+		w := &wirepb.Offer{
+			Folder: o.Folder[:], Label: o.Label, Role: uint32(o.Role), Statements: statementsToWire(o.Statements),
+		}
+		for _, e := range slices.Sorted(maps.Keys(o.Keys)) {
+			k := o.Keys[e]
+			w.Keys = append(w.Keys, &wirepb.FolderKey{Epoch: uint32(e), Key: k[:]})
+		}
+		m.Offers = append(m.Offers, w)
+	}
+	return m
+}
+
+func statementsToWire(statements []roster.Statement) []*wirepb.Statement {
+	var out []*wirepb.Statement
+	for _, s := range statements {
+		out = append(out, &wirepb.Statement{
+			Folder: s.Folder[:], Kind: uint32(s.Kind), Subject: string(s.Subject), Name: s.Name,
+			Role: uint32(s.Role), Rights: uint32(s.Rights), Replica: uint64(s.Replica), Label: s.Label,
+			Clock: uint64(s.Clock), Author: string(s.Author), Signature: s.Signature,
+		})
+	}
+	return out
+}
+
+func (b *Batch) toWire() *wirepb.Records {
+	m := &wirepb.Records{
+		Folder: b.Folder[:], Index: b.Index, After: uint64(b.After), Through: uint64(b.Through), Head: uint64(b.Head),
+		Records: make([]*wirepb.Record, len(b.Items)), Steps: make([]uint64, len(b.Items)),
+	}
+	last := b.After
+	for i, it := range b.Items {
+		m.Records[i] = it.Record.ToWire()
+		m.Steps[i] = uint64(it.Sequence - last)
+		last = it.Sequence
+	}
+	return m
+}
+
+func (s Start) toWire() *wirepb.Start {
+	return &wirepb.Start{
+		Folder: s.Folder[:], Index: s.Index, After: uint64(s.After), Seen: s.Seen, Roster: s.Roster[:],
+	}
+}
+
+func (a Ack) toWire() *wirepb.Ack {
+	return &wirepb.Ack{
+		Folder: a.Folder[:], Index: a.Index, Received: uint64(a.Received), Held: uint64(a.Held),
+		NeedFiles: a.NeedFiles, NeedBytes: a.NeedBytes,
+	}
+}
+
+func (a Answer) toWire() *wirepb.Answer {
+	return &wirepb.Answer{
+		Folder: a.Folder[:], Nonce: a.Nonce, Index: a.Index, Head: uint64(a.Head),
+		Problem: a.Problem[:min(len(a.Problem), maxProblem)],
+	}
+}
+
+func statementsMessage(folder entry.FolderID, s []roster.Statement) *wirepb.Tell {
+	return &wirepb.Tell{What: &wirepb.Tell_Statements{
+		Statements: &wirepb.Statements{Folder: folder[:], Statements: statementsToWire(s)},
+	}}
+}
