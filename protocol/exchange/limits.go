@@ -2,7 +2,7 @@ package exchange
 
 // Bounds of what one message may hold.
 const (
-	maxMessage    = 4 << 20 // bytes
+	maxMessage    = 16 << 20 // bytes: one record of a file of 1.8 TiB
 	maxFolders    = 1024
 	maxOffers     = 1024
 	maxStatements = 4096
