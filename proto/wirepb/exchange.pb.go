@@ -562,8 +562,9 @@ type Offer struct {
 	// entry.Role, by number.
 	Role uint32 `protobuf:"varint,3,opt,name=role,proto3" json:"role,omitempty"`
 	// Absent for a role that holds no key.
-	Keys          []*FolderKey `protobuf:"bytes,4,rep,name=keys,proto3" json:"keys,omitempty"`
-	Statements    []*Statement `protobuf:"bytes,5,rep,name=statements,proto3" json:"statements,omitempty"`
+	Keys []*FolderKey `protobuf:"bytes,4,rep,name=keys,proto3" json:"keys,omitempty"`
+	// As in Statements.
+	Statements    [][]byte `protobuf:"bytes,5,rep,name=statements,proto3" json:"statements,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -626,7 +627,7 @@ func (x *Offer) GetKeys() []*FolderKey {
 	return nil
 }
 
-func (x *Offer) GetStatements() []*Statement {
+func (x *Offer) GetStatements() [][]byte {
 	if x != nil {
 		return x.Statements
 	}
@@ -688,145 +689,20 @@ func (x *FolderKey) GetKey() []byte {
 	return nil
 }
 
-// Statement is one signed membership statement; package index/roster says
-// which bytes are signed.
-type Statement struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Folder        []byte                 `protobuf:"bytes,1,opt,name=folder,proto3" json:"folder,omitempty"`
-	Kind          uint32                 `protobuf:"varint,2,opt,name=kind,proto3" json:"kind,omitempty"`
-	Subject       string                 `protobuf:"bytes,3,opt,name=subject,proto3" json:"subject,omitempty"`
-	Name          string                 `protobuf:"bytes,4,opt,name=name,proto3" json:"name,omitempty"`
-	Role          uint32                 `protobuf:"varint,5,opt,name=role,proto3" json:"role,omitempty"`
-	Rights        uint32                 `protobuf:"varint,6,opt,name=rights,proto3" json:"rights,omitempty"`
-	Replica       uint64                 `protobuf:"fixed64,7,opt,name=replica,proto3" json:"replica,omitempty"`
-	Label         string                 `protobuf:"bytes,8,opt,name=label,proto3" json:"label,omitempty"`
-	Clock         uint64                 `protobuf:"varint,9,opt,name=clock,proto3" json:"clock,omitempty"`
-	Author        string                 `protobuf:"bytes,10,opt,name=author,proto3" json:"author,omitempty"`
-	Signature     []byte                 `protobuf:"bytes,11,opt,name=signature,proto3" json:"signature,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *Statement) Reset() {
-	*x = Statement{}
-	mi := &file_wirepb_exchange_proto_msgTypes[8]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *Statement) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*Statement) ProtoMessage() {}
-
-func (x *Statement) ProtoReflect() protoreflect.Message {
-	mi := &file_wirepb_exchange_proto_msgTypes[8]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use Statement.ProtoReflect.Descriptor instead.
-func (*Statement) Descriptor() ([]byte, []int) {
-	return file_wirepb_exchange_proto_rawDescGZIP(), []int{8}
-}
-
-func (x *Statement) GetFolder() []byte {
-	if x != nil {
-		return x.Folder
-	}
-	return nil
-}
-
-func (x *Statement) GetKind() uint32 {
-	if x != nil {
-		return x.Kind
-	}
-	return 0
-}
-
-func (x *Statement) GetSubject() string {
-	if x != nil {
-		return x.Subject
-	}
-	return ""
-}
-
-func (x *Statement) GetName() string {
-	if x != nil {
-		return x.Name
-	}
-	return ""
-}
-
-func (x *Statement) GetRole() uint32 {
-	if x != nil {
-		return x.Role
-	}
-	return 0
-}
-
-func (x *Statement) GetRights() uint32 {
-	if x != nil {
-		return x.Rights
-	}
-	return 0
-}
-
-func (x *Statement) GetReplica() uint64 {
-	if x != nil {
-		return x.Replica
-	}
-	return 0
-}
-
-func (x *Statement) GetLabel() string {
-	if x != nil {
-		return x.Label
-	}
-	return ""
-}
-
-func (x *Statement) GetClock() uint64 {
-	if x != nil {
-		return x.Clock
-	}
-	return 0
-}
-
-func (x *Statement) GetAuthor() string {
-	if x != nil {
-		return x.Author
-	}
-	return ""
-}
-
-func (x *Statement) GetSignature() []byte {
-	if x != nil {
-		return x.Signature
-	}
-	return nil
-}
-
 // Statements passes on membership statements of a folder, where the digests
 // differ.
 type Statements struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Folder        []byte                 `protobuf:"bytes,1,opt,name=folder,proto3" json:"folder,omitempty"`
-	Statements    []*Statement           `protobuf:"bytes,2,rep,name=statements,proto3" json:"statements,omitempty"`
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Folder []byte                 `protobuf:"bytes,1,opt,name=folder,proto3" json:"folder,omitempty"`
+	// Each in the encoding of package index/roster, signature included.
+	Statements    [][]byte `protobuf:"bytes,2,rep,name=statements,proto3" json:"statements,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Statements) Reset() {
 	*x = Statements{}
-	mi := &file_wirepb_exchange_proto_msgTypes[9]
+	mi := &file_wirepb_exchange_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -838,7 +714,7 @@ func (x *Statements) String() string {
 func (*Statements) ProtoMessage() {}
 
 func (x *Statements) ProtoReflect() protoreflect.Message {
-	mi := &file_wirepb_exchange_proto_msgTypes[9]
+	mi := &file_wirepb_exchange_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -851,7 +727,7 @@ func (x *Statements) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Statements.ProtoReflect.Descriptor instead.
 func (*Statements) Descriptor() ([]byte, []int) {
-	return file_wirepb_exchange_proto_rawDescGZIP(), []int{9}
+	return file_wirepb_exchange_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Statements) GetFolder() []byte {
@@ -861,7 +737,7 @@ func (x *Statements) GetFolder() []byte {
 	return nil
 }
 
-func (x *Statements) GetStatements() []*Statement {
+func (x *Statements) GetStatements() [][]byte {
 	if x != nil {
 		return x.Statements
 	}
@@ -890,7 +766,7 @@ type Records struct {
 
 func (x *Records) Reset() {
 	*x = Records{}
-	mi := &file_wirepb_exchange_proto_msgTypes[10]
+	mi := &file_wirepb_exchange_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -902,7 +778,7 @@ func (x *Records) String() string {
 func (*Records) ProtoMessage() {}
 
 func (x *Records) ProtoReflect() protoreflect.Message {
-	mi := &file_wirepb_exchange_proto_msgTypes[10]
+	mi := &file_wirepb_exchange_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -915,7 +791,7 @@ func (x *Records) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Records.ProtoReflect.Descriptor instead.
 func (*Records) Descriptor() ([]byte, []int) {
-	return file_wirepb_exchange_proto_rawDescGZIP(), []int{10}
+	return file_wirepb_exchange_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Records) GetFolder() []byte {
@@ -985,7 +861,7 @@ type Start struct {
 
 func (x *Start) Reset() {
 	*x = Start{}
-	mi := &file_wirepb_exchange_proto_msgTypes[11]
+	mi := &file_wirepb_exchange_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -997,7 +873,7 @@ func (x *Start) String() string {
 func (*Start) ProtoMessage() {}
 
 func (x *Start) ProtoReflect() protoreflect.Message {
-	mi := &file_wirepb_exchange_proto_msgTypes[11]
+	mi := &file_wirepb_exchange_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1010,7 +886,7 @@ func (x *Start) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Start.ProtoReflect.Descriptor instead.
 func (*Start) Descriptor() ([]byte, []int) {
-	return file_wirepb_exchange_proto_rawDescGZIP(), []int{11}
+	return file_wirepb_exchange_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Start) GetFolder() []byte {
@@ -1066,7 +942,7 @@ type Ack struct {
 
 func (x *Ack) Reset() {
 	*x = Ack{}
-	mi := &file_wirepb_exchange_proto_msgTypes[12]
+	mi := &file_wirepb_exchange_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1078,7 +954,7 @@ func (x *Ack) String() string {
 func (*Ack) ProtoMessage() {}
 
 func (x *Ack) ProtoReflect() protoreflect.Message {
-	mi := &file_wirepb_exchange_proto_msgTypes[12]
+	mi := &file_wirepb_exchange_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1091,7 +967,7 @@ func (x *Ack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ack.ProtoReflect.Descriptor instead.
 func (*Ack) Descriptor() ([]byte, []int) {
-	return file_wirepb_exchange_proto_rawDescGZIP(), []int{12}
+	return file_wirepb_exchange_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Ack) GetFolder() []byte {
@@ -1149,7 +1025,7 @@ type Ask struct {
 
 func (x *Ask) Reset() {
 	*x = Ask{}
-	mi := &file_wirepb_exchange_proto_msgTypes[13]
+	mi := &file_wirepb_exchange_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1161,7 +1037,7 @@ func (x *Ask) String() string {
 func (*Ask) ProtoMessage() {}
 
 func (x *Ask) ProtoReflect() protoreflect.Message {
-	mi := &file_wirepb_exchange_proto_msgTypes[13]
+	mi := &file_wirepb_exchange_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1174,7 +1050,7 @@ func (x *Ask) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ask.ProtoReflect.Descriptor instead.
 func (*Ask) Descriptor() ([]byte, []int) {
-	return file_wirepb_exchange_proto_rawDescGZIP(), []int{13}
+	return file_wirepb_exchange_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Ask) GetFolder() []byte {
@@ -1207,7 +1083,7 @@ type Answer struct {
 
 func (x *Answer) Reset() {
 	*x = Answer{}
-	mi := &file_wirepb_exchange_proto_msgTypes[14]
+	mi := &file_wirepb_exchange_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1219,7 +1095,7 @@ func (x *Answer) String() string {
 func (*Answer) ProtoMessage() {}
 
 func (x *Answer) ProtoReflect() protoreflect.Message {
-	mi := &file_wirepb_exchange_proto_msgTypes[14]
+	mi := &file_wirepb_exchange_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1232,7 +1108,7 @@ func (x *Answer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Answer.ProtoReflect.Descriptor instead.
 func (*Answer) Descriptor() ([]byte, []int) {
-	return file_wirepb_exchange_proto_rawDescGZIP(), []int{14}
+	return file_wirepb_exchange_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Answer) GetFolder() []byte {
@@ -1306,36 +1182,23 @@ const file_wirepb_exchange_proto_rawDesc = "" +
 	"\x06roster\x18\x05 \x01(\fR\x06roster\x12\x18\n" +
 	"\asettled\x18\x06 \x01(\bR\asettled\"5\n" +
 	"\x06Offers\x12+\n" +
-	"\x06offers\x18\x01 \x03(\v2\x13.kith.wire.v1.OfferR\x06offers\"\xaf\x01\n" +
+	"\x06offers\x18\x01 \x03(\v2\x13.kith.wire.v1.OfferR\x06offers\"\x96\x01\n" +
 	"\x05Offer\x12\x16\n" +
 	"\x06folder\x18\x01 \x01(\fR\x06folder\x12\x14\n" +
 	"\x05label\x18\x02 \x01(\tR\x05label\x12\x12\n" +
 	"\x04role\x18\x03 \x01(\rR\x04role\x12+\n" +
-	"\x04keys\x18\x04 \x03(\v2\x17.kith.wire.v1.FolderKeyR\x04keys\x127\n" +
+	"\x04keys\x18\x04 \x03(\v2\x17.kith.wire.v1.FolderKeyR\x04keys\x12\x1e\n" +
 	"\n" +
-	"statements\x18\x05 \x03(\v2\x17.kith.wire.v1.StatementR\n" +
+	"statements\x18\x05 \x03(\fR\n" +
 	"statements\"3\n" +
 	"\tFolderKey\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\rR\x05epoch\x12\x10\n" +
-	"\x03key\x18\x02 \x01(\fR\x03key\"\x8d\x02\n" +
-	"\tStatement\x12\x16\n" +
-	"\x06folder\x18\x01 \x01(\fR\x06folder\x12\x12\n" +
-	"\x04kind\x18\x02 \x01(\rR\x04kind\x12\x18\n" +
-	"\asubject\x18\x03 \x01(\tR\asubject\x12\x12\n" +
-	"\x04name\x18\x04 \x01(\tR\x04name\x12\x12\n" +
-	"\x04role\x18\x05 \x01(\rR\x04role\x12\x16\n" +
-	"\x06rights\x18\x06 \x01(\rR\x06rights\x12\x18\n" +
-	"\areplica\x18\a \x01(\x06R\areplica\x12\x14\n" +
-	"\x05label\x18\b \x01(\tR\x05label\x12\x14\n" +
-	"\x05clock\x18\t \x01(\x04R\x05clock\x12\x16\n" +
-	"\x06author\x18\n" +
-	" \x01(\tR\x06author\x12\x1c\n" +
-	"\tsignature\x18\v \x01(\fR\tsignature\"]\n" +
+	"\x03key\x18\x02 \x01(\fR\x03key\"D\n" +
 	"\n" +
 	"Statements\x12\x16\n" +
-	"\x06folder\x18\x01 \x01(\fR\x06folder\x127\n" +
+	"\x06folder\x18\x01 \x01(\fR\x06folder\x12\x1e\n" +
 	"\n" +
-	"statements\x18\x02 \x03(\v2\x17.kith.wire.v1.StatementR\n" +
+	"statements\x18\x02 \x03(\fR\n" +
 	"statements\"\xc1\x01\n" +
 	"\aRecords\x12\x16\n" +
 	"\x06folder\x18\x01 \x01(\fR\x06folder\x12\x14\n" +
@@ -1382,7 +1245,7 @@ func file_wirepb_exchange_proto_rawDescGZIP() []byte {
 	return file_wirepb_exchange_proto_rawDescData
 }
 
-var file_wirepb_exchange_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_wirepb_exchange_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_wirepb_exchange_proto_goTypes = []any{
 	(*Tell)(nil),        // 0: kith.wire.v1.Tell
 	(*Reply)(nil),       // 1: kith.wire.v1.Reply
@@ -1392,37 +1255,34 @@ var file_wirepb_exchange_proto_goTypes = []any{
 	(*Offers)(nil),      // 5: kith.wire.v1.Offers
 	(*Offer)(nil),       // 6: kith.wire.v1.Offer
 	(*FolderKey)(nil),   // 7: kith.wire.v1.FolderKey
-	(*Statement)(nil),   // 8: kith.wire.v1.Statement
-	(*Statements)(nil),  // 9: kith.wire.v1.Statements
-	(*Records)(nil),     // 10: kith.wire.v1.Records
-	(*Start)(nil),       // 11: kith.wire.v1.Start
-	(*Ack)(nil),         // 12: kith.wire.v1.Ack
-	(*Ask)(nil),         // 13: kith.wire.v1.Ask
-	(*Answer)(nil),      // 14: kith.wire.v1.Answer
-	(*Record)(nil),      // 15: kith.wire.v1.Record
+	(*Statements)(nil),  // 8: kith.wire.v1.Statements
+	(*Records)(nil),     // 9: kith.wire.v1.Records
+	(*Start)(nil),       // 10: kith.wire.v1.Start
+	(*Ack)(nil),         // 11: kith.wire.v1.Ack
+	(*Ask)(nil),         // 12: kith.wire.v1.Ask
+	(*Answer)(nil),      // 13: kith.wire.v1.Answer
+	(*Record)(nil),      // 14: kith.wire.v1.Record
 }
 var file_wirepb_exchange_proto_depIdxs = []int32{
 	2,  // 0: kith.wire.v1.Tell.hello:type_name -> kith.wire.v1.Hello
 	3,  // 1: kith.wire.v1.Tell.folders:type_name -> kith.wire.v1.Folders
 	5,  // 2: kith.wire.v1.Tell.offers:type_name -> kith.wire.v1.Offers
-	9,  // 3: kith.wire.v1.Tell.statements:type_name -> kith.wire.v1.Statements
-	10, // 4: kith.wire.v1.Tell.records:type_name -> kith.wire.v1.Records
-	13, // 5: kith.wire.v1.Tell.ask:type_name -> kith.wire.v1.Ask
+	8,  // 3: kith.wire.v1.Tell.statements:type_name -> kith.wire.v1.Statements
+	9,  // 4: kith.wire.v1.Tell.records:type_name -> kith.wire.v1.Records
+	12, // 5: kith.wire.v1.Tell.ask:type_name -> kith.wire.v1.Ask
 	2,  // 6: kith.wire.v1.Reply.hello:type_name -> kith.wire.v1.Hello
-	11, // 7: kith.wire.v1.Reply.start:type_name -> kith.wire.v1.Start
-	12, // 8: kith.wire.v1.Reply.ack:type_name -> kith.wire.v1.Ack
-	14, // 9: kith.wire.v1.Reply.answer:type_name -> kith.wire.v1.Answer
+	10, // 7: kith.wire.v1.Reply.start:type_name -> kith.wire.v1.Start
+	11, // 8: kith.wire.v1.Reply.ack:type_name -> kith.wire.v1.Ack
+	13, // 9: kith.wire.v1.Reply.answer:type_name -> kith.wire.v1.Answer
 	4,  // 10: kith.wire.v1.Folders.folders:type_name -> kith.wire.v1.FolderState
 	6,  // 11: kith.wire.v1.Offers.offers:type_name -> kith.wire.v1.Offer
 	7,  // 12: kith.wire.v1.Offer.keys:type_name -> kith.wire.v1.FolderKey
-	8,  // 13: kith.wire.v1.Offer.statements:type_name -> kith.wire.v1.Statement
-	8,  // 14: kith.wire.v1.Statements.statements:type_name -> kith.wire.v1.Statement
-	15, // 15: kith.wire.v1.Records.records:type_name -> kith.wire.v1.Record
-	16, // [16:16] is the sub-list for method output_type
-	16, // [16:16] is the sub-list for method input_type
-	16, // [16:16] is the sub-list for extension type_name
-	16, // [16:16] is the sub-list for extension extendee
-	0,  // [0:16] is the sub-list for field type_name
+	14, // 13: kith.wire.v1.Records.records:type_name -> kith.wire.v1.Record
+	14, // [14:14] is the sub-list for method output_type
+	14, // [14:14] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_wirepb_exchange_proto_init() }
@@ -1451,7 +1311,7 @@ func file_wirepb_exchange_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_wirepb_exchange_proto_rawDesc), len(file_wirepb_exchange_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   15,
+			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -119,25 +119,17 @@ func offerFromWire(w *wirepb.Offer) (Offer, error) {
 }
 
 // statementsFromWire bounds what a roster will then verify.
-func statementsFromWire(in []*wirepb.Statement) ([]roster.Statement, error) {
-	if len(in) > maxStatements {
+func statementsFromWire(in [][]byte) ([]roster.Statement, error) {
+	if len(in) > roster.MaxStatements {
 		return nil, refuse("%d membership statements", len(in))
 	}
 	var out []roster.Statement
-	for _, w := range in {
-		id, err := folderFromWire(w.GetFolder())
+	for _, b := range in {
+		s, err := roster.Decode(b)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%w: %w", ErrMessage, err)
 		}
-		if w.GetKind() > 255 || w.GetRole() > 255 {
-			return nil, refuse("membership statement of kind %d, role %d", w.GetKind(), w.GetRole())
-		}
-		out = append(out, roster.Statement{
-			Folder: id, Kind: roster.Kind(w.GetKind()), Subject: entry.DeviceID(w.GetSubject()), Name: w.GetName(),
-			Role: entry.Role(w.GetRole()), Rights: roster.Rights(w.GetRights()),
-			Replica: version.ReplicaID(w.GetReplica()), Label: w.GetLabel(),
-			Clock: version.Clock(w.GetClock()), Author: entry.DeviceID(w.GetAuthor()), Signature: w.GetSignature(),
-		})
+		out = append(out, s)
 	}
 	return out, nil
 }

@@ -37,8 +37,8 @@ type Book interface {
 	// order, within some [Limit]. The batch must end at Through with nothing
 	// left out; it is empty when there is nothing after.
 	Records(ctx context.Context, folder entry.FolderID, after entry.Sequence, limit Limit) (Batch, error)
-	// Replied takes what the listener replied.
-	Replied(reply Reply)
+	// Replied takes what the listener replied. An error ends the stream.
+	Replied(ctx context.Context, reply Reply) error
 }
 
 // Limit bounds one batch: it ends when either is reached.
@@ -92,7 +92,7 @@ func (t *Teller) Run(ctx context.Context, stream Stream, me Hello) error {
 	g, ctx := errgroup.WithContext(ctx)
 	stop := context.AfterFunc(ctx, func() { _ = stream.Reset() })
 	defer stop()
-	g.Go(func() error { return t.read(stream) })
+	g.Go(func() error { return t.read(ctx, stream) })
 	g.Go(func() error { return t.tell(ctx, frame.NewWriter(stream), me) })
 	err := g.Wait()
 	_ = stream.Reset()
@@ -116,7 +116,7 @@ func ended(err error) error {
 	return err
 }
 
-func (t *Teller) read(stream io.Reader) error {
+func (t *Teller) read(ctx context.Context, stream io.Reader) error {
 	in := frame.NewReader(stream, maxMessage)
 	for first := true; ; first = false {
 		var m wirepb.Reply
@@ -137,7 +137,9 @@ func (t *Teller) read(stream io.Reader) error {
 			t.start(*r.Start)
 		}
 		if r != (Reply{}) {
-			t.book.Replied(r)
+			if err := t.book.Replied(ctx, r); err != nil {
+				return err
+			}
 			t.Wake()
 		}
 	}

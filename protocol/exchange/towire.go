@@ -39,14 +39,10 @@ func offersToWire(offers []Offer) *wirepb.Offers {
 	return m
 }
 
-func statementsToWire(statements []roster.Statement) []*wirepb.Statement {
-	var out []*wirepb.Statement
-	for _, s := range statements {
-		out = append(out, &wirepb.Statement{
-			Folder: s.Folder[:], Kind: uint32(s.Kind), Subject: string(s.Subject), Name: s.Name,
-			Role: uint32(s.Role), Rights: uint32(s.Rights), Replica: uint64(s.Replica), Label: s.Label,
-			Clock: uint64(s.Clock), Author: string(s.Author), Signature: s.Signature,
-		})
+func statementsToWire(statements []roster.Statement) [][]byte {
+	var out [][]byte
+	for i := range statements {
+		out = append(out, statements[i].Encode())
 	}
 	return out
 }

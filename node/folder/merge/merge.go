@@ -1,49 +1,69 @@
-package folder
+// Package merge decides what a device does about a version of a path that a
+// peer holds and it does not: the merge rules of kith, and nothing else.
+//
+// It is pure: no disk, no clock, no index. It rests on two promises of those
+// that carry a decision out, and keeps two in return.
+//
+//   - What a decision wants kept lies beside the path, durably, before the
+//     decision takes effect. A joined version tells all others that the loser
+//     is safe.
+//   - A new event's version stands on the decision's version.
+//   - Devices that have exchanged all versions decide for the same payload
+//     under the same vector, in whatever order they met them.
+//   - No content that a person made is dropped, unless a version that had seen
+//     it replaced or removed it.
+//
+// The model test in this package checks both on random histories.
+package merge
 
 import (
 	"github.com/kithmesh/kith/index/entry"
 	"github.com/kithmesh/kith/index/version"
 )
 
-// action is what to do with a version that a peer holds and this device does not.
-type action int
+// Action is what to do with a remote version.
+type Action int
 
 const (
-	// forget: the version says nothing new here, or whoever holds it will
+	// Forget: the version says nothing new here, or whoever holds it will
 	// come back with a version that does.
-	forget action = iota
-	// merge: only the index changes. The local payload stays, under a version
+	Forget Action = iota
+	// Join: only the index changes. The local payload stays, under a version
 	// that has seen both.
-	merge
-	// adopt: the path takes the remote payload.
-	adopt
-	// revive: the local payload outlives a delete. This device says so in a
+	Join
+	// Adopt: the path takes the remote payload.
+	Adopt
+	// Revive: the local payload outlives a delete. This device says so in a
 	// new event.
-	revive
-	// stay: something lives below the path, so it stays a directory, or
+	Revive
+	// Stay: something lives below the path, so it stays a directory, or
 	// becomes one again, by a new event of this device.
-	stay
+	Stay
 )
 
-// decision is what a device does about one remote version of one path.
-type decision struct {
-	action action
-	// version is that of the result for merge and adopt; for revive and stay
-	// it is what the new event stands on.
-	version version.Version
-	// keep is content that must lie beside the path as a conflict copy,
-	// durably, before the decision is carried out: the local entry, or, where
-	// the remote content cannot have the path, the remote one.
-	keep *entry.Entry
+func (a Action) String() string {
+	return [...]string{"forget", "join", "adopt", "revive", "stay"}[a]
 }
 
-// decide is the merge rule: what a device that holds l (nil: nothing) at a
+// Decision is what a device does about one remote version of one path.
+type Decision struct {
+	Action Action
+	// Version is that of the result for Join and Adopt; for Revive and Stay
+	// it is what the new event stands on.
+	Version version.Version
+	// Keep is content that must lie beside the path as a conflict copy,
+	// durably, before the decision is carried out: the local entry, or, where
+	// the remote content cannot have the path, the remote one.
+	Keep *entry.Entry
+}
+
+// Decide is the merge rule: what a device that holds l (nil: nothing) at a
 // path does with a version r of it. living says that something lives below
 // the path here and is not about to go.
 //
 // A join of two versions is made only by the device that keeps the loser, or
-// where there is nothing to keep; see model.md and merge_test.go.
-func decide(l, r *entry.Entry, living bool) decision {
+// where there is nothing to keep.
+func Decide(l, r *entry.Entry, living bool) Decision {
 	switch {
 	case l == nil:
 		return settle(r, r.Version, nil, living)
@@ -52,7 +72,7 @@ func decide(l, r *entry.Entry, living bool) decision {
 	}
 	switch l.Version.Compare(r.Version) {
 	case version.Equal, version.After:
-		return decision{action: forget}
+		return Decision{Action: Forget}
 	case version.Before:
 		return settle(r, r.Version, nil, living)
 	case version.Concurrent:
@@ -62,15 +82,15 @@ func decide(l, r *entry.Entry, living bool) decision {
 		return d
 	}
 	if l.SamePayload(r) {
-		return decision{action: merge, version: both}
+		return Decision{Action: Join, Version: both}
 	}
 	if l.Version.Beats(r.Version) {
-		if holdsContent(r) && !l.Removes(r) && !l.SameContent(r) {
-			return decision{action: forget} // who holds r keeps it, and joins
+		if HoldsContent(r) && !l.Removes(r) && !l.SameContent(r) {
+			return Decision{Action: Forget} // who holds r keeps it, and joins
 		}
-		return decision{action: merge, version: both}
+		return Decision{Action: Join, Version: both}
 	}
-	if holdsContent(l) && !r.Removes(l) && !l.SameContent(r) {
+	if HoldsContent(l) && !r.Removes(l) && !l.SameContent(r) {
 		return settle(r, both, l, living)
 	}
 	return settle(r, both, nil, living)
@@ -78,105 +98,39 @@ func decide(l, r *entry.Entry, living bool) decision {
 
 // editAgainstDelete is the rule that an edit beats a concurrent delete, unless
 // the delete removed these very bytes.
-func editAgainstDelete(l, r *entry.Entry, both version.Version) (decision, bool) {
+func editAgainstDelete(l, r *entry.Entry, both version.Version) (Decision, bool) {
 	switch {
-	case holdsContent(l) && r.Kind == entry.Deleted && !r.Removes(l) && r.Version.Beats(l.Version):
-		return decision{action: revive, version: both}, true
-	case holdsContent(r) && l.Kind == entry.Deleted && !l.Removes(r) && l.Version.Beats(r.Version):
-		return decision{action: forget}, true // who holds the edit revives it
+	case HoldsContent(l) && r.Kind == entry.Deleted && !r.Removes(l) && r.Version.Beats(l.Version):
+		return Decision{Action: Revive, Version: both}, true
+	case HoldsContent(r) && l.Kind == entry.Deleted && !l.Removes(r) && l.Version.Beats(r.Version):
+		return Decision{Action: Forget}, true // who holds the edit revives it
 	}
-	return decision{}, false
+	return Decision{}, false
 }
 
-// meetUnknown is decide for a local l that was found on disk with no history.
+// meetUnknown is Decide for a local l that was found on disk with no history.
 // What is known wins, and what is not is never lost.
-func meetUnknown(l, r *entry.Entry, living bool) decision {
+func meetUnknown(l, r *entry.Entry, living bool) Decision {
 	switch {
 	case l.Kind == entry.Directory, l.SameContent(r), r.Removes(l):
 		return settle(r, r.Version, nil, living)
 	case r.Kind == entry.Deleted:
-		return decision{action: revive, version: r.Version}
+		return Decision{Action: Revive, Version: r.Version}
 	}
 	return settle(r, r.Version, l, living)
 }
 
 // settle gives the path to r under version v, but for what lives below it.
-func settle(r *entry.Entry, v version.Version, keep *entry.Entry, living bool) decision {
+func settle(r *entry.Entry, v version.Version, keep *entry.Entry, living bool) Decision {
 	if !living || r.Kind == entry.Directory {
-		return decision{action: adopt, version: v, keep: keep}
+		return Decision{Action: Adopt, Version: v, Keep: keep}
 	}
-	if holdsContent(r) {
+	if HoldsContent(r) {
 		keep = r
 	}
-	return decision{action: stay, version: v, keep: keep}
+	return Decision{Action: Stay, Version: v, Keep: keep}
 }
 
-// holdsContent tells whether losing e would lose something a person made.
-func holdsContent(e *entry.Entry) bool { return e.Kind == entry.File || e.Kind == entry.Symlink }
-
-// remember adds version r, told by a peer, to what is wanted of a path.
-// Of the versions returned none is an ancestor of another; each knows who has
-// told exactly it. What the same peer told before is history.
-func remember(wanted []want, r *entry.Entry, teller entry.DeviceID, seq entry.Sequence) []want {
-	mine := want{entry: r, tellers: tellers{teller: seq}}
-	out := make([]want, 0, len(wanted)+1)
-	superseded := false
-	for _, w := range wanted {
-		// A teller's later version of a path has seen its earlier ones.
-		delete(w.tellers, teller)
-		switch w.entry.Version.Compare(r.Version) {
-		case version.Equal:
-			for d, s := range w.tellers {
-				mine.tellers[d] = s
-			}
-			continue
-		case version.Before:
-			continue
-		case version.After:
-			superseded = superseded || len(w.tellers) > 0
-		case version.Concurrent:
-		}
-		if len(w.tellers) > 0 {
-			out = append(out, w)
-		}
-	}
-	if superseded {
-		return out
-	}
-	return append(out, mine)
-}
-
-// want is one version of a path that peers hold and this device does not.
-type want struct {
-	entry   *entry.Entry
-	tellers tellers
-}
-
-// tellers are the devices that announced a version, with the sequence in each
-// one's index.
-type tellers map[entry.DeviceID]entry.Sequence
-
-// best is the version to apply: of those that can be had now the one that
-// beats the others. A better one that nobody here has does not hold it up.
-func best(wanted []want, obtainable func(want) bool) (want, bool) {
-	var top want
-	for _, w := range wanted {
-		if obtainable(w) && (top.entry == nil || w.entry.Version.Beats(top.entry.Version)) {
-			top = w
-		}
-	}
-	return top, top.entry != nil
-}
-
-// withoutTeller takes back what a peer announced of a path: it has superseded
-// it, or its index is gone. What nobody else announced can never be had.
-func withoutTeller(wanted []want, teller entry.DeviceID) []want {
-	var out []want
-	for _, w := range wanted {
-		delete(w.tellers, teller)
-		if len(w.tellers) > 0 {
-			out = append(out, w)
-		}
-	}
-	return out
-}
+// HoldsContent tells whether losing e would lose something a person made: the
+// bytes of a file, the target of a symlink.
+func HoldsContent(e *entry.Entry) bool { return e.Kind == entry.File || e.Kind == entry.Symlink }

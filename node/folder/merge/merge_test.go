@@ -1,4 +1,4 @@
-package folder
+package merge
 
 import (
 	"flag"
@@ -19,7 +19,7 @@ import (
 // every content that no user overwrote or deleted before their eyes is in
 // every tree; what lives has a living directory; nothing stays wanted.
 //
-//	go test ./node/folder -run TestMergeRules -merges 200000 [-merge-seed N]
+//	go test ./node/folder/merge -run TestMergeRules -merges 200000 [-merge-seed N]
 var (
 	merges    = flag.Int("merges", 4000, "random histories of the merge rules to run")
 	mergeSeed = flag.Uint64("merge-seed", 0, "first seed of the random histories")
@@ -29,7 +29,7 @@ func TestMergeRulesKeepEverythingAndConverge(t *testing.T) {
 	for i := range *merges {
 		seed := *mergeSeed + uint64(i)
 		if err := runHistory(seed); err != nil {
-			t.Fatalf("%v\nreplay: go test ./node/folder -run TestMergeRules -merges 1 -merge-seed %d", err, seed)
+			t.Fatalf("%v\nreplay: go test ./node/folder/merge -run TestMergeRules -merges 1 -merge-seed %d", err, seed)
 		}
 	}
 }
@@ -48,7 +48,7 @@ type modelDevice struct {
 	next    entry.Sequence
 	tree    map[entry.Path]modelFile
 	entries map[entry.Path]*entry.Entry
-	wanted  map[entry.Path][]want
+	wanted  map[entry.Path][]Want
 	heard   map[version.ReplicaID]entry.Sequence
 	lives   map[entry.DeviceID]int // the life of each peer that was last heard
 	unknown map[entry.Path]bool
@@ -72,7 +72,7 @@ func (d *modelDevice) newIndex() {
 	d.life++
 	d.replica = version.ReplicaID(d.id[0])<<8 | version.ReplicaID(d.life)
 	d.count, d.next = 0, 0
-	d.entries, d.wanted = map[entry.Path]*entry.Entry{}, map[entry.Path][]want{}
+	d.entries, d.wanted = map[entry.Path]*entry.Entry{}, map[entry.Path][]Want{}
 	d.heard = map[version.ReplicaID]entry.Sequence{}
 	d.unknown = map[entry.Path]bool{}
 	for p := range d.tree {
@@ -98,7 +98,7 @@ func modelText(e *entry.Entry) modelFile {
 	return modelFile{string(e.Blocks[0].ID[:n])}
 }
 
-// local is what decide meets at p: the entry, or what is there of unknown history.
+// local is what Decide meets at p: the entry, or what is there of unknown history.
 func (d *modelDevice) local(p entry.Path) *entry.Entry {
 	if d.unknown[p] {
 		e := modelEntry(p, d.tree[p])
@@ -155,7 +155,7 @@ func (d *modelDevice) scan(p entry.Path) {
 	switch {
 	case !there && e != nil && e.Lives():
 		gone := &entry.Entry{Path: p, Kind: entry.Deleted}
-		if holdsContent(e) {
+		if HoldsContent(e) {
 			gone.Gone = e.Digest()
 		}
 		d.event(gone, e.Version)
@@ -190,7 +190,7 @@ func (d *modelDevice) read(p *modelDevice, n int) int {
 	if d.lives[p.id] != p.life {
 		d.lives[p.id] = p.life
 		for path := range d.wanted {
-			d.setWanted(path, withoutTeller(d.wanted[path], p.id))
+			d.setWanted(path, Withdraw(d.wanted[path], p.id))
 		}
 	}
 	news := slices.SortedFunc(maps.Values(p.entries), func(a, b *entry.Entry) int { return int(a.Sequence) - int(b.Sequence) })
@@ -205,16 +205,16 @@ func (d *modelDevice) read(p *modelDevice, n int) int {
 			if l.Version.Compare(e.Version) == version.Equal && !l.SamePayload(e) {
 				d.fault = fmt.Errorf("equal vectors, different payloads at %q", e.Path)
 			}
-			d.setWanted(e.Path, withoutTeller(d.wanted[e.Path], p.id))
+			d.setWanted(e.Path, Withdraw(d.wanted[e.Path], p.id))
 			continue
 		}
 		r := *e
-		d.setWanted(e.Path, remember(d.wanted[e.Path], &r, p.id, e.Sequence))
+		d.setWanted(e.Path, Remember(d.wanted[e.Path], &r, p.id, e.Sequence))
 	}
 	return done
 }
 
-func (d *modelDevice) setWanted(p entry.Path, w []want) {
+func (d *modelDevice) setWanted(p entry.Path, w []Want) {
 	if len(w) == 0 {
 		delete(d.wanted, p)
 		return
@@ -226,8 +226,8 @@ func (d *modelDevice) setWanted(p entry.Path, w []want) {
 // goes from below; a directory that becomes a file goes.
 func (d *modelDevice) inOrder() []entry.Path {
 	goes := func(p entry.Path) bool {
-		top, _ := best(d.wanted[p], func(want) bool { return true })
-		return !top.entry.Lives() || top.entry.Kind != entry.Directory && d.tree[p] == modelFile{} && d.local(p) != nil
+		top, _ := Best(d.wanted[p], func(Want) bool { return true })
+		return !top.Entry.Lives() || top.Entry.Kind != entry.Directory && d.tree[p] == modelFile{} && d.local(p) != nil
 	}
 	return slices.SortedFunc(maps.Keys(d.wanted), func(a, b entry.Path) int {
 		switch ga, gb := goes(a), goes(b); {
@@ -256,44 +256,47 @@ func (d *modelDevice) apply(p entry.Path, connected []*modelDevice) bool {
 			}
 		}
 	}
-	w := slices.DeleteFunc(d.wanted[p], func(w want) bool {
+	w := slices.DeleteFunc(d.wanted[p], func(w Want) bool {
 		e := d.entries[p]
-		return e != nil && w.entry.Version.Vector.Within(e.Version.Vector)
+		return e != nil && w.Entry.Version.Vector.Within(e.Version.Vector)
 	})
 	d.setWanted(p, w)
-	top, ok := best(w, func(w want) bool { return w.entry.Kind != entry.File || texts[modelText(w.entry).text] })
+	top, ok := Best(w, func(w Want) bool { return w.Entry.Kind != entry.File || texts[modelText(w.Entry).text] })
 	if !ok {
 		return false
 	}
-	d.setWanted(p, slices.DeleteFunc(w, func(o want) bool { return o.entry == top.entry }))
+	if up := d.local(p.Parent()); up != nil && HoldsContent(up) && top.Entry.Lives() {
+		return false // who holds the directory will say that it stays
+	}
+	d.setWanted(p, slices.DeleteFunc(w, func(o Want) bool { return o.Entry == top.Entry }))
 	for _, k := range d.living(p) {
 		d.scan(k)
 	}
-	d.carryOut(p, top.entry, decide(d.local(p), top.entry, len(d.living(p)) > 0))
+	d.carryOut(p, top.Entry, Decide(d.local(p), top.Entry, len(d.living(p)) > 0))
 	return true
 }
 
-func (d *modelDevice) carryOut(p entry.Path, r *entry.Entry, c decision) {
-	if c.keep != nil {
-		d.keepCopy(c.keep)
+func (d *modelDevice) carryOut(p entry.Path, r *entry.Entry, c Decision) {
+	if c.Keep != nil {
+		d.keepCopy(c.Keep)
 	}
 	l := d.local(p)
-	switch c.action {
-	case forget:
-	case merge:
+	switch c.Action {
+	case Forget:
+	case Join:
 		e := *l
-		e.Version = c.version
+		e.Version = c.Version
 		d.put(&e)
-	case revive:
-		d.event(l, c.version)
-	case stay:
-		d.event(&entry.Entry{Path: p, Kind: entry.Directory}, c.version)
-	case adopt:
+	case Revive:
+		d.event(l, c.Version)
+	case Stay:
+		d.event(&entry.Entry{Path: p, Kind: entry.Directory}, c.Version)
+	case Adopt:
 		if r.Lives() {
 			d.needDirectory(p.Parent())
 		}
 		e := *r
-		e.Version = c.version
+		e.Version = c.Version
 		d.put(&e)
 	}
 }
@@ -307,7 +310,7 @@ func (d *modelDevice) needDirectory(p entry.Path) {
 	if l != nil && l.Kind == entry.Directory && !l.Unknown {
 		return
 	}
-	if l != nil && holdsContent(l) {
+	if l != nil && HoldsContent(l) {
 		d.keepCopy(l)
 	}
 	d.needDirectory(p.Parent())

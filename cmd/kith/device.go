@@ -1,0 +1,18 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"github.com/kithmesh/kith/node"
+)
+
+// runDevice runs a device until ctx ends. It is a variable so that tests can
+// put a device of their own in its place.
+var runDevice = func(ctx context.Context, o upOptions) error {
+	return node.Run(ctx, node.Options{
+		Places: o.Places, Settings: o.Settings, Software: "kith/" + thisBuild().Version, Log: o.Log, Ready: o.Ready,
+	})
+}
+
+var errNoDevice = errors.New("this build of kith has no device in it")

@@ -1,0 +1,166 @@
+package discovery
+
+import (
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+
+func TestDecide(t *testing.T) {
+	good := func(tr Transport, age time.Duration) *link {
+		return &link{transport: tr, confirmed: true, opened: noon.Add(-age), asked: noon}
+	}
+	fresh := &link{transport: TCP, opened: noon}
+	for _, c := range []struct {
+		name string
+		p    position
+		want move
+		wait time.Duration
+	}{
+		{"nothing is known: wait for news", position{}, rest, -1},
+		{"an address is known: dial", position{known: true}, dial, 0},
+		{"the pause is not over: wait for its end", position{known: true, nextDial: noon.Add(time.Second)}, rest, time.Second},
+		{"the pause is over: dial", position{known: true, nextDial: noon}, dial, 0},
+		{"connected by TCP: wait for news", position{known: true, links: []*link{good(TCP, 0)}}, rest, -1},
+		{"not answered yet: give it time", position{links: []*link{fresh}}, rest, confirmBy},
+		{"open without an answer for long: count it", position{links: []*link{{transport: TCP, opened: noon.Add(-confirmBy)}}}, confirm, 0},
+		{"QUIC: ask for a sign of life in time", position{links: []*link{good(QUIC, 0)}}, rest, pulseEvery},
+		{"QUIC: ask now", position{links: []*link{{transport: QUIC, confirmed: true, asked: noon.Add(-pulseEvery)}}}, pulse, 0},
+		{"two connections: the judge waits a moment", position{links: []*link{good(TCP, 0), good(TCP, 0)}, judge: true, crowded: noon}, rest, grace},
+		{"two connections: then the judge closes", position{links: []*link{good(TCP, 0), good(TCP, 0)}, judge: true, crowded: noon.Add(-grace)}, prune, 0},
+		{"two connections: the other leaves it to the judge", position{links: []*link{good(TCP, 0), good(TCP, 0)}, crowded: noon.Add(-grace)}, rest, -1},
+		{"a connection has been replaced: either closes it", position{links: []*link{good(TCP, time.Minute), good(TCP, 0)}, crowded: noon.Add(-grace)}, prune, 0},
+		{"a newcomer that has not answered replaces nothing", position{links: []*link{good(TCP, time.Minute), fresh}, crowded: noon.Add(-grace)}, rest, confirmBy},
+	} {
+		c.p.now = noon
+		if got, wait := decide(c.p); got != c.want || wait != c.wait {
+			t.Errorf("%s: got %d after %s, want %d after %s", c.name, got, wait, c.want, c.wait)
+		}
+	}
+}
+
+func TestTCPOnTheLANDialledByTheSmallerIsKept(t *testing.T) {
+	order := []*link{
+		{transport: TCP, via: ViaLAN, bySmaller: true, opened: noon},
+		{transport: TCP, via: ViaLAN, bySmaller: true, opened: noon.Add(time.Second)},
+		{transport: TCP, via: ViaLAN, opened: noon},
+		{transport: TCP, via: ViaDirect, bySmaller: true, opened: noon},
+		{transport: QUIC, via: ViaLAN, bySmaller: true, opened: noon},
+		{transport: QUIC, via: ViaDirect, opened: noon},
+	}
+	for i := range order {
+		for j := range order {
+			if got := better(order[i], order[j]); got != (i < j) {
+				t.Errorf("%d better than %d: %t", i, j, got)
+			}
+		}
+	}
+}
+
+// Whatever connections there are: when the judge has closed what it finds
+// superfluous, one is left, neither side finds anything more to close, and the
+// other side closes nothing that the judge would have kept.
+func TestExactlyOneConnectionIsLeft(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		links := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) *link {
+			return &link{
+				transport: rapid.SampledFrom([]Transport{TCP, QUIC}).Draw(t, "transport"),
+				via:       rapid.SampledFrom([]Via{ViaLAN, ViaDirect}).Draw(t, "via"),
+				bySmaller: rapid.Bool().Draw(t, "by smaller"),
+				confirmed: true,
+				opened:    noon.Add(time.Duration(rapid.IntRange(0, 20_000).Draw(t, "opened")) * time.Millisecond),
+			}
+		}), 1, 6).Draw(t, "links")
+		drop := map[*link]bool{}
+		for _, l := range superfluous(links, true) {
+			if drop[l] {
+				t.Fatal("closed twice")
+			}
+			drop[l] = true
+		}
+		if len(drop) != len(links)-1 {
+			t.Fatalf("%d of %d closed", len(drop), len(links))
+		}
+		for _, l := range superfluous(links, false) {
+			if !drop[l] {
+				t.Fatal("the two sides close different connections")
+			}
+		}
+	})
+}
+
+func TestPausesGrowAndEndWithTheAbsence(t *testing.T) {
+	for _, c := range []struct {
+		failures int
+		gone     time.Duration
+		want     time.Duration
+	}{
+		{1, 0, 250 * time.Millisecond}, {2, 0, 500 * time.Millisecond}, {3, 0, time.Second}, {4, 0, 2 * time.Second},
+		{5, 0, 3 * time.Second}, {100, 0, 3 * time.Second}, {100, time.Minute, 3 * time.Second},
+		{100, 2 * time.Minute, 6 * time.Second}, {100, time.Hour, 30 * time.Second}, {1, time.Hour, 250 * time.Millisecond},
+		{1 << 40, 1000 * time.Hour, 30 * time.Second},
+	} {
+		for _, random := range []float64{0, 0.5, 1} {
+			want := time.Duration(float64(c.want) * (0.75 + random/2))
+			if got := pause(c.failures, c.gone, random); got != want {
+				t.Errorf("%d failures, gone for %s: %s, want %s", c.failures, c.gone, got, want)
+			}
+		}
+	}
+}
+
+// A device that is away for an hour, with every dial failing at once.
+func TestADeviceThatIsAwayIsDialledEverMoreRarely(t *testing.T) {
+	d := newDevice("x", noon, true)
+	d.book.remember(addrs("/ip4/10.0.0.1/tcp/1"))
+	var dials []time.Time
+	for now := noon; now.Before(noon.Add(time.Hour)); {
+		what, wait := decide(d.position(now))
+		if what == dial {
+			dials = append(dials, now)
+			d.failed(now)
+			continue
+		}
+		now = now.Add(wait)
+	}
+	count := func(from, to time.Duration) (n int) {
+		for _, at := range dials {
+			if s := at.Sub(noon); s >= from && s < to {
+				n++
+			}
+		}
+		return n
+	}
+	if first := count(0, time.Minute); first < 18 || first > 32 {
+		t.Errorf("%d dials in the first minute", first)
+	}
+	if last := count(50*time.Minute, time.Hour); last < 16 || last > 27 {
+		t.Errorf("%d dials in the last ten minutes", last)
+	}
+
+	// News from the network starts it anew, but not more than once a second.
+	now := noon.Add(time.Hour)
+	for range 100 {
+		d.heard(now, true)
+		d.failed(now)
+	}
+	if d.failures != 100 {
+		t.Errorf("%d failures counted, want 100: a flood of news has reset them", d.failures)
+	}
+}
+
+func TestTheLargerIDDialsAMomentLater(t *testing.T) {
+	for _, larger := range []bool{false, true} {
+		d := newDevice("x", noon, larger)
+		want := noon
+		if !larger { // the other side is the smaller one, and goes first
+			want = noon.Add(stagger)
+		}
+		if !d.nextDial.Equal(want) {
+			t.Errorf("other side larger %t: dials after %s", larger, d.nextDial.Sub(noon))
+		}
+	}
+}

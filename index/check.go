@@ -1,0 +1,229 @@
+package index
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/kithmesh/kith/index/entry"
+	"github.com/kithmesh/kith/proto/diskpb"
+)
+
+// checkFile reads a whole index and tells whether it is what was written: the
+// pages form trees, every row has its checksum, and no table lacks a row. It
+// uses memory for a bit per page, changes nothing, and whatever the file holds
+// it ends. A file in which nothing was ever written is fresh. The error wraps [ErrDamaged] or
+// [ErrVersion], or is one of reading.
+func checkFile(r io.ReaderAt, size int64) (fresh bool, err error) {
+	m, err := readMeta(r, size)
+	if err == nil {
+		c := checker{pages: pageFile{
+			r: r, pageSize: int64(m.pageSize), high: m.high, used: make([]uint64, m.high/64+1),
+		}}
+		fresh, err = c.check(m)
+	}
+	if errors.Is(err, errPage) {
+		err = fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	return fresh, err
+}
+
+// readMeta is the newer of the two descriptions. Both must be whole: to go on
+// with the older one would undo a commit unseen. Only a disk that tears a
+// sector when the power fails can leave one of them broken.
+func readMeta(r io.ReaderAt, size int64) (meta, error) {
+	buf := make([]byte, pageHeader+metaSize)
+	if _, err := r.ReadAt(buf, 0); err != nil {
+		return meta{}, readError(0, err)
+	}
+	m, err := parseMeta(buf, 0)
+	if err != nil {
+		return meta{}, err
+	}
+	if _, err := r.ReadAt(buf, int64(m.pageSize)); err != nil {
+		return meta{}, readError(1, err)
+	}
+	other, err := parseMeta(buf, 1)
+	if err != nil {
+		return meta{}, err
+	}
+	if other.commit > m.commit {
+		m, other = other, m
+	}
+	if m.pageSize != other.pageSize || m.commit != other.commit+1 {
+		return meta{}, badPage(0, "the two descriptions of the file are not neighbours")
+	}
+	if m.high > uint64(size)/uint64(m.pageSize) {
+		return meta{}, badPage(m.high, "cut off")
+	}
+	return m, nil
+}
+
+// checker goes through the buckets.
+type checker struct {
+	pages   pageFile
+	version uint32 // of the format, 0 until found
+	// bad is the first row that is not as this version writes it. A newer
+	// version may have other rows.
+	bad error
+}
+
+func (c *checker) check(m meta) (fresh bool, err error) {
+	fresh = m.commit == 1 // which bolt itself writes
+	err = c.pages.tree(m.root, func(key, value []byte, isBucket bool) error {
+		fresh = false
+		id, ok := parseFolderKey(key)
+		switch {
+		case !isBucket:
+			c.blame("row %q outside of buckets", key)
+		case string(key) == bucketKith:
+			return c.pages.bucket(value, c.kithRow)
+		case ok:
+			return c.folder(id, value)
+		default:
+			c.blame("unknown bucket %q", key)
+		}
+		return nil
+	})
+	if err == nil && m.freelist != noFreelist {
+		err = c.pages.freelist(m.freelist)
+	}
+	switch {
+	case err != nil:
+		return false, err
+	case fresh:
+		return true, nil
+	case c.version > format:
+		return false, fmt.Errorf("format %d: %w", c.version, ErrVersion)
+	case c.version == 0:
+		c.blame("no format")
+	}
+	return false, c.bad
+}
+
+func (c *checker) blame(format string, args ...any) {
+	if c.bad == nil {
+		c.bad = fmt.Errorf("%w: %s", ErrDamaged, fmt.Sprintf(format, args...))
+	}
+}
+
+// open is the content of a row, nil if it is damaged.
+func (c *checker) open(name string, sum uint32, key, value []byte, isBucket bool) []byte {
+	if isBucket {
+		c.blame("table %q holds a bucket %q", name, key)
+		return nil
+	}
+	body, err := openRow(sum, key, value)
+	if err != nil {
+		c.blame("table %q: row %q fails its checksum", name, key)
+		return nil
+	}
+	if body == nil {
+		body = []byte{}
+	}
+	return body
+}
+
+func (c *checker) kithRow(key, value []byte, isBucket bool) error {
+	row := c.open(bucketKith, seed(bucketKith), key, value, isBucket)
+	if row == nil {
+		return nil
+	}
+	if string(key) != rowFormat {
+		c.blame("unknown row %q", key)
+		return nil
+	}
+	var m diskpb.IndexFormat
+	if err := proto.Unmarshal(row, &m); err != nil {
+		c.blame("format: %v", err)
+		return nil
+	}
+	c.version = m.GetVersion()
+	return nil
+}
+
+// folder checks one folder and compares its state with the census.
+func (c *checker) folder(id entry.FolderID, value []byte) error {
+	var s *state
+	census := make(map[string]uint64)
+	err := c.pages.bucket(value, func(key, value []byte, isBucket bool) error {
+		name := string(key)
+		if isBucket {
+			n, err := c.table(name, value)
+			census[name] = n
+			return err
+		}
+		row := c.open(rowState, seed(rowState), key, value, false)
+		if row == nil {
+			return nil
+		}
+		if name != rowState {
+			c.blame("folder %s: unknown row %q", id, key)
+			return nil
+		}
+		read, err := stateFromDisk(id, row)
+		if err != nil {
+			c.blame("folder %s: %v", id, err)
+			return nil
+		}
+		s = &read
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if s == nil {
+		c.blame("folder %s has no state", id)
+		return nil
+	}
+	c.compare(id, s, census)
+	return nil
+}
+
+func (c *checker) compare(id entry.FolderID, s *state, census map[string]uint64) {
+	entries := uint64(s.totals.entries())
+	want := map[string]uint64{
+		tableEntries: entries, tableFiles: entries, tableSequence: entries,
+		tableBlocks: s.blocks, tableUnknown: uint64(s.totals.Unknown),
+		tableWanted: uint64(s.wanted.Paths), tablePeers: s.peers, tableSeen: s.seen,
+		tableNames: 2 * (s.replicas + s.authors + s.devices),
+	}
+	for _, name := range tables {
+		n, ok := census[name]
+		if !ok || n != want[name] {
+			c.blame("folder %s: %d rows in table %q instead of %d", id, n, name, want[name])
+		}
+	}
+	if len(census) != len(want) {
+		c.blame("folder %s: unknown tables", id)
+	}
+}
+
+// table checks the rows of a table and counts them, or the pairs in them.
+func (c *checker) table(name string, value []byte) (n uint64, err error) {
+	sum := seed(name)
+	packed := name == tableSequence || name == tableBlocks || name == tableUnknown
+	var pairs []pair
+	err = c.pages.bucket(value, func(key, value []byte, isBucket bool) error {
+		row := c.open(name, sum, key, value, isBucket)
+		if row == nil {
+			return nil
+		}
+		if !packed {
+			n++
+			return nil
+		}
+		k, err := parsePairKey(key)
+		if err == nil {
+			pairs, err = parseSegment(pairs[:0], k, row)
+		}
+		if err != nil {
+			c.blame("table %q: %v", name, err)
+		}
+		n += uint64(len(pairs))
+		return nil
+	})
+	return n, err
+}

@@ -1,0 +1,120 @@
+package node
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/kithmesh/kith/index/entry"
+	"github.com/kithmesh/kith/index/roster"
+	"github.com/kithmesh/kith/protocol/blocks"
+	"github.com/kithmesh/kith/protocol/exchange"
+	"github.com/kithmesh/kith/protocol/seal"
+)
+
+// book is what a link tells its peer: only of folders that the peer is a
+// member of.
+type book struct{ link *link }
+
+// News implements [exchange.Book].
+func (b book) News() exchange.News {
+	l := b.link
+	var n exchange.News
+	for _, s := range l.device.allShares() {
+		m, member := s.member(l.id)
+		switch {
+		case !member || l.device.isPausedFolder(s.ID):
+		case s.joined(l.id):
+			n.Folders = append(n.Folders, s.folderState())
+		default:
+			n.Folders = append(n.Folders, s.folderState())
+			n.Offers = append(n.Offers, s.offer(m))
+		}
+	}
+	l.mu.Lock()
+	n.Asks, l.asks = l.asks, nil
+	l.mu.Unlock()
+	return n
+}
+
+// offer is the invitation of a member that has not joined yet.
+func (s *share) offer(m roster.Member) exchange.Offer {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	o := exchange.Offer{Folder: s.ID, Label: s.record.Label, Role: m.Role, Statements: s.roster.Statements()}
+	if m.Role.HoldsKey() {
+		o.Keys = map[entry.Epoch]seal.FolderKey{}
+		for e, k := range s.record.Keys {
+			o.Keys[e] = seal.FolderKey(k)
+		}
+	}
+	return o
+}
+
+// Statements implements [exchange.Book].
+func (b book) Statements(id entry.FolderID) []roster.Statement {
+	if s := b.shared(id); s != nil {
+		return s.statements()
+	}
+	return nil
+}
+
+// Records implements [exchange.Book].
+func (b book) Records(
+	ctx context.Context, id entry.FolderID, after entry.Sequence, limit exchange.Limit,
+) (exchange.Batch, error) {
+	s := b.shared(id)
+	if s == nil {
+		return exchange.Batch{Folder: id, After: after, Through: after, Head: after}, nil
+	}
+	return s.Records(ctx, after, limit)
+}
+
+// Replied implements [exchange.Book].
+func (b book) Replied(ctx context.Context, r exchange.Reply) error {
+	l := b.link
+	switch {
+	case r.Met != nil:
+		l.setMet(true)
+	case r.Start != nil:
+		if s := b.shared(r.Start.Folder); s != nil {
+			return s.Started(ctx, l.id, *r.Start)
+		}
+	case r.Ack != nil:
+		if s := b.shared(r.Ack.Folder); s != nil {
+			return s.Acked(ctx, l.id, *r.Ack)
+		}
+	case r.Answer != nil:
+		l.mu.Lock()
+		ch := l.answers[r.Answer.Nonce]
+		delete(l.answers, r.Answer.Nonce)
+		l.mu.Unlock()
+		if ch != nil {
+			ch <- *r.Answer
+		}
+	}
+	return nil
+}
+
+// shared is a folder that the peer is a member of, else nil.
+func (b book) shared(id entry.FolderID) *share {
+	s := b.link.device.share(id)
+	if s == nil {
+		return nil
+	}
+	if _, member := s.member(b.link.id); !member {
+		return nil
+	}
+	return s
+}
+
+// Sealed implements [blocks.Source]: content goes to members only.
+func (d *Device) Sealed(ctx context.Context, id entry.DeviceID, r blocks.Request, send func([]byte) error) error {
+	s := d.share(r.Folder)
+	if s == nil {
+		return fmt.Errorf("folder %s: %w", r.Folder, blocks.ErrRefused)
+	}
+	if _, member := s.member(id); !member {
+		return fmt.Errorf("folder %s: %w", r.Folder, blocks.ErrRefused)
+	}
+	return s.Folder.Sealed(ctx, r.IDs, r.Compress, send)
+}

@@ -1,0 +1,27 @@
+package control
+
+import "time"
+
+// Bounds on what crosses the socket.
+const (
+	maxRequest   = 1 << 20  // bytes of a request
+	maxResponse  = 64 << 20 // bytes of an answer, or of one message of a stream
+	maxHeader    = 16 << 10 // bytes of a request's head
+	maxWaiting   = 256      // folders named in one wait
+	maxShares    = 256      // folders offered with one code
+	maxAddresses = 64       // addresses given with one code
+	maxLabel     = 128      // bytes of a label or a name
+	maxCode      = 4 << 10  // bytes of a code or ticket
+	maxPath      = 4096     // bytes
+)
+
+// Deadlines. What may rightly take long (a scan, a wait, an open pairing
+// window, a watch) has none: it ends with its caller.
+const (
+	receiveTime = 10 * time.Second // for a request to come in
+	answerTime  = 60 * time.Second // for an answer that asks nobody else
+	pairTime    = 3 * time.Minute  // for pairing with a device that shows a code
+	stopTime    = 60 * time.Second // for the device to end
+	lastWords   = 2 * time.Second  // for answers to go out when the server ends
+	probeTime   = 5 * time.Second  // for somebody to answer at a socket
+)

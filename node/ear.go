@@ -1,0 +1,193 @@
+package node
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/kithmesh/kith/index/entry"
+	"github.com/kithmesh/kith/index/roster"
+	"github.com/kithmesh/kith/node/membership"
+	"github.com/kithmesh/kith/protocol/exchange"
+)
+
+// ear is one stream on which a peer tells this device.
+type ear struct {
+	link     *link
+	listener *exchange.Listener
+	ctx      context.Context // of the stream, which outlives no call
+
+	asked sync.WaitGroup
+	busy  chan struct{} // scans that the peer has asked for
+}
+
+// end waits for what the stream began, and takes the peer out of the folders
+// that heard it.
+func (e *ear) end() {
+	e.asked.Wait()
+	l := e.link
+	l.mu.Lock()
+	current := l.listener == e.listener
+	l.mu.Unlock()
+	if current {
+		l.detachAll()
+	}
+}
+
+// Met implements [exchange.Ear].
+func (e *ear) Met(h exchange.Hello) {
+	l := e.link
+	now := time.Now()
+	if away := h.Clock.Time().Sub(now).Abs(); away > clockFar {
+		l.device.Log.Warn("the clocks of two devices are far apart", "device", l.id, "by", away.Round(time.Second).String())
+	}
+	l.device.metPeer(l.id, h.Name, now)
+}
+
+// Folders implements [exchange.Ear].
+func (e *ear) Folders(ctx context.Context, states []exchange.FolderState) error {
+	l := e.link
+	now := map[entry.FolderID]exchange.FolderState{}
+	for _, st := range states {
+		now[st.Folder] = st
+	}
+	l.mu.Lock()
+	before := l.told
+	l.told = now
+	l.mu.Unlock()
+	for id := range before {
+		if _, still := now[id]; still {
+			continue
+		}
+		if s := l.device.share(id); s != nil {
+			if err := s.Detach(ctx, l.id); err != nil {
+				return err
+			}
+		}
+	}
+	for id := range now {
+		if err := l.attach(ctx, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Invited implements [exchange.Ear].
+func (e *ear) Invited(offers []exchange.Offer) error {
+	return e.link.device.invited(e.link.id, offers)
+}
+
+// Joined implements [exchange.Ear].
+func (e *ear) Joined(id entry.FolderID, statements []roster.Statement) error {
+	s := book{e.link}.shared(id)
+	if s == nil {
+		return nil
+	}
+	before := s.folderState().Roster
+	refused, err := s.add(statements...)
+	for _, r := range refused {
+		e.link.device.Log.Warn("refused a membership statement", "device", e.link.id, "error", r)
+	}
+	if err == nil && s.folderState().Roster != before {
+		e.link.device.news()
+	}
+	return err
+}
+
+// Heard implements [exchange.Ear].
+func (e *ear) Heard(ctx context.Context, h exchange.Heard) error {
+	switch {
+	case h.Batch != nil:
+		s := book{e.link}.shared(h.Batch.Folder)
+		if s == nil {
+			return nil
+		}
+		return s.Hear(ctx, e.link.id, *h.Batch, h.Refused)
+	case h.Ask != nil:
+		e.answer(*h.Ask)
+	}
+	return nil
+}
+
+// maxAsks bounds the scans that a peer may have asked for at a time.
+const maxAsks = 4
+
+// answer scans a folder for the peer, beside the stream.
+func (e *ear) answer(ask exchange.Ask) {
+	reply := exchange.Answer{Folder: ask.Folder, Nonce: ask.Nonce}
+	s := book{e.link}.shared(ask.Folder)
+	if s == nil {
+		reply.Problem = "not a folder of this device"
+		e.listener.Answer(reply)
+		return
+	}
+	if e.busy == nil {
+		e.busy = make(chan struct{}, maxAsks)
+	}
+	select {
+	case e.busy <- struct{}{}:
+	default:
+		reply.Problem = "too many scans asked for"
+		e.listener.Answer(reply)
+		return
+	}
+	e.asked.Go(func() {
+		defer func() { <-e.busy }()
+		if err := s.Scan(e.ctx); err != nil {
+			reply.Problem = err.Error()
+		}
+		st := s.State()
+		reply.Index, reply.Head = st.Index, st.Head
+		e.listener.Answer(reply)
+	})
+}
+
+// metPeer notes that a peer was here, and what it calls itself.
+func (d *Device) metPeer(id entry.DeviceID, name string, now time.Time) {
+	p, ok := d.store.Peer(id)
+	if !ok {
+		return
+	}
+	if p.Name != name && p.Given == "" {
+		p.Name, p.LastSeen = name, now
+		if err := d.store.PutPeer(p); err != nil {
+			d.Log.Warn("store a peer", "device", id, "error", err)
+		}
+	} else if err := d.store.Saw(id, now); err != nil {
+		d.Log.Warn("store a peer", "device", id, "error", err)
+	}
+	d.changed.tell()
+}
+
+// invited replaces what a peer offers.
+func (d *Device) invited(from entry.DeviceID, offers []exchange.Offer) error {
+	now := map[entry.FolderID]bool{}
+	for _, o := range offers {
+		now[o.Folder] = true
+		if d.share(o.Folder) != nil {
+			continue
+		}
+		offer := membership.Offer{
+			Folder: o.Folder, Label: o.Label, From: from, Role: o.Role, Statements: o.Statements, At: time.Now(),
+			Keys: map[entry.Epoch]membership.Key{},
+		}
+		for e, k := range o.Keys {
+			offer.Keys[e] = membership.Key(k)
+		}
+		if err := d.store.PutOffer(offer); err != nil {
+			d.Log.Warn("store an offer", "device", from, "folder", o.Label, "error", err)
+			continue
+		}
+		d.Log.Info("a folder is offered", "device", from, "folder", o.Label, "role", o.Role.String())
+	}
+	for _, o := range d.store.Offers() {
+		if o.From == from && !now[o.Folder] {
+			if err := d.store.RemoveOffer(o.Folder, from); err != nil {
+				return err
+			}
+		}
+	}
+	d.changed.tell()
+	return nil
+}

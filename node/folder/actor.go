@@ -1,0 +1,246 @@
+package folder
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/kithmesh/kith/index"
+	"github.com/kithmesh/kith/index/entry"
+	"github.com/kithmesh/kith/index/version"
+)
+
+// actor owns the state of a running folder. Its parts each have a file: what
+// to look at (dirty.go), what is going (going.go), who is connected
+// (members.go), what is on its way (wanted.go, pass.go, batch.go).
+type actor struct {
+	*Folder
+	ctx     context.Context // of Run; its goroutines end with it
+	running sync.WaitGroup
+
+	disk    *disk // nil while the tree is away
+	diskDue time.Time
+	problem *Problem // why the tree is away, or the folder stopped
+	dirty   dirty
+	going   going
+	looking bool
+	scans   scans
+	found   chan discovery
+	looked  chan error
+	next    time.Time // of the next scan of everything
+
+	roll     roll
+	inflight inflight
+	gathered chan *batch
+	pass     pass
+	stuck    stuck
+	ackDue   time.Time
+	needed   map[entry.Digest]int // how many wanted files have this content
+	recount  bool                 // needed may be wrong
+
+	scanned   bool                    // everything was looked at since the start
+	settled   bool                    // no history is unknown
+	copies    map[entry.Path]struct{} // conflict copies that live
+	fenced    bool
+	broken    error // of the index: it can no longer be trusted
+	published Status
+	stale     bool // the status is not what it was
+}
+
+func newActor(f *Folder) *actor {
+	return &actor{
+		Folder: f, found: make(chan discovery), looked: make(chan error, 1),
+		gathered: make(chan *batch, maxBatches), dirty: newDirty(), going: newGoing(), roll: roll{},
+		inflight: newInflight(), stuck: stuck{}, needed: map[entry.Digest]int{}, copies: map[entry.Path]struct{}{}, stale: true,
+	}
+}
+
+// stop waits for all that the actor started.
+func (a *actor) stop() {
+	a.closeDisk()
+	a.running.Wait()
+}
+
+// start runs fn beside the actor, which waits for it in the end.
+func (a *actor) start(fn func()) { a.running.Go(fn) }
+
+func (a *actor) run(parent context.Context) error {
+	ctx, cancel := context.WithCancel(parent)
+	defer cancel()
+	a.ctx = ctx
+	if err := a.load(); err != nil {
+		return err
+	}
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		a.advance()
+		if a.broken != nil {
+			return fmt.Errorf("folder %s: %w", a.ID, a.broken)
+		}
+		a.publish()
+		timer.Reset(a.wait())
+		select {
+		case <-ctx.Done():
+			return nil
+		case fn := <-a.mail:
+			fn(a)
+		case <-a.diskReady():
+			a.disk.ready = true
+		case <-a.diskChanged():
+			a.noticed()
+		case d := <-a.found:
+			d.taken <- a.record(d.findings)
+		case err := <-a.looked:
+			a.lookEnded(err)
+		case b := <-a.gathered:
+			a.finish(b)
+		case <-timer.C:
+		}
+	}
+}
+
+// load reads from the index what the actor keeps in memory.
+func (a *actor) load() error {
+	return a.DB.View(func(tx *index.Tx) error {
+		x, err := tx.Folder(a.ID)
+		if err != nil {
+			return err
+		}
+		a.settled = x.Joined()
+		for row := range x.Light("") {
+			a.countCopy(row.Path, row.Kind != entry.Deleted)
+		}
+		a.recount = true
+		return nil
+	})
+}
+
+// advance does and starts whatever can be done now.
+func (a *actor) advance() {
+	now := a.Clock()
+	if a.recount {
+		a.countAgain()
+	}
+	if a.disk == nil && !now.Before(a.diskDue) {
+		a.openDisk(now)
+	}
+	if a.disk == nil || a.fenced {
+		return
+	}
+	a.commitGoing(now)
+	if a.disk == nil {
+		return
+	}
+	a.startLook(now)
+	a.settle()
+	a.plan(now)
+}
+
+// wait is how long until something is due.
+func (a *actor) wait() time.Duration {
+	now := a.Clock()
+	due := now.Add(time.Hour)
+	soonest := func(t time.Time) {
+		if !t.IsZero() && t.Before(due) {
+			due = t
+		}
+	}
+	if a.disk == nil {
+		soonest(a.diskDue)
+	} else {
+		if !a.looking && a.disk.ready {
+			soonest(a.dirty.due())
+			soonest(a.next)
+		}
+		soonest(a.going.due)
+		soonest(a.stuck.due())
+		if a.published.NeedFiles > 0 && len(a.roll) > 0 {
+			soonest(a.ackDue)
+		}
+	}
+	return max(due.Sub(now), 0)
+}
+
+// update changes the index. An error of the index itself ends the folder: what
+// it holds could no longer be trusted.
+func (a *actor) update(fn func(x *index.Folder) error) error {
+	a.stale = true
+	err := a.DB.Update(func(tx *index.Tx) error {
+		x, err := tx.Folder(a.ID)
+		if err != nil {
+			return err
+		}
+		if err := fn(x); err != nil {
+			return err
+		}
+		a.state.Store(stateOf(x))
+		return nil
+	})
+	a.judge(err)
+	return err
+}
+
+// view reads the index.
+func (a *actor) view(fn func(x *index.Folder) error) error {
+	err := a.DB.View(func(tx *index.Tx) error {
+		x, err := tx.Folder(a.ID)
+		if err != nil {
+			return err
+		}
+		return fn(x)
+	})
+	a.judge(err)
+	return err
+}
+
+// judge tells an index that is damaged or closed from one that is merely full
+// or refuses.
+func (a *actor) judge(err error) {
+	switch {
+	case err == nil:
+	case errors.Is(err, index.ErrFenced):
+		a.fence(err)
+	case errors.Is(err, index.ErrDamaged), errors.Is(err, index.ErrClosed), errors.Is(err, index.ErrNoFolder):
+		a.broken = err
+	default:
+		a.Log.Error("change the index", "error", err)
+		a.recount = true // what was counted within the transaction did not happen
+	}
+}
+
+// countAgain reads anew what is counted beside the index.
+func (a *actor) countAgain() {
+	a.recount = false
+	clear(a.needed)
+	_ = a.view(func(x *index.Folder) error {
+		for w, err := range x.WantedRange("") {
+			if err != nil {
+				return err
+			}
+			a.countNeeded(w, 1)
+		}
+		return nil
+	})
+}
+
+// fence stops the folder: others remember events of this replica that it does
+// not, so that its next ones would be taken for those.
+func (a *actor) fence(err error) {
+	if a.fenced {
+		return
+	}
+	a.fenced, a.stale = true, true
+	a.Log.Error("stopped: the index is older than what other devices remember of it", "error", err)
+}
+
+// event makes the version of a new change by this device on top of base.
+func (a *actor) event(x *index.Folder, base version.Version) (version.Version, error) {
+	n, err := x.NextCount()
+	if err != nil {
+		return version.Version{}, err
+	}
+	return base.Next(x.Replica(), n, version.ClockAt(a.Clock())), nil
+}

@@ -1,0 +1,148 @@
+package folder
+
+import (
+	"time"
+
+	"github.com/kithmesh/kith/index/entry"
+	"github.com/kithmesh/kith/node/folder/gather"
+	"github.com/kithmesh/kith/node/folder/merge"
+)
+
+// batch is a set of changes to apply together: their content is gathered at
+// once, and made durable at once.
+type batch struct {
+	items []*item
+	disk  *disk
+}
+
+// item is one path that is to take, or to outlive, a version told by others.
+type item struct {
+	path    entry.Path
+	local   *entry.Entry // that was decided upon; nil for none
+	remote  *entry.Entry
+	tellers merge.Tellers
+	choice  merge.Decision
+	// needParent: the directory is to be made first.
+	needParent bool
+
+	// from is a file with just the content, that is to go by fromGone.
+	from       *entry.Entry
+	fromGone   *entry.Entry
+	fromChoice merge.Decision
+
+	job     *gather.Job // the content of the path, nil if none is needed
+	copyJob *gather.Job // the content of a conflict copy
+
+	result *entry.Entry // what the path is now, once it is on disk
+}
+
+// size is how many bytes have to be gathered.
+func (it *item) size() int64 {
+	var n int64
+	for _, j := range it.jobs() {
+		n += j.Entry.Size
+	}
+	return n
+}
+
+func (it *item) jobs() []*gather.Job {
+	var out []*gather.Job
+	if it.job != nil {
+		out = append(out, it.job)
+	}
+	if it.copyJob != nil {
+		out = append(out, it.copyJob)
+	}
+	return out
+}
+
+// err is what stood in the way of gathering.
+func (it *item) err() error {
+	for _, j := range it.jobs() {
+		if j.Err != nil {
+			return j.Err
+		}
+	}
+	return nil
+}
+
+// without drops the item's version from what is wanted of its path.
+func (it *item) without(w []merge.Want) []merge.Want {
+	var out []merge.Want
+	for _, v := range w {
+		if v.Entry.Version.Compare(it.remote.Version) != 0 {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+// close lets go of what was staged and not placed.
+func (it *item) close() {
+	for _, j := range it.jobs() {
+		if j.Staged != nil {
+			_ = j.Staged.Close()
+		}
+	}
+}
+
+// inflight is what has been taken from the wanted and is not finished.
+type inflight struct {
+	paths   map[entry.Path]struct{}
+	batches int
+}
+
+func newInflight() inflight { return inflight{paths: map[entry.Path]struct{}{}} }
+
+func (i *inflight) has(p entry.Path) bool { _, ok := i.paths[p]; return ok }
+
+func (i *inflight) add(it *item) {
+	i.paths[it.path] = struct{}{}
+	if it.from != nil {
+		i.paths[it.from.Path] = struct{}{}
+	}
+}
+
+func (i *inflight) remove(it *item) {
+	delete(i.paths, it.path)
+	if it.from != nil {
+		delete(i.paths, it.from.Path)
+	}
+}
+
+func (i *inflight) reset() { *i = newInflight() }
+
+// launch gathers the content of a batch beside the actor, which then finishes
+// it; with no content to gather that is now.
+func (a *actor) launch(b *batch) {
+	a.inflight.batches++
+	a.stale = true
+	var jobs []*gather.Job
+	for _, it := range b.items {
+		jobs = append(jobs, it.jobs()...)
+	}
+	if len(jobs) == 0 {
+		a.finish(b)
+		return
+	}
+	sources := make([]gather.Source, 0, len(a.roll))
+	for _, m := range a.roll {
+		sources = append(sources, m)
+	}
+	b.disk.users.Go(func() {
+		b.disk.gatherer.Gather(b.disk.ctx, jobs, sources)
+		a.gathered <- b
+	})
+}
+
+// ripen lets paths be tried again whose time has come.
+func (s stuck) ripen(now time.Time) (any bool) {
+	for p, t := range s {
+		if !t.due.IsZero() && !t.due.After(now) {
+			t.due = time.Time{}
+			s[p] = t
+			any = true
+		}
+	}
+	return any
+}

@@ -1,2 +1,0 @@
-// Package folder owns one folder.
-package folder

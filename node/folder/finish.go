@@ -1,0 +1,253 @@
+package folder
+
+import (
+	"errors"
+	"io/fs"
+	"slices"
+
+	"github.com/kithmesh/kith/index"
+	"github.com/kithmesh/kith/index/entry"
+	"github.com/kithmesh/kith/index/version"
+	"github.com/kithmesh/kith/node/folder/gather"
+	"github.com/kithmesh/kith/node/folder/merge"
+	"github.com/kithmesh/kith/node/tree"
+	"github.com/kithmesh/kith/node/tree/ignore"
+)
+
+// finish puts in place what a batch has gathered. The order of steps is what
+// makes a crash harmless: conflict copies are durable and committed before
+// anything loses its path, and what was placed is durable before it is
+// committed. Between placing and committing the index is behind the disk, and
+// a look after a restart records what it finds there as a change of this
+// device with the content that the others have: it merges without a trace.
+func (a *actor) finish(b *batch) {
+	a.inflight.batches--
+	a.stale = true
+	for _, it := range b.items {
+		a.inflight.remove(it)
+		defer it.close()
+	}
+	if b.disk != a.disk || !a.present() {
+		return
+	}
+	a.pass.again = true
+	ready := a.stillReady(b.items)
+	ready = slices.DeleteFunc(ready, func(it *item) bool { return it.needParent && !a.makeDirectory(it.path.Parent()) })
+	ready = a.keepCopies(ready)
+	if a.disk == nil {
+		return
+	}
+	// What comes first, from above; what goes after it, from below.
+	slices.SortStableFunc(ready, func(x, y *item) int {
+		switch {
+		case x.remote.Lives() && y.remote.Lives():
+			return x.path.Compare(y.path)
+		case !x.remote.Lives() && !y.remote.Lives():
+			return y.path.Compare(x.path)
+		case x.remote.Lives():
+			return -1
+		}
+		return 1
+	})
+	done := ready[:0]
+	for _, it := range ready {
+		if a.apply(it) {
+			done = append(done, it)
+		}
+	}
+	if len(done) == 0 {
+		return
+	}
+	if err := a.disk.tree.Sync(); err != nil {
+		// Nothing is committed: a look will find what lies there now.
+		a.Log.Error("make changes durable", "error", err)
+		a.recheck("", true)
+		return
+	}
+	a.commitBatch(done)
+}
+
+// stillReady leaves out what could not be gathered, and what is decided upon
+// an entry that is not there any more.
+func (a *actor) stillReady(items []*item) []*item {
+	var ready []*item
+	_ = a.view(func(x *index.Folder) error {
+		for _, it := range items {
+			if err := it.err(); err != nil {
+				a.notGathered(it, err)
+				continue
+			}
+			same, err := unchangedEntry(x, it.path, it.local)
+			if err == nil && same && it.from != nil {
+				same, err = unchangedEntry(x, it.from.Path, it.from)
+			}
+			if err != nil {
+				return err
+			}
+			if same {
+				ready = append(ready, it)
+			}
+		}
+		return nil
+	})
+	return ready
+}
+
+func unchangedEntry(x *index.Folder, p entry.Path, was *entry.Entry) (bool, error) {
+	e, err := x.Get(p)
+	if err != nil || e == nil || was == nil {
+		return e == nil && was == nil, err
+	}
+	return e.Sequence == was.Sequence, nil
+}
+
+// notGathered notes why content could not be had.
+func (a *actor) notGathered(it *item, err error) {
+	p := Problem{Path: it.path, Code: "unavailable", Text: err.Error()}
+	switch {
+	case errors.Is(err, gather.ErrUnavailable):
+		p.Hint = "It comes as soon as a device that has it is connected."
+	case gather.Full(err):
+		p.Code, p.Hint = "disk_full", "Make room on the disk of this folder."
+	case errors.Is(err, gather.ErrEpoch):
+		p.Code = "no_key"
+	case errors.Is(err, fs.ErrPermission):
+		p.Code, p.Hint = "no_permission", "Let the user that kith runs as write to the folder."
+	}
+	a.Log.Warn("get content", "path", string(it.path), "error", err)
+	a.stuck.add(a.Clock(), it.path, p)
+	if it.local != nil {
+		a.recheck(it.path, false) // what was to be kept may have changed
+	}
+}
+
+// makeDirectory makes a directory that nobody told of but something is to live
+// in, with those above it, as a change of this device.
+func (a *actor) makeDirectory(p entry.Path) bool {
+	if p == "" {
+		return true
+	}
+	var e *entry.Entry
+	if a.view(func(x *index.Folder) (err error) { e, err = x.Get(p); return err }) != nil {
+		return false
+	}
+	if e != nil && e.Kind == entry.Directory {
+		return true
+	}
+	if e != nil && e.Lives() || !a.makeDirectory(p.Parent()) {
+		return false
+	}
+	st, err := a.disk.tree.Mkdir(p, 0o755)
+	if err != nil {
+		a.recheck(p, true)
+		return false
+	}
+	if err := a.disk.tree.Sync(); err != nil {
+		return false
+	}
+	return a.update(func(x *index.Folder) error {
+		n := &entry.Entry{Path: p, Kind: entry.Directory, Mode: st.Mode, AuthorName: a.Name, Epoch: a.epoch, Disk: st.Disk}
+		var err error
+		if n.Version, err = a.event(x, versionOf(e)); err != nil {
+			return err
+		}
+		_, err = x.Put(n)
+		return err
+	}) == nil
+}
+
+// versionOf is the version that a new event at the path of e stands on.
+func versionOf(e *entry.Entry) version.Version {
+	if e == nil {
+		return version.Version{}
+	}
+	return e.Version
+}
+
+// commitBatch commits what lies on disk now, and wants it no more.
+func (a *actor) commitBatch(done []*item) {
+	rules := false
+	err := a.update(func(x *index.Folder) error {
+		for _, it := range done {
+			if err := a.commitItem(x, it); err != nil {
+				return err
+			}
+			rules = rules || it.path.Name() == ignore.FileName
+		}
+		return nil
+	})
+	if err != nil {
+		a.recheck("", true)
+		return
+	}
+	for _, it := range done {
+		a.stuck.clear(it.path)
+		a.countCopy(it.path, it.result.Lives())
+		if it.from != nil {
+			a.countCopy(it.from.Path, false)
+		}
+	}
+	if rules {
+		a.rulesChanged()
+	}
+}
+
+func (a *actor) commitItem(x *index.Folder, it *item) error {
+	e := it.result
+	if it.choice.Action == merge.Revive || it.choice.Action == merge.Stay {
+		v, err := a.event(x, it.choice.Version)
+		if err != nil {
+			return err
+		}
+		e.Version, e.AuthorName = v, a.Name
+	}
+	if _, err := x.Put(e); err != nil {
+		return err
+	}
+	if err := a.changeWanted(x, it.path, func(w []merge.Want) []merge.Want { return stillWanted(w, e) }); err != nil {
+		return err
+	}
+	if it.from == nil {
+		return nil
+	}
+	gone := *it.fromGone
+	gone.Version = it.fromChoice.Version
+	if _, err := x.Put(&gone); err != nil {
+		return err
+	}
+	return a.changeWanted(x, gone.Path, func(w []merge.Want) []merge.Want { return stillWanted(w, &gone) })
+}
+
+// trouble notes why a change could not be applied, and how to go on.
+func (a *actor) trouble(it *item, err error) {
+	now := a.Clock()
+	p := Problem{Path: it.path, Code: "cannot_apply", Text: err.Error()}
+	switch {
+	case errors.Is(err, tree.ErrChanged), errors.Is(err, tree.ErrExists):
+		// A person was there first.
+		a.recheck(it.path, true)
+		if it.from != nil {
+			a.recheck(it.from.Path, false)
+		}
+		if errors.Is(err, tree.ErrKept) {
+			a.Log.Warn("changed while it was being replaced", "path", string(it.path), "error", err)
+		}
+		return
+	case errors.Is(err, tree.ErrBusy):
+		p.Code, p.Hint = "open_for_writing", "It is replaced when the program that has it open closes it."
+	case errors.Is(err, tree.ErrNotEmpty):
+		a.recheck(it.path, true)
+		p.Code, p.Hint = "directory_not_empty", "It is removed when nothing lies in it any more."
+	case errors.Is(err, fs.ErrNotExist):
+		a.recheck(it.path.Parent(), true)
+		p.Code = "no_directory"
+	case gather.Full(err):
+		p.Code, p.Hint = "disk_full", "Make room on the disk of this folder."
+	case errors.Is(err, fs.ErrPermission):
+		p.Code, p.Hint = "no_permission", "Let the user that kith runs as write to the directory."
+	case errors.Is(err, tree.ErrReserved), errors.Is(err, entry.ErrPath):
+		p.Code, p.Hint = "name_not_allowed", "Rename it on the device where it was made."
+	}
+	a.Log.Warn("apply a change", "path", string(it.path), "error", err)
+	a.stuck.add(now, it.path, p)
+}

@@ -1,0 +1,150 @@
+package gather
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"sync"
+	"time"
+
+	"github.com/kithmesh/kith/index/entry"
+	"github.com/kithmesh/kith/protocol/seal"
+)
+
+const (
+	// perSource is how many requests one member is sent at a time, and
+	// requestBytes how much each asks for: together what is on its way.
+	perSource    = 4
+	requestBytes = 4 << 20
+	requestIDs   = 1024
+	// patience is how long a member may leave a request without a block.
+	patience = 30 * time.Second
+)
+
+// fetch asks the members for the needs, each for what it announced, and all
+// of them at once. A member that fails, lies or lacks what it announced gets
+// no more of this work, or of that block; the others take it over.
+func (g *Gatherer) fetch(ctx context.Context, needs []*need, sources []Source) {
+	q := newQueue(needs, sources)
+	stop := context.AfterFunc(ctx, q.wake)
+	defer stop()
+	var wg sync.WaitGroup
+	for _, s := range sources {
+		for range perSource {
+			wg.Go(func() { g.work(ctx, q, s) })
+		}
+	}
+	wg.Wait()
+	for _, n := range q.rest() {
+		err := ErrUnavailable
+		if e := ctx.Err(); e != nil {
+			err = e
+		}
+		for _, s := range n.sinks {
+			s.job.fail(err)
+		}
+	}
+}
+
+// work takes requests off the queue for one member until there is nothing
+// left that it could give.
+func (g *Gatherer) work(ctx context.Context, q *queue, s Source) {
+	w := &worker{Gatherer: g, source: s}
+	for {
+		part := q.take(ctx, s.Device())
+		if part == nil {
+			return
+		}
+		missing, failed, err := w.request(ctx, part)
+		q.done(s.Device(), missing, failed, err != nil)
+		if err != nil {
+			if ctx.Err() == nil {
+				g.Log.Warn("fetch blocks", "device", s.Device(), "error", err)
+			}
+			return
+		}
+	}
+}
+
+// worker fetches from one member, one request at a time.
+type worker struct {
+	*Gatherer
+	source Source
+	plain  []byte
+}
+
+// request fetches a list of blocks. It returns those that the member does not
+// hold, and, with an error that ends its part in this work, those that are
+// still to be fetched.
+func (w *worker) request(ctx context.Context, part []*need) (missing, left []*need, err error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	watch := time.AfterFunc(patience, func() { cancel(errSlow) })
+	defer watch.Stop()
+	ids := make([]entry.BlockID, len(part))
+	for i, n := range part {
+		ids[i] = n.id
+	}
+	got := 0
+	err = w.source.Fetch(ctx, ids, func(i int, sealed []byte) error {
+		watch.Reset(patience)
+		if sealed == nil {
+			missing = append(missing, part[i])
+			got = i + 1
+			return nil
+		}
+		if err := w.open(part[i], sealed); err != nil {
+			return err
+		}
+		got = i + 1
+		return nil
+	})
+	if cause := context.Cause(ctx); errors.Is(cause, errSlow) {
+		err = errSlow
+	}
+	writeback(part)
+	if err != nil {
+		return missing, part[got:], err
+	}
+	return missing, nil, nil
+}
+
+var errSlow = fmt.Errorf("no block within %v", patience)
+
+// open unseals and verifies one block and writes it where it goes.
+func (w *worker) open(n *need, sealed []byte) error {
+	plain, err := n.keys.OpenBlock(w.plain[:0], n.id, sealed)
+	if err != nil {
+		return fmt.Errorf("block %s: %w", n.id, err)
+	}
+	if len(plain) != int(n.length) {
+		return fmt.Errorf("block %s: %d bytes where %d were announced: %w", n.id, len(plain), n.length, seal.ErrTampered)
+	}
+	w.plain = plain
+	n.write(plain)
+	for _, s := range n.sinks {
+		s.job.count(int64(n.length))
+	}
+	return nil
+}
+
+// writeback has the system begin to write what a request brought, so that the
+// sync at the end has little left to wait for.
+func writeback(part []*need) {
+	from, to := int64(math.MaxInt64), int64(0)
+	for _, n := range part {
+		s := n.sinks[0]
+		if s.job != part[0].sinks[0].job {
+			return // many small files
+		}
+		from, to = min(from, s.offset), max(to, s.offset+int64(n.length))
+	}
+	if s := part[0].sinks[0].job.Staged; to-from >= 1<<20 {
+		s.StartWriteback(from, to-from)
+	}
+}
+
+// LogValue keeps lists of blocks out of logs.
+func (n *need) LogValue() slog.Value { return slog.StringValue(n.id.String()) }

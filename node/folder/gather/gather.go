@@ -1,0 +1,185 @@
+// Package gather brings together the content of files that are about to be
+// written, block by block: what an earlier attempt left, what other files of
+// the folder hold, and the rest from members, several at once.
+//
+// It fills staged files and places none. Every block is verified by its name
+// before it counts, wherever it came from, so that a staged file is whole or
+// the job has an error. What was staged stays for the next attempt.
+//
+// A Gatherer may be used by several goroutines at once, for different files.
+package gather
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"syscall"
+
+	"github.com/kithmesh/kith/index"
+	"github.com/kithmesh/kith/index/entry"
+	"github.com/kithmesh/kith/node/tree"
+	"github.com/kithmesh/kith/protocol/seal"
+)
+
+var (
+	// ErrUnavailable: no member that is connected could give a block.
+	ErrUnavailable = errors.New("no connected device has all of it")
+	// ErrSpace: the disk would be too full.
+	ErrSpace = errors.New("not enough space on the disk")
+	// ErrEpoch: this device was never given the key that seals the content.
+	ErrEpoch = errors.New("no key for it")
+)
+
+// Source is a member that can be asked for blocks.
+type Source interface {
+	Device() entry.DeviceID
+	// Fetch calls got for each block in order with its sealed bytes, valid
+	// only during the call, or nil where the member does not hold it.
+	Fetch(ctx context.Context, ids []entry.BlockID, got func(i int, sealed []byte) error) error
+}
+
+// Job is one file to stage, and what became of it.
+type Job struct {
+	Entry *entry.Entry // a file or a symlink
+	Name  string       // of the staged file
+	// Holders are the members that announced just this version.
+	Holders map[entry.DeviceID]entry.Sequence
+
+	// Staged is the whole content, durable, if Err is nil.
+	Staged *tree.Staged
+	Err    error
+	// Fetched counts the bytes of plaintext that came from members.
+	Fetched int64
+
+	mu sync.Mutex // of Err and Fetched, while workers run
+}
+
+// Gatherer gathers for one folder.
+type Gatherer struct {
+	Tree   *tree.Tree
+	DB     *index.DB
+	Folder entry.FolderID
+	Keys   map[entry.Epoch]*seal.Keys
+	Log    *slog.Logger
+	// Reserve is how many bytes must stay free on the disk.
+	Reserve uint64
+}
+
+// manySmall is from how many files on one sync of the file system costs less
+// than one for each file.
+const manySmall = 8
+
+// Gather works on all jobs together and returns when each has its content or
+// an error.
+func (g *Gatherer) Gather(ctx context.Context, jobs []*Job, sources []Source) {
+	if err := g.room(jobs); err != nil {
+		for _, j := range jobs {
+			j.Err = err
+		}
+		return
+	}
+	var needs []*need
+	for _, j := range jobs {
+		if err := ctx.Err(); err != nil {
+			j.Err = err
+			continue
+		}
+		missing, err := g.begin(ctx, j)
+		if err != nil {
+			j.Err = fmt.Errorf("stage %q: %w", j.Entry.Path, err)
+			continue
+		}
+		needs = append(needs, missing...)
+	}
+	if len(needs) > 0 {
+		g.fetch(ctx, merged(needs), sources)
+	}
+	g.sync(jobs)
+	for _, j := range jobs {
+		if j.Err != nil && j.Staged != nil {
+			_ = j.Staged.Close() // kept for the next attempt
+			j.Staged = nil
+		}
+	}
+}
+
+// room refuses what would fill the disk.
+func (g *Gatherer) room(jobs []*Job) error {
+	var bytes uint64
+	for _, j := range jobs {
+		bytes += uint64(j.Entry.Size)
+	}
+	if bytes == 0 {
+		return nil
+	}
+	free, err := g.Tree.Free()
+	if err != nil {
+		return nil // then writing will tell
+	}
+	if free < bytes+g.Reserve {
+		return fmt.Errorf("%w: %d bytes are free, %d are needed and %d are kept free", ErrSpace, free, bytes, g.Reserve)
+	}
+	return nil
+}
+
+// begin stages a job with what is here already, and returns what is not.
+func (g *Gatherer) begin(ctx context.Context, j *Job) ([]*need, error) {
+	if j.Entry.Kind == entry.Symlink {
+		s, err := g.Tree.StageSymlink(j.Name, j.Entry.Target)
+		j.Staged = s
+		return nil, err
+	}
+	keys := g.Keys[j.Entry.Epoch]
+	if keys == nil && len(j.Entry.Blocks) > 0 {
+		return nil, fmt.Errorf("epoch %d: %w", j.Entry.Epoch, ErrEpoch)
+	}
+	s, err := g.Tree.Stage(j.Name)
+	if err != nil {
+		return nil, err
+	}
+	j.Staged = s
+	had, err := s.Size()
+	if err != nil {
+		return nil, err
+	}
+	if had != j.Entry.Size {
+		if err := s.Truncate(j.Entry.Size); err != nil {
+			return nil, err
+		}
+	}
+	needs := needsOf(j, keys)
+	if needs, err = resumed(ctx, needs, min(had, j.Entry.Size)); err != nil {
+		return nil, err
+	}
+	return g.local(ctx, j, needs)
+}
+
+// sync makes durable what was gathered.
+func (g *Gatherer) sync(jobs []*Job) {
+	n := 0
+	for _, j := range jobs {
+		if j.Err == nil && j.Entry.Kind == entry.File {
+			n++
+		}
+	}
+	if n >= manySmall {
+		if err := g.Tree.Sync(); err != nil {
+			for _, j := range jobs {
+				j.Err = errors.Join(j.Err, err)
+			}
+		}
+		return
+	}
+	for _, j := range jobs {
+		if j.Err == nil && j.Entry.Kind == entry.File {
+			j.Err = j.Staged.Sync()
+		}
+	}
+}
+
+// Full tells whether an error says that the disk is full.
+func Full(err error) bool {
+	return errors.Is(err, ErrSpace) || errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
+}

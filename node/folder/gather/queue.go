@@ -1,0 +1,137 @@
+package gather
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"github.com/kithmesh/kith/index/entry"
+)
+
+// queue holds the needs that are still to be fetched, in the order in which
+// their jobs want them.
+type queue struct {
+	mu    sync.Mutex
+	moved sync.Cond
+	todo  []*open
+	away  int // requests that workers have out
+	gone  map[entry.DeviceID]bool
+}
+
+// open is a need with who may still be asked for it.
+type open struct {
+	need *need
+	from []entry.DeviceID
+}
+
+func newQueue(needs []*need, sources []Source) *queue {
+	q := &queue{gone: map[entry.DeviceID]bool{}}
+	q.moved.L = &q.mu
+	for _, n := range needs {
+		if n.idle() {
+			continue
+		}
+		o := &open{need: n}
+		for _, s := range sources {
+			if n.heldBy(s.Device()) {
+				o.from = append(o.from, s.Device())
+			}
+		}
+		q.todo = append(q.todo, o)
+	}
+	return q
+}
+
+// heldBy tells whether a member announced a file that holds the block.
+func (n *need) heldBy(d entry.DeviceID) bool {
+	return slices.ContainsFunc(n.sinks, func(s sink) bool {
+		_, ok := s.job.Holders[d]
+		return ok
+	})
+}
+
+// take waits for work that device d can do, and returns nil when there will
+// be none.
+func (q *queue) take(ctx context.Context, d entry.DeviceID) []*need {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for ctx.Err() == nil && !q.gone[d] {
+		if part := q.cut(d); len(part) > 0 {
+			q.away++
+			return part
+		}
+		if q.away == 0 {
+			return nil
+		}
+		q.moved.Wait() // what another member has out may come back
+	}
+	return nil
+}
+
+// cut takes the next request's worth of needs that d can be asked for. What
+// it passes over stays in front.
+func (q *queue) cut(d entry.DeviceID) []*need {
+	var part []*need
+	var passed []*open
+	bytes, i := 0, 0
+	for ; i < len(q.todo) && len(part) < requestIDs && bytes < requestBytes; i++ {
+		switch o := q.todo[i]; {
+		case o.need.idle():
+		case slices.Contains(o.from, d):
+			part = append(part, o.need)
+			bytes += int(o.need.length)
+		default:
+			passed = append(passed, o)
+		}
+	}
+	q.todo = q.todo[i-len(passed):]
+	copy(q.todo, passed)
+	return part
+}
+
+// done brings a request back: what d lacks is left for others, and so is what
+// it failed to deliver, d being asked no more if it failed.
+func (q *queue) done(d entry.DeviceID, missing, left []*need, failed bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.away--
+	if failed {
+		q.gone[d] = true
+	}
+	back := make([]*open, 0, len(missing)+len(left))
+	for _, n := range append(missing, left...) {
+		back = append(back, &open{need: n, from: q.others(n, d)})
+	}
+	q.todo = append(back, q.todo...)
+	q.moved.Broadcast()
+}
+
+// others are the holders of n that were not asked in vain.
+func (q *queue) others(n *need, d entry.DeviceID) []entry.DeviceID {
+	n.refused = append(n.refused, d)
+	var out []entry.DeviceID
+	for _, s := range n.sinks {
+		for h := range s.job.Holders {
+			if !slices.Contains(n.refused, h) && !slices.Contains(out, h) {
+				out = append(out, h)
+			}
+		}
+	}
+	return out
+}
+
+// wake makes all that wait look at their context.
+func (q *queue) wake() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.moved.Broadcast()
+}
+
+// rest are the needs that nobody satisfied, once all workers have ended.
+func (q *queue) rest() []*need {
+	var out []*need
+	for _, o := range q.todo {
+		out = append(out, o.need)
+	}
+	return out
+}

@@ -1,0 +1,60 @@
+package folder
+
+import (
+	"slices"
+	"time"
+
+	"github.com/kithmesh/kith/node/folder/look"
+
+	"github.com/kithmesh/kith/index/entry"
+)
+
+// going is what was found missing and is not recorded yet.
+//
+// Deleting a tree takes a while, and it may be the folder itself that is being
+// deleted, with the marker gone last. So deletes wait until no more of them
+// have come for a moment, the longer the more there are; then the root is
+// checked once more. What has moved is not kept waiting: its content is safe
+// elsewhere.
+type going struct {
+	missing map[entry.Path]look.Finding
+	due     time.Time
+}
+
+func newGoing() going { return going{missing: map[entry.Path]look.Finding{}} }
+
+func (g *going) add(now time.Time, f look.Finding) {
+	g.missing[f.Path] = f
+	wait := 100 * time.Millisecond
+	switch n := len(g.missing); {
+	case n > 200:
+		wait = time.Second
+	case n > 3:
+		wait = 400 * time.Millisecond
+	}
+	g.due = now.Add(wait)
+}
+
+// hurry makes all of it due at once: a scan of everything has ended.
+func (g *going) hurry(now time.Time) {
+	if len(g.missing) > 0 {
+		g.due = now
+	}
+}
+
+// take returns what is missing, from below, if it is due.
+func (g *going) take(now time.Time) []look.Finding {
+	if g.due.IsZero() || g.due.After(now) {
+		return nil
+	}
+	out := make([]look.Finding, 0, len(g.missing))
+	for _, f := range g.missing {
+		out = append(out, f)
+	}
+	clear(g.missing)
+	g.due = time.Time{}
+	slices.SortFunc(out, func(x, y look.Finding) int { return y.Path.Compare(x.Path) })
+	return out
+}
+
+func (g *going) empty() bool { return len(g.missing) == 0 }

@@ -1,0 +1,152 @@
+package folder
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/kithmesh/kith/index"
+	"github.com/kithmesh/kith/index/entry"
+	"github.com/kithmesh/kith/index/version"
+	"github.com/kithmesh/kith/node/folder/merge"
+	"github.com/kithmesh/kith/protocol/exchange"
+)
+
+// heard is a change that a member told, opened.
+type heard struct {
+	entry    *entry.Entry
+	sequence entry.Sequence
+}
+
+// Hear takes changes that a member tells; refused says which of them were
+// malformed. It returns when they are remembered. A record that cannot be
+// opened, or says what cannot be, is left out and logged by name; the others
+// count. An error says that the member cannot be listened to.
+func (f *Folder) Hear(ctx context.Context, d entry.DeviceID, b exchange.Batch, refused []error) error {
+	for _, err := range refused {
+		f.refuse(d, err)
+	}
+	news := make([]heard, 0, len(b.Items))
+	for _, it := range b.Items {
+		k := f.keys[it.Record.Epoch]
+		if k == nil {
+			f.refuse(d, fmt.Errorf("record %s: no key of epoch %d", it.Record.ID, it.Record.Epoch))
+			continue
+		}
+		e, err := k.OpenRecord(it.Record)
+		if err != nil {
+			f.refuse(d, fmt.Errorf("record %s: %w", it.Record.ID, err))
+			continue
+		}
+		news = append(news, heard{&e, it.Sequence})
+	}
+	var failed error
+	err := f.do(ctx, func(a *actor) { failed = a.hear(d, b, news) })
+	if err != nil {
+		return err
+	}
+	return failed
+}
+
+// refuse names what a member told that cannot be.
+func (f *Folder) refuse(d entry.DeviceID, err error) {
+	f.Log.Warn("refused a record", "device", d, "error", err)
+}
+
+func (a *actor) hear(d entry.DeviceID, b exchange.Batch, news []heard) error {
+	m := a.roll[d]
+	if m == nil || m.peer.Epoch != b.Index {
+		return nil // it will be told anew where to start
+	}
+	if b.After > m.peer.Received {
+		return fmt.Errorf("%w: changes after %d follow on %d", exchange.ErrMessage, b.After, m.peer.Received)
+	}
+	peer := m.peer
+	peer.Received = max(peer.Received, b.Through)
+	err := a.update(func(x *index.Folder) error {
+		for _, n := range news {
+			if err := a.hearOne(x, d, n); err != nil {
+				return err
+			}
+		}
+		return x.SetPeer(d, peer)
+	})
+	if err != nil {
+		return err
+	}
+	m.peer, m.head = peer, max(b.Head, peer.Received)
+	a.pass.again = true
+	return nil
+}
+
+// hearOne remembers one version that a member holds.
+func (a *actor) hearOne(x *index.Folder, d entry.DeviceID, n heard) error {
+	r := n.entry
+	if r.Version.Vector.Count(x.Replica()) > x.Count() {
+		// Either the teller lies, or this index has been set back.
+		if err := x.Saw(r.Version.Vector); err != nil {
+			return err
+		}
+		a.fence(fmt.Errorf("%s tells of event %d of %d at %q: %w",
+			d, r.Version.Vector.Count(x.Replica()), x.Count(), r.Path, index.ErrFenced))
+		return nil
+	}
+	if err := x.Saw(r.Version.Vector); err != nil {
+		return err
+	}
+	l, err := x.Get(r.Path)
+	if err != nil {
+		return err
+	}
+	if l != nil && !l.Unknown {
+		switch order := r.Version.Compare(l.Version); {
+		case order == version.Equal && !r.SamePayload(l):
+			a.Log.Error("two states under one version", "device", d, "path", string(r.Path))
+			fallthrough
+		case order == version.Equal || order == version.Before:
+			return a.changeWanted(x, r.Path, func(w []merge.Want) []merge.Want { return merge.Withdraw(w, d) })
+		case order == version.Concurrent && r.SamePayload(l):
+			return a.adoptVersion(x, l, r, l.Version.Join(r.Version))
+		}
+	}
+	if l != nil && l.Unknown && l.SameContent(r) && l.Mode == r.Mode && l.ModTime == r.ModTime {
+		return a.adoptVersion(x, l, r, r.Version)
+	}
+	if ignored, _, err := a.ignored(r); err != nil || ignored {
+		return err
+	}
+	return a.changeWanted(x, r.Path, func(w []merge.Want) []merge.Want { return merge.Remember(w, r, d, n.sequence) })
+}
+
+// adoptVersion gives l, whose payload is that of r, a version that has seen r.
+// Nothing on disk changes. What is wanted of the path beyond it stays wanted.
+func (a *actor) adoptVersion(x *index.Folder, l, r *entry.Entry, v version.Version) error {
+	e := *l
+	e.Unknown, e.Version = false, v
+	if v.Author == r.Version.Author {
+		e.AuthorName = r.AuthorName
+	}
+	if _, err := x.Put(&e); err != nil {
+		return err
+	}
+	return a.changeWanted(x, e.Path, func(w []merge.Want) []merge.Want { return stillWanted(w, &e) })
+}
+
+// stillWanted drops what e has seen.
+func stillWanted(w []merge.Want, e *entry.Entry) []merge.Want {
+	var out []merge.Want
+	for _, v := range w {
+		if !v.Entry.Version.Vector.Within(e.Version.Vector) {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+// ignored tells whether a path that a member told of is ignored here.
+func (a *actor) ignored(r *entry.Entry) (bool, string, error) {
+	if a.disk == nil {
+		return false, "", nil
+	}
+	ignored, rule, err := a.disk.ignores.Match(r.Path, r.Kind == entry.Directory)
+	return ignored, rule.Pattern, err
+}

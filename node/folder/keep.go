@@ -1,0 +1,119 @@
+package folder
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/kithmesh/kith/index"
+	"github.com/kithmesh/kith/index/entry"
+	"github.com/kithmesh/kith/node/folder/merge"
+)
+
+// keepCopies lays the conflict copies that items need beside their paths,
+// durable and committed, and returns the items that can go on.
+func (a *actor) keepCopies(items []*item) []*item {
+	var ready []*item
+	var copies []*entry.Entry
+	for _, it := range items {
+		if it.choice.Keep == nil {
+			ready = append(ready, it)
+			continue
+		}
+		e, err := a.keepCopy(it)
+		if err != nil {
+			a.trouble(it, fmt.Errorf("keep a copy of %q: %w", it.path, err))
+			continue
+		}
+		if e != nil {
+			copies = append(copies, e)
+		}
+		ready = append(ready, it)
+	}
+	if len(copies) == 0 {
+		return ready
+	}
+	if err := a.commitCopies(copies); err != nil {
+		a.Log.Error("keep conflict copies", "error", err)
+		a.recheck("", true)
+		return nil
+	}
+	return ready
+}
+
+func (a *actor) commitCopies(copies []*entry.Entry) error {
+	if err := a.disk.tree.Sync(); err != nil {
+		return err
+	}
+	err := a.update(func(x *index.Folder) error {
+		for _, e := range copies {
+			had, err := x.Get(e.Path)
+			if err != nil {
+				return err
+			}
+			if e.Version, err = a.event(x, versionOf(had)); err != nil {
+				return err
+			}
+			if _, err := x.Put(e); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, e := range copies {
+		a.countCopy(e.Path, true)
+		a.Log.Info("kept a conflict copy", "path", string(e.Path))
+	}
+	return nil
+}
+
+// keepCopy places one conflict copy and returns its entry, nil if a copy with
+// this content is there already.
+func (a *actor) keepCopy(it *item) (*entry.Entry, error) {
+	lost := it.choice.Keep
+	for try := range merge.MaxCopyTries {
+		p := merge.CopyName(lost, a.Name, try)
+		free, kept, err := a.nameFor(p, lost)
+		if err != nil {
+			return nil, err
+		}
+		if kept {
+			return nil, nil
+		}
+		if !free {
+			continue
+		}
+		st, err := a.disk.tree.Place(p, it.copyJob.Staged, metaOf(lost), nil)
+		if errors.Is(err, fs.ErrExist) {
+			a.recheck(p, false)
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		e := *lost
+		e.Path, e.Disk, e.Unknown, e.AuthorName, e.Epoch = p, st.Disk, false, a.Name, a.epochFor(lost)
+		return &e, nil
+	}
+	return nil, fmt.Errorf("all names for it are taken: %w", fs.ErrExist)
+}
+
+// nameFor tells whether a conflict copy may have the name p, or whether just
+// its content has it already.
+func (a *actor) nameFor(p entry.Path, lost *entry.Entry) (free, kept bool, err error) {
+	var e *entry.Entry
+	if err := a.view(func(x *index.Folder) (err error) { e, err = x.Get(p); return err }); err != nil {
+		return false, false, err
+	}
+	_, err = a.disk.tree.Lstat(p)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return e == nil || !e.Lives(), false, nil
+	case err != nil:
+		return false, false, err
+	}
+	return false, e != nil && e.Lives() && e.SameContent(lost), nil
+}

@@ -1,0 +1,168 @@
+package look
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/kithmesh/kith/index/entry"
+	"github.com/kithmesh/kith/node/tree"
+	"github.com/kithmesh/kith/node/tree/ignore"
+)
+
+// Ignores is what a folder's rules of ignoring say, read from its tree as
+// needed and remembered until [Ignores.Forget].
+type Ignores struct {
+	tree *tree.Tree
+	root string
+
+	mu    sync.Mutex
+	known map[entry.Path]*ignore.Rules // nil: the directory has none
+	local *ignore.Set                  // of the root, without the root's own rules
+}
+
+// NewIgnores reads the rules of the tree t, whose root is at the path root.
+func NewIgnores(t *tree.Tree, root string) *Ignores {
+	return &Ignores{tree: t, root: root, known: map[entry.Path]*ignore.Rules{}}
+}
+
+// Forget makes the rules be read again: a file of rules has changed.
+func (g *Ignores) Forget() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	clear(g.known)
+	g.local = nil
+}
+
+// Match tells whether a path is ignored, and by which rule.
+func (g *Ignores) Match(p entry.Path, isDir bool) (bool, ignore.Rule, error) {
+	root, err := g.In("")
+	if err != nil {
+		return false, ignore.Rule{}, err
+	}
+	var failed error
+	ignored, rule := root.Find(p, isDir, func(dir entry.Path) *ignore.Rules {
+		r, err := g.rules(dir)
+		failed = errors.Join(failed, err)
+		return r
+	})
+	return ignored, rule, failed
+}
+
+// Problems are lines of the rules read so far that do not do what their
+// writer may think.
+func (g *Ignores) Problems() []ignore.Problem {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	var out []ignore.Problem
+	for _, r := range g.known {
+		if r != nil {
+			out = append(out, r.Problems()...)
+		}
+	}
+	return out
+}
+
+// In is the set of rules that holds in a directory.
+func (g *Ignores) In(dir entry.Path) (*ignore.Set, error) {
+	set, err := g.base()
+	if err != nil {
+		return nil, err
+	}
+	own, err := g.rules("")
+	if err != nil {
+		return nil, err
+	}
+	set = set.With(own)
+	for i := range len(dir) + 1 {
+		if dir != "" && (i == len(dir) || dir[i] == '/') {
+			r, err := g.rules(dir[:i])
+			if err != nil {
+				return nil, err
+			}
+			set = set.With(r)
+		}
+	}
+	return set, nil
+}
+
+// above is the set that holds in the directory of p, and whether p is ignored.
+func (g *Ignores) above(p entry.Path, isDir bool) (*ignore.Set, bool, error) {
+	ignored, _, err := g.Match(p, isDir)
+	if err != nil || ignored {
+		return nil, ignored, err
+	}
+	set, err := g.In(p.Parent())
+	return set, false, err
+}
+
+// in is the set that holds in dir, whose children a walk has just listed.
+func (g *Ignores) in(dir entry.Path, above *ignore.Set, children []tree.Child) (*ignore.Set, error) {
+	if dir == "" {
+		return above, nil // [Ignores.In] has read the root's
+	}
+	for _, c := range children {
+		if c.Name == ignore.FileName && c.Stat.Kind == entry.File {
+			r, err := g.rules(dir)
+			return above.With(r), err
+		}
+	}
+	return above, nil
+}
+
+func (g *Ignores) base() (*ignore.Set, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.local != nil {
+		return g.local, nil
+	}
+	text, err := os.ReadFile(filepath.Join(g.root, filepath.FromSlash(ignore.LocalPath)))
+	var local *ignore.Rules
+	switch {
+	case err == nil:
+		local = ignore.Parse("", ignore.LocalPath, text)
+	case !errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("read the rules of this device: %w", err)
+	}
+	g.local = ignore.New(local)
+	return g.local, nil
+}
+
+// rules are those of the file in dir; nil if there is none.
+func (g *Ignores) rules(dir entry.Path) (*ignore.Rules, error) {
+	g.mu.Lock()
+	r, ok := g.known[dir]
+	g.mu.Unlock()
+	if ok {
+		return r, nil
+	}
+	r, err := g.load(dir)
+	if err != nil {
+		return nil, err
+	}
+	g.mu.Lock()
+	g.known[dir] = r
+	g.mu.Unlock()
+	return r, nil
+}
+
+func (g *Ignores) load(dir entry.Path) (*ignore.Rules, error) {
+	p := dir.Join(ignore.FileName)
+	f, err := g.tree.OpenFile(p)
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, tree.ErrNotRegular):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("read %q: %w", p, err)
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, ignore.MaxSize+1))
+	if err != nil {
+		return nil, fmt.Errorf("read %q: %w", p, err)
+	}
+	return ignore.Parse(dir, string(p), text), nil
+}

@@ -1,0 +1,308 @@
+package folder
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/kithmesh/kith/index"
+	"github.com/kithmesh/kith/index/entry"
+	"github.com/kithmesh/kith/node/folder/gather"
+	"github.com/kithmesh/kith/node/folder/merge"
+	"github.com/kithmesh/kith/protocol/exchange"
+)
+
+// Member is a connection to another member of the folder.
+type Member interface {
+	gather.Source
+	// Start asks the member to tell its changes; Ack tells it how far this
+	// device is. Neither blocks.
+	Start(exchange.Start)
+	Ack(exchange.Ack)
+}
+
+// roll is who is connected.
+type roll map[entry.DeviceID]*member
+
+type member struct {
+	Member
+	told  exchange.FolderState // of its index
+	peer  index.Peer
+	head  entry.Sequence // of its index, as last heard
+	acked exchange.Ack   // what it was last told
+}
+
+// caughtUp tells whether all that the member had to tell was heard.
+func (m *member) caughtUp() bool { return m.peer.Received >= m.head }
+
+// Attach begins to listen to a member that is connected and has told where its
+// index stands. A member that was attached before is replaced.
+func (f *Folder) Attach(ctx context.Context, m Member, told exchange.FolderState) error {
+	return f.do(ctx, func(a *actor) { a.attach(m, told) })
+}
+
+func (a *actor) attach(link Member, told exchange.FolderState) {
+	d := link.Device()
+	m := &member{Member: link, told: told, head: told.Head}
+	err := a.update(func(x *index.Folder) (err error) {
+		if m.peer, err = x.Peer(d); err != nil {
+			return err
+		}
+		if m.peer.Epoch != told.Index {
+			if err := a.forgetTold(x, d); err != nil {
+				return err
+			}
+			m.peer.Epoch, m.peer.Received = told.Index, 0
+		}
+		if m.peer.Ours != x.Epoch() {
+			m.peer.Ours, m.peer.TheyReceived, m.peer.TheyHold = x.Epoch(), 0, 0
+		}
+		m.peer.LastSeen = a.Clock().UnixNano()
+		return x.SetPeer(d, m.peer)
+	})
+	if err != nil {
+		return
+	}
+	a.roll[d] = m
+	a.listen(m)
+	a.pass.again = true
+}
+
+// listen asks a member for what comes after the last that was heard of it.
+func (a *actor) listen(m *member) {
+	start := exchange.Start{Folder: a.ID, Index: m.peer.Epoch, After: m.peer.Received}
+	_ = a.view(func(x *index.Folder) error {
+		start.Seen = x.Seen(m.told.Replica)
+		return nil
+	})
+	m.Start(start)
+	a.stale = true
+}
+
+// listenAnew has all members tell everything once more.
+func (a *actor) listenAnew() {
+	for d, m := range a.roll {
+		m.peer.Received = 0
+		if a.update(func(x *index.Folder) error { return x.SetPeer(d, m.peer) }) == nil {
+			a.listen(m)
+		}
+	}
+	// Who is not connected now is heard anew when it comes.
+	_ = a.update(func(x *index.Folder) error {
+		var away []entry.DeviceID
+		for d := range x.Peers() {
+			if a.roll[d] == nil {
+				away = append(away, d)
+			}
+		}
+		for _, d := range away {
+			p, err := x.Peer(d)
+			if err != nil {
+				return err
+			}
+			p.Received = 0
+			if err := x.SetPeer(d, p); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// forgetTold takes back all that an index which is gone had announced.
+func (a *actor) forgetTold(x *index.Folder, d entry.DeviceID) error {
+	var paths []entry.Path
+	for w, err := range x.WantedRange("") {
+		if err != nil {
+			return err
+		}
+		for _, v := range w {
+			if _, ok := v.Tellers[d]; ok {
+				paths = append(paths, v.Entry.Path)
+				break
+			}
+		}
+	}
+	for _, p := range paths {
+		if err := a.changeWanted(x, p, func(w []merge.Want) []merge.Want { return merge.Withdraw(w, d) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Detach ends what Attach began: the member is no longer connected.
+func (f *Folder) Detach(ctx context.Context, d entry.DeviceID) error {
+	return f.do(ctx, func(a *actor) {
+		if m := a.roll[d]; m != nil {
+			m.peer.LastSeen = a.Clock().UnixNano()
+			_ = a.update(func(x *index.Folder) error { return x.SetPeer(d, m.peer) })
+		}
+		delete(a.roll, d)
+		a.stale = true
+	})
+}
+
+// Started checks what a member asks for against what this device remembers
+// telling. It fences a folder whose index is older than that.
+func (f *Folder) Started(ctx context.Context, d entry.DeviceID, s exchange.Start) error {
+	return f.do(ctx, func(a *actor) {
+		_ = a.update(func(x *index.Folder) error {
+			if s.Index != x.Epoch() {
+				return nil // of an index that is gone
+			}
+			if s.Seen > x.Count() || s.After > x.Head() {
+				a.fence(fmt.Errorf("%s has seen event %d of %d and change %d of %d: %w",
+					d, s.Seen, x.Count(), s.After, x.Head(), index.ErrFenced))
+			}
+			return nil
+		})
+	})
+}
+
+// Acked takes what a member says of how far it is.
+func (f *Folder) Acked(ctx context.Context, d entry.DeviceID, k exchange.Ack) error {
+	return f.do(ctx, func(a *actor) {
+		m := a.roll[d]
+		now := a.State()
+		if m == nil || k.Index != now.Index {
+			return
+		}
+		m.peer.Ours = k.Index
+		m.peer.TheyReceived, m.peer.TheyHold = min(k.Received, now.Head), min(k.Held, now.Head)
+		m.peer.NeedFiles, m.peer.NeedBytes = clampInt(k.NeedFiles), clampInt(k.NeedBytes)
+		a.stale = true
+	})
+}
+
+func clampInt(n uint64) int64 { return int64(min(n, 1<<62)) }
+
+// Records are the changes of this device after a sequence, sealed; see
+// [exchange.Book].
+func (f *Folder) Records(_ context.Context, after entry.Sequence, limit exchange.Limit) (exchange.Batch, error) {
+	b := exchange.Batch{Folder: f.ID, After: after, Through: after}
+	var entries []*entry.Entry
+	err := f.DB.View(func(tx *index.Tx) error {
+		x, err := tx.Folder(f.ID)
+		if err != nil {
+			return err
+		}
+		b.Index, b.Head = x.Epoch(), x.Head()
+		size := 0
+		for e, err := range x.Since(after) {
+			if err != nil {
+				return err
+			}
+			if len(entries) >= limit.Records || size >= limit.Bytes {
+				return nil
+			}
+			b.Through = e.Sequence
+			if !e.Unknown {
+				entries = append(entries, e)
+				size += 200 + 40*len(e.Blocks)
+			}
+		}
+		b.Through = b.Head
+		return nil
+	})
+	if err != nil {
+		return b, err
+	}
+	for _, e := range entries {
+		k := f.keys[e.Epoch]
+		if k == nil {
+			return b, fmt.Errorf("seal %q: no key of epoch %d", e.Path, e.Epoch)
+		}
+		r, err := k.SealRecord(e)
+		if err != nil {
+			return b, fmt.Errorf("seal %q: %w", e.Path, err)
+		}
+		b.Items = append(b.Items, exchange.Item{Sequence: e.Sequence, Record: r})
+	}
+	return b, nil
+}
+
+const (
+	// ackEvery is how often members are told of progress while there is any.
+	ackEvery = 250 * time.Millisecond
+	// ackExactly is up to how many wanted paths it is worked out which of a
+	// member's changes are all held; beyond, that stays where it was.
+	ackExactly = 5000
+)
+
+// sendAcks tells each member how far this device is, where that has changed.
+func (a *actor) sendAcks(now time.Time) {
+	need := index.WantedTotals{}
+	_ = a.view(func(x *index.Folder) error { need = x.WantedTotals(); return nil })
+	if len(a.roll) == 0 || need.Paths > 0 && now.Before(a.ackDue) {
+		return
+	}
+	a.ackDue = now.Add(ackEvery)
+	held := a.firstWanted(need.Paths)
+	for d, m := range a.roll {
+		k := exchange.Ack{
+			Folder: a.ID, Index: m.peer.Epoch, Received: m.peer.Received, Held: m.peer.Received,
+			NeedFiles: uint64(need.Paths), NeedBytes: uint64(need.Bytes),
+		}
+		if need.Paths > ackExactly {
+			k.Held = min(m.acked.Held, k.Held)
+		}
+		if s, ok := held[d]; ok {
+			k.Held = min(k.Held, s-1)
+		}
+		if k != m.acked {
+			m.acked = k
+			m.Ack(k)
+		}
+	}
+}
+
+// firstWanted is the lowest sequence of each member that is still wanted.
+func (a *actor) firstWanted(paths int64) map[entry.DeviceID]entry.Sequence {
+	first := map[entry.DeviceID]entry.Sequence{}
+	if paths == 0 || paths > ackExactly {
+		return first
+	}
+	_ = a.view(func(x *index.Folder) error {
+		for w, err := range x.WantedRange("") {
+			if err != nil {
+				return err
+			}
+			for _, v := range w {
+				for d, s := range v.Tellers {
+					if had, ok := first[d]; !ok || s < had {
+						first[d] = s
+					}
+				}
+			}
+		}
+		return nil
+	})
+	return first
+}
+
+// memberStatuses is what the status says of the members.
+func (a *actor) memberStatuses(x *index.Folder) map[entry.DeviceID]MemberStatus {
+	out := map[entry.DeviceID]MemberStatus{}
+	for d, p := range x.Peers() {
+		out[d] = MemberStatus{NeedFiles: p.NeedFiles, NeedBytes: p.NeedBytes}
+	}
+	for d, m := range a.roll {
+		out[d] = MemberStatus{
+			Connected: true, NeedFiles: m.peer.NeedFiles, NeedBytes: m.peer.NeedBytes,
+			Same: m.caughtUp() && m.peer.Ours == x.Epoch() && m.peer.TheyHold >= x.Head(),
+		}
+	}
+	return out
+}
+
+// Told says how far a member's index had come when it answered an ask: until
+// that was heard, it is not known to be in sync.
+func (f *Folder) Told(ctx context.Context, d entry.DeviceID, epoch uint64, head entry.Sequence) error {
+	return f.do(ctx, func(a *actor) {
+		if m := a.roll[d]; m != nil && m.peer.Epoch == epoch {
+			m.head = max(m.head, head)
+			a.stale = true
+		}
+	})
+}

@@ -1,0 +1,295 @@
+package folder
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"time"
+
+	"github.com/kithmesh/kith/index"
+	"github.com/kithmesh/kith/index/entry"
+	"github.com/kithmesh/kith/node/folder/gather"
+	"github.com/kithmesh/kith/node/folder/merge"
+)
+
+// pass is one walk over all that is wanted, in tree order and in slices. What
+// has to wait for something else is left for a later pass.
+type pass struct {
+	again  bool // something has changed since the walk began
+	active bool
+	cursor entry.Path
+}
+
+const (
+	passSlice    = 4096     // wanted paths looked at in one transaction
+	batchItems   = 1000     // paths in one batch
+	batchBytes   = 32 << 20 // content in one batch
+	ownBatch     = 8 << 20  // a file from this size on has a batch of its own
+	maxBatches   = 4
+	maxSameFiles = 64 // files of one content looked at as the source of a move
+)
+
+// plan starts on whatever is wanted and can be had.
+func (a *actor) plan(now time.Time) {
+	if a.stuck.ripen(now) {
+		a.pass.again = true
+	}
+	for a.disk != nil && !a.fenced && a.broken == nil && a.inflight.batches < maxBatches {
+		if !a.pass.active {
+			if !a.pass.again {
+				return
+			}
+			a.pass = pass{active: true}
+		}
+		c := a.cut(now)
+		a.forget(c.forget)
+		if len(c.items) > 0 {
+			a.launch(&batch{items: c.items, disk: a.disk})
+		}
+	}
+}
+
+// cut is what a slice of a pass comes to.
+type cut struct {
+	items  []*item
+	forget []*item // nothing to do but to want it no more
+	bytes  int64
+}
+
+// cut takes the next batch's worth of what is wanted.
+func (a *actor) cut(now time.Time) *cut {
+	c := &cut{}
+	seen, ended := 0, true
+	err := a.view(func(x *index.Folder) error {
+		for w, err := range x.WantedRange(a.pass.cursor) {
+			if err != nil {
+				return err
+			}
+			if seen++; seen > passSlice || len(c.items) >= batchItems || c.bytes >= batchBytes {
+				a.pass.cursor, ended = w[0].Entry.Path, false
+				return nil
+			}
+			it, err := a.consider(x, toWants(w), now)
+			if err != nil {
+				return err
+			}
+			if it != nil {
+				a.take(c, it)
+			}
+		}
+		return nil
+	})
+	if err != nil || ended {
+		a.pass.active = false
+	}
+	return c
+}
+
+// take adds an item to the batch, or launches it alone if it is large.
+func (a *actor) take(c *cut, it *item) {
+	if it.choice.Action == merge.Forget {
+		c.forget = append(c.forget, it)
+		return
+	}
+	a.inflight.add(it)
+	c.items = append(c.items, it)
+	c.bytes += it.size()
+	if it.size() >= ownBatch {
+		c.bytes += batchBytes // ends the batch
+	}
+}
+
+// consider decides what to do about the versions that are wanted of one path.
+// Nil: nothing for now.
+func (a *actor) consider(x *index.Folder, wants []merge.Want, now time.Time) (*item, error) {
+	p := wants[0].Entry.Path
+	if a.inflight.has(p) || a.stuck.blocks(p, now) {
+		return nil, nil
+	}
+	w, ok := merge.Best(wants, func(w merge.Want) bool { return a.obtainable(x, w) })
+	if !ok {
+		return nil, nil
+	}
+	l, err := x.Get(p)
+	if err != nil {
+		return nil, err
+	}
+	it := &item{path: p, local: l, remote: w.Entry, tellers: w.Tellers}
+	if w.Entry.Lives() {
+		if ready, err := a.parentReady(x, it, now); err != nil || !ready {
+			return nil, err
+		}
+	}
+	living := false
+	if l != nil && l.Kind == entry.Directory && w.Entry.Kind != entry.Directory {
+		wait := false
+		if living, wait, err = a.livingBelow(x, p); err != nil || wait || living && !a.caughtUp() {
+			return nil, err
+		}
+	}
+	it.choice = merge.Decide(l, w.Entry, living)
+	return a.equip(x, it)
+}
+
+// equip finds out where an item's content is to come from. Nil: not yet.
+func (a *actor) equip(x *index.Folder, it *item) (*item, error) {
+	l, r := it.local, it.remote
+	if it.choice.Keep != nil {
+		it.copyJob = jobFor(it.choice.Keep, it.tellers)
+	}
+	if it.choice.Action != merge.Adopt {
+		return it, nil
+	}
+	if r.Kind == entry.Deleted && l != nil && merge.HoldsContent(l) && len(a.stuck) == 0 && a.needed[l.Digest()] > 0 {
+		return nil, nil // what is to go is wanted elsewhere: not before it was taken from here
+	}
+	if !merge.HoldsContent(r) || l != nil && l.SameContent(r) {
+		return it, nil
+	}
+	if r.Kind == entry.File && len(r.Blocks) > 0 && (l == nil || !l.Lives()) {
+		wait, err := a.findMove(x, it)
+		if err != nil || wait {
+			return nil, err
+		}
+	}
+	if it.from == nil {
+		it.job = jobFor(r, it.tellers)
+	}
+	return it, nil
+}
+
+// findMove looks for a file that has just the content, and is to go: then it
+// only has to be moved. If there is a file but no word yet of its going, and a
+// member has more to tell, that word may be on its way.
+func (a *actor) findMove(x *index.Folder, it *item) (wait bool, err error) {
+	n := 0
+	for o := range x.FindContent(it.remote) {
+		if n++; n > maxSameFiles {
+			break
+		}
+		if o.Path == it.path || o.Unknown || a.inflight.has(o.Path) {
+			continue
+		}
+		wants, err := x.Wanted(o.Path)
+		if err != nil {
+			return false, err
+		}
+		gone, ok := merge.Best(toWants(wants), func(merge.Want) bool { return true })
+		if !ok || gone.Entry.Kind != entry.Deleted {
+			wait = wait || !a.caughtUp()
+			continue
+		}
+		if d := merge.Decide(o, gone.Entry, false); d.Action == merge.Adopt && d.Keep == nil {
+			it.from, it.fromGone, it.fromChoice = o, gone.Entry, d
+			return false, nil
+		}
+	}
+	return wait, nil
+}
+
+// obtainable tells whether a version can be had now.
+func (a *actor) obtainable(x *index.Folder, w merge.Want) bool {
+	if w.Entry.Kind != entry.File || len(w.Entry.Blocks) == 0 {
+		return true
+	}
+	for d := range w.Tellers {
+		if a.roll[d] != nil {
+			return true
+		}
+	}
+	for range x.FindContent(w.Entry) {
+		return true
+	}
+	return false
+}
+
+// caughtUp tells whether all that connected members have to tell was heard.
+func (a *actor) caughtUp() bool {
+	for _, m := range a.roll {
+		if !m.caughtUp() {
+			return false
+		}
+	}
+	return true
+}
+
+// parentReady tells whether the directory of a path that is to live is there,
+// or is to be made along with it.
+func (a *actor) parentReady(x *index.Folder, it *item, now time.Time) (bool, error) {
+	up := it.path.Parent()
+	if up == "" {
+		return true, nil
+	}
+	if a.inflight.has(up) {
+		return false, nil
+	}
+	e, err := x.Get(up)
+	if err != nil || e != nil && e.Kind == entry.Directory {
+		return err == nil, err
+	}
+	w, err := x.Wanted(up)
+	if err != nil || len(w) > 0 {
+		return false, err // it is on its way
+	}
+	if e != nil && e.Lives() {
+		// A peer that holds the directory will say that it stays. One that
+		// never had it cannot make it out of someone's file or symlink.
+		if _, known := a.stuck[it.path]; !known {
+			a.Log.Warn("refused a path below a "+e.Kind.String(), "path", string(it.path), "devices", it.tellers)
+		}
+		a.stuck.add(now, it.path, Problem{
+			Path: it.path, Code: "parent_not_directory", Text: "here, " + string(up) + " is a " + e.Kind.String(),
+		})
+		return false, nil
+	}
+	it.needParent = true
+	return true, nil
+}
+
+// livingBelow tells whether something lives below a directory, or else whether
+// something there is still to go.
+func (a *actor) livingBelow(x *index.Folder, p entry.Path) (living, wait bool, err error) {
+	for e, err := range x.Below(p) {
+		if err != nil {
+			return false, false, err
+		}
+		if !e.Lives() {
+			continue
+		}
+		if a.inflight.has(e.Path) {
+			return false, true, nil
+		}
+		w, err := x.Wanted(e.Path)
+		if err != nil {
+			return false, false, err
+		}
+		top, ok := merge.Best(toWants(w), func(w merge.Want) bool { return a.obtainable(x, w) })
+		if ok && top.Entry.Kind == entry.Deleted {
+			return false, true, nil
+		}
+		return true, false, nil
+	}
+	return false, false, nil
+}
+
+// forget drops versions that say nothing new here.
+func (a *actor) forget(items []*item) {
+	if len(items) == 0 {
+		return
+	}
+	_ = a.update(func(x *index.Folder) error {
+		for _, it := range items {
+			if err := a.changeWanted(x, it.path, it.without); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// jobFor is the gathering of an entry's content. The staged file is named
+// after both, so that it is found again after a restart.
+func jobFor(e *entry.Entry, tellers merge.Tellers) *gather.Job {
+	d := e.Digest()
+	sum := sha256.Sum256(append([]byte(e.Path+"\x00"), d[:]...))
+	return &gather.Job{Entry: e, Name: hex.EncodeToString(sum[:12]), Holders: tellers}
+}

@@ -1,0 +1,109 @@
+package folder
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/kithmesh/kith/index"
+	"github.com/kithmesh/kith/index/entry"
+)
+
+// publish makes the status what is so now, and tells those who watch if it has
+// changed.
+func (a *actor) publish() {
+	now := a.Clock()
+	a.sendAcks(now)
+	if !a.stale {
+		return
+	}
+	a.stale = false
+	var s Status
+	err := a.view(func(x *index.Folder) error {
+		s = statusOf(x)
+		s.Members = a.memberStatuses(x)
+		return nil
+	})
+	if err != nil {
+		return
+	}
+	s.Conflicts = int64(len(a.copies))
+	s.Problems = a.problems()
+	s.Quiet = a.quiet(s)
+	s.State = a.stateNow(s)
+	a.status.Store(&s)
+	if !sameStatus(s, a.published) {
+		a.published = s
+		a.announce()
+	}
+}
+
+// quiet tells whether nothing is left to do.
+func (a *actor) quiet(s Status) bool {
+	return a.disk != nil && !a.fenced && a.scanned && a.settled && !a.looking && a.dirty.empty() && a.going.empty() &&
+		s.NeedFiles == 0 && a.inflight.batches == 0
+}
+
+func (a *actor) stateNow(s Status) State {
+	switch {
+	case a.fenced:
+		return Fenced
+	case a.disk == nil:
+		return Failed
+	case !a.scanned || a.scans.all:
+		return Scanning
+	case s.NeedFiles > 0 && a.inflight.batches == 0 && !a.pass.active && !a.pass.again:
+		return Waiting
+	case s.NeedFiles > 0 || a.inflight.batches > 0:
+		return Syncing
+	case a.looking || !a.dirty.empty() || !a.going.empty():
+		return Scanning
+	case !a.settled:
+		return Waiting
+	}
+	return InSync
+}
+
+// maxProblems bounds how many problems a status shows.
+const maxProblems = 200
+
+func (a *actor) problems() []Problem {
+	var out []Problem
+	switch {
+	case a.fenced:
+		out = append(out, Problem{
+			Code: "fenced", Text: "this device's index is older than what other devices remember of it, so it was restored from a backup or copied",
+			Hint: "Nothing is told or changed. See `kith doctor`.",
+		})
+	case a.problem != nil:
+		out = append(out, *a.problem)
+	}
+	if a.disk != nil {
+		if why, degraded := a.disk.watcher.Degraded(); degraded {
+			out = append(out, Problem{Code: "watch_limit", Text: why, Hint: "Changes are found by scanning once a minute."})
+		}
+		for _, p := range a.disk.ignores.Problems() {
+			out = append(out, Problem{Path: entry.Path(p.Source), Code: "ignore_rule", Text: p.Text, Hint: "Correct the line."})
+		}
+	}
+	for p, n := range a.dirty.tries {
+		if n >= longTries && len(out) < maxProblems {
+			out = append(out, Problem{Path: p, Code: "being_written", Text: "a program is still writing it", Hint: "It is synced when it has been left alone for some seconds."})
+		}
+	}
+	for _, p := range slices.SortedFunc(maps.Keys(a.stuck), entry.Path.Compare) {
+		if len(out) >= maxProblems {
+			break
+		}
+		out = append(out, a.stuck[p].Problem)
+	}
+	return out
+}
+
+// longTries is after how many looks at an unsteady file a person is told.
+const longTries = 12
+
+func sameStatus(a, b Status) bool {
+	return a.State == b.State && a.Head == b.Head && a.Files == b.Files && a.Bytes == b.Bytes &&
+		a.NeedFiles == b.NeedFiles && a.NeedBytes == b.NeedBytes && a.Conflicts == b.Conflicts && a.Quiet == b.Quiet &&
+		slices.Equal(a.Problems, b.Problems) && maps.Equal(a.Members, b.Members)
+}

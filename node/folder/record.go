@@ -1,0 +1,253 @@
+package folder
+
+import (
+	"errors"
+	"io/fs"
+	"time"
+
+	"github.com/kithmesh/kith/index"
+	"github.com/kithmesh/kith/index/entry"
+	"github.com/kithmesh/kith/index/version"
+	"github.com/kithmesh/kith/node/folder/look"
+	"github.com/kithmesh/kith/node/folder/merge"
+	"github.com/kithmesh/kith/node/tree/ignore"
+)
+
+// record commits what a look has found, as far as it is still so. What is
+// missing waits a little; see going.
+func (a *actor) record(found []look.Finding) error {
+	if a.disk == nil {
+		return errGone
+	}
+	now := a.Clock()
+	var present, missing []look.Finding
+	for _, f := range found {
+		switch {
+		case f.Err != nil:
+			a.unreadable(f)
+		case f.Unsteady:
+			a.dirty.unsteady(f.Path, now)
+		case !f.Present:
+			missing = append(missing, f)
+		default:
+			present = append(present, f)
+		}
+	}
+	a.commit(present)
+	a.recordGone(missing, now)
+	if a.disk == nil {
+		return errGone
+	}
+	return nil
+}
+
+var errGone = errors.New("the folder's tree went away")
+
+// unreadable shows a path that could not be looked at.
+func (a *actor) unreadable(f look.Finding) {
+	code, hint := "unreadable", "It is left alone here and elsewhere until it can be read."
+	if errors.Is(f.Err, fs.ErrPermission) {
+		code, hint = "no_permission", "Let the user that kith runs as read it."
+	}
+	a.stuck.add(a.Clock(), f.Path, Problem{Path: f.Path, Code: code, Text: f.Err.Error(), Hint: hint})
+	a.dirty.add(f.Path, true, a.stuck[f.Path].due)
+	a.stale = true
+}
+
+// commitGoing records the deletes that have waited long enough.
+func (a *actor) commitGoing(now time.Time) {
+	if f := a.going.take(now); len(f) > 0 && a.present() {
+		a.commit(f)
+	}
+}
+
+// recordGone records what is missing, from below: at once if all of it has
+// moved or is nothing but a name, else when no more has gone for a while.
+func (a *actor) recordGone(missing []look.Finding, now time.Time) {
+	if len(missing) == 0 || a.disk == nil {
+		return
+	}
+	var moved []look.Finding
+	_ = a.view(func(x *index.Folder) error {
+		for _, f := range missing {
+			e, err := x.Get(f.Path)
+			switch {
+			case err != nil:
+				return err
+			case e == nil || e.Sequence != f.Seen, a.livesElsewhere(x, e), a.going.empty() && len(e.Blocks) == 0:
+				moved = append(moved, f)
+			default:
+				a.going.add(now, f)
+			}
+		}
+		return nil
+	})
+	a.commit(moved)
+}
+
+// livesElsewhere tells whether a file's content has been recorded at another
+// path after the file itself was.
+func (a *actor) livesElsewhere(x *index.Folder, e *entry.Entry) bool {
+	if e.Kind != entry.File || len(e.Blocks) == 0 {
+		return false
+	}
+	for o := range x.FindContent(e) {
+		if _, going := a.going.missing[o.Path]; o.Path != e.Path && !going && o.Sequence > e.Sequence {
+			return true
+		}
+	}
+	return false
+}
+
+// commit records findings that are still so: the path on disk is just what was
+// found, and its entry is the one that was compared. Others are looked at again.
+func (a *actor) commit(found []look.Finding) {
+	var still []look.Finding
+	for _, f := range found {
+		if a.holds(f) {
+			still = append(still, f)
+		} else {
+			a.recheck(f.Path, false)
+		}
+	}
+	if len(still) == 0 || !a.present() {
+		return
+	}
+	rules := false
+	var copies []func()
+	err := a.update(func(x *index.Folder) error {
+		for _, f := range still {
+			e, err := x.Get(f.Path)
+			if err != nil {
+				return err
+			}
+			if e != nil && e.Sequence != f.Seen || e == nil && f.Seen != 0 {
+				a.recheck(f.Path, false)
+				continue
+			}
+			wrote, err := a.recordOne(x, e, f)
+			if err != nil {
+				return err
+			}
+			if wrote {
+				rules = rules || f.Path.Name() == ignore.FileName
+				copies = append(copies, func() { a.countCopy(f.Path, f.Present) })
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		for _, f := range still {
+			a.dirty.add(f.Path, false, a.Clock().Add(lastRetry))
+		}
+		return
+	}
+	for _, f := range still {
+		a.dirty.steady(f.Path)
+		a.stuck.clear(f.Path)
+	}
+	for _, count := range copies {
+		count()
+	}
+	if rules {
+		a.rulesChanged()
+	}
+	a.pass.again = true
+}
+
+// holds tells whether a finding is still what is on disk.
+func (a *actor) holds(f look.Finding) bool {
+	st, err := a.disk.tree.Lstat(f.Path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return !f.Present
+	}
+	return err == nil && f.Present && (st.Same(f.Stat) || st.Kind == 0 && f.Stat.Kind == 0)
+}
+
+// recordOne turns one finding into a new version, where it is one. e is the
+// entry that it was compared with, nil for none.
+func (a *actor) recordOne(x *index.Folder, e *entry.Entry, f look.Finding) (wrote bool, err error) {
+	if f.Present && f.Stat.Kind == 0 {
+		a.stuck.add(a.Clock(), f.Path, Problem{
+			Path: f.Path, Code: "special_file", Text: "a fifo, socket or device is not synced",
+			Hint: "Move it out of the folder, or name it in .kithignore.",
+		})
+	}
+	if !f.Present || f.Stat.Kind == 0 {
+		return a.recordMissing(x, e)
+	}
+	n := a.entryOf(f)
+	switch {
+	case e != nil && e.Lives() && e.SameContent(n) && e.Mode == n.Mode && e.ModTime == n.ModTime:
+		n.Version, n.Sequence, n.AuthorName, n.Epoch = e.Version, e.Sequence, e.AuthorName, e.Epoch
+		return false, x.Touch(n)
+	case e == nil && !a.settled, e != nil && e.Unknown:
+		n.Unknown, n.AuthorName = true, ""
+	default:
+		var base version.Version
+		if e != nil {
+			base = e.Version
+		}
+		if n.Version, err = a.event(x, base); err != nil {
+			return false, err
+		}
+	}
+	_, err = x.Put(n)
+	return true, err
+}
+
+func (a *actor) recordMissing(x *index.Folder, e *entry.Entry) (bool, error) {
+	switch {
+	case e == nil || !e.Lives():
+		return false, nil
+	case e.Unknown:
+		return true, x.Drop(e.Path)
+	}
+	v, err := a.event(x, e.Version)
+	if err != nil {
+		return false, err
+	}
+	gone := &entry.Entry{Path: e.Path, Kind: entry.Deleted, Version: v, AuthorName: a.Name, Epoch: a.epoch}
+	if merge.HoldsContent(e) {
+		gone.Gone = e.Digest()
+	}
+	_, err = x.Put(gone)
+	return true, err
+}
+
+// entryOf is the entry of a path as it was found, without a version.
+func (a *actor) entryOf(f look.Finding) *entry.Entry {
+	e := &entry.Entry{
+		Path: f.Path, AuthorName: a.Name, Kind: f.Stat.Kind, Mode: f.Stat.Mode,
+		Epoch: a.epoch, Disk: f.Stat.Disk,
+	}
+	switch e.Kind {
+	case entry.File:
+		e.Size, e.ModTime, e.Blocks = f.Stat.Size, f.Stat.ModTime, f.Blocks
+	case entry.Symlink:
+		e.ModTime, e.Target = f.Stat.ModTime, f.Stat.Target
+	case entry.Deleted, entry.Directory:
+	}
+	return e
+}
+
+// countCopy keeps count of the conflict copies in the folder.
+func (a *actor) countCopy(p entry.Path, lives bool) {
+	if !merge.IsCopy(p) {
+		return
+	}
+	if lives {
+		a.copies[p] = struct{}{}
+	} else {
+		delete(a.copies, p)
+	}
+}
+
+// rulesChanged makes the rules of ignoring be read again. What was passed over
+// under the old ones, here or as told by others, is looked at anew.
+func (a *actor) rulesChanged() {
+	a.disk.ignores.Forget()
+	a.disk.watcher.Renew()
+	a.recheck("", true)
+	a.listenAnew()
+}

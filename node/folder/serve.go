@@ -1,0 +1,156 @@
+package folder
+
+import (
+	"context"
+	"errors"
+
+	"github.com/kithmesh/kith/index"
+	"github.com/kithmesh/kith/index/entry"
+	"github.com/kithmesh/kith/node/tree"
+	"github.com/kithmesh/kith/protocol/seal"
+)
+
+// Sealed gives a member blocks of this folder, as they lie in its files now:
+// send is called for each in order, with nil where it is not to be had. A file
+// that has changed since it was looked at gives nothing, and is looked at.
+func (f *Folder) Sealed(ctx context.Context, ids []entry.BlockID, compress bool, send func([]byte) error) error {
+	s := &server{Folder: f, encoding: seal.Raw}
+	if compress {
+		s.encoding = seal.Auto
+	}
+	defer s.close()
+	for _, id := range ids {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		sealed, err := s.block(id)
+		if err != nil {
+			return err
+		}
+		if err := send(sealed); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// server reads blocks for one request. Blocks come in runs of one file, so it
+// keeps that file open, with where its blocks are.
+type server struct {
+	*Folder
+	encoding seal.Encoding
+	at       *entry.Entry
+	offsets  map[entry.BlockID]span
+	disk     *disk
+	file     *tree.File
+	plain    []byte
+	sealed   []byte
+}
+
+type span struct {
+	offset int64
+	length uint32
+}
+
+func (s *server) close() {
+	if s.file == nil {
+		return
+	}
+	// The tree waits for its users before it closes, but a file may outlive it.
+	_ = s.file.Close()
+	s.file = nil
+}
+
+// block is one sealed block, nil if no file has it.
+func (s *server) block(id entry.BlockID) ([]byte, error) {
+	if b := s.read(id); b != nil {
+		return b, nil
+	}
+	for _, e := range s.holders(id) {
+		s.open(e)
+		if b := s.read(id); b != nil {
+			return b, nil
+		}
+		s.suspect(e.Path)
+	}
+	return nil, nil
+}
+
+// maxHolders is how many files are tried for one block.
+const maxHolders = 4
+
+func (s *server) holders(id entry.BlockID) (out []*entry.Entry) {
+	_ = s.DB.View(func(tx *index.Tx) error {
+		x, err := tx.Folder(s.ID)
+		if err != nil {
+			return err
+		}
+		for e := range x.FindBlock(id) {
+			if out = append(out, e); len(out) == maxHolders {
+				break
+			}
+		}
+		return nil
+	})
+	return out
+}
+
+// open makes e the file to read from.
+func (s *server) open(e *entry.Entry) {
+	s.close()
+	s.at, s.offsets = e, make(map[entry.BlockID]span, len(e.Blocks))
+	var at int64
+	for _, b := range e.Blocks {
+		s.offsets[b.ID] = span{at, b.Length}
+		at += int64(b.Length)
+	}
+	d := s.Folder.disk.Load()
+	if d == nil {
+		return
+	}
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	if d.closed {
+		return
+	}
+	if f, err := d.tree.OpenFile(e.Path); err == nil {
+		s.file = f
+	}
+}
+
+// read seals the block out of the current file, if it is there.
+func (s *server) read(id entry.BlockID) []byte {
+	where, ok := s.offsets[id]
+	if !ok || s.file == nil {
+		return nil
+	}
+	if cap(s.plain) < int(where.length) {
+		s.plain = make([]byte, where.length)
+	}
+	b := s.plain[:where.length]
+	if _, err := s.file.ReadAt(b, where.offset); err != nil {
+		return nil
+	}
+	k := s.keys[s.at.Epoch]
+	if k == nil {
+		return nil
+	}
+	sealed, err := k.SealBlock(s.sealed[:0], id, b, s.encoding)
+	if err != nil {
+		if !errors.Is(err, seal.ErrNotBlock) {
+			s.Log.Error("seal a block", "path", string(s.at.Path), "error", err)
+		}
+		return nil
+	}
+	s.sealed = sealed
+	return sealed
+}
+
+// suspect has a file looked at that does not hold what the index says.
+func (s *server) suspect(p entry.Path) {
+	select {
+	case s.mail <- func(a *actor) { a.recheck(p, false) }:
+	case <-s.ended:
+	default: // the actor is busy; the next look finds it
+	}
+}

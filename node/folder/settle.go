@@ -1,0 +1,88 @@
+package folder
+
+import (
+	"github.com/kithmesh/kith/index"
+	"github.com/kithmesh/kith/index/entry"
+)
+
+// settleSlice is how many files of unknown history become new versions in one
+// transaction.
+const settleSlice = 5000
+
+// settle ends unknown history: once all that a member with a settled index has
+// to say was heard and applied, what nobody knew of is new. Where no member
+// is settled, as when all have lost their indexes, the first of those that are
+// connected begins; where there is no other member, nobody can know better.
+func (a *actor) settle() {
+	if a.settled || !a.scanned || a.looking || !a.dirty.empty() || !a.going.empty() || !a.mayWriteHistory() {
+		return
+	}
+	for done := false; !done; {
+		err := a.update(func(x *index.Folder) error {
+			more, err := a.settleSome(x)
+			if err != nil || more {
+				return err
+			}
+			done = true
+			a.settled = true
+			return x.SetJoined(true)
+		})
+		if err != nil {
+			return
+		}
+	}
+	if a.settled {
+		a.Log.Info("the history of all files is known")
+	}
+}
+
+// mayWriteHistory tells whether nobody can know better any more.
+func (a *actor) mayWriteHistory() bool {
+	if a.Alone != nil && a.Alone() {
+		return true
+	}
+	first := len(a.roll) > 0
+	for d, m := range a.roll {
+		switch {
+		case m.caughtUp() && m.told.Settled:
+			return true
+		case m.told.Settled || !m.caughtUp() || d < a.Device:
+			first = false
+		}
+	}
+	return first
+}
+
+// settleSome makes versions of some of the files of unknown history.
+func (a *actor) settleSome(x *index.Folder) (more bool, err error) {
+	var paths []entry.Path
+	for p := range x.UnknownPaths() {
+		w, err := x.Wanted(p)
+		if err != nil {
+			return false, err
+		}
+		if len(w) > 0 {
+			continue // it will meet what others know
+		}
+		if len(paths) == settleSlice {
+			more = true
+			break
+		}
+		paths = append(paths, p)
+	}
+	for _, p := range paths {
+		e, err := x.Get(p)
+		if err != nil {
+			return false, err
+		}
+		n := *e
+		n.Unknown, n.AuthorName = false, a.Name
+		if n.Version, err = a.event(x, e.Version); err != nil {
+			return false, err
+		}
+		if _, err := x.Put(&n); err != nil {
+			return false, err
+		}
+	}
+	return more, nil
+}

@@ -1,0 +1,116 @@
+package folder
+
+import (
+	"time"
+
+	"github.com/kithmesh/kith/index"
+	"github.com/kithmesh/kith/index/entry"
+	"github.com/kithmesh/kith/node/folder/merge"
+)
+
+// toWants reads what the index holds of a path.
+func toWants(in []index.Want) []merge.Want {
+	out := make([]merge.Want, len(in))
+	for i := range in {
+		out[i] = merge.Want{Entry: &in[i].Entry, Tellers: in[i].Tellers}
+	}
+	return out
+}
+
+func fromWants(in []merge.Want) []index.Want {
+	out := make([]index.Want, len(in))
+	for i := range in {
+		out[i] = index.Want{Entry: *in[i].Entry, Tellers: in[i].Tellers}
+	}
+	return out
+}
+
+// changeWanted changes what is wanted of one path.
+func (a *actor) changeWanted(x *index.Folder, p entry.Path, change func([]merge.Want) []merge.Want) error {
+	before, err := x.Wanted(p)
+	if err != nil {
+		return err
+	}
+	a.countNeeded(before, -1)
+	after := fromWants(change(toWants(before)))
+	a.countNeeded(after, 1)
+	if len(before) == 0 && len(after) == 0 {
+		return nil
+	}
+	return x.SetWanted(p, after)
+}
+
+// countNeeded keeps count of the content that is wanted somewhere, so that a
+// delete can wait until that has been taken from the file that is to go.
+func (a *actor) countNeeded(wants []index.Want, n int) {
+	for i := range wants {
+		if e := &wants[i].Entry; e.Kind == entry.File && len(e.Blocks) > 0 {
+			d := e.Digest()
+			if a.needed[d] += n; a.needed[d] <= 0 {
+				delete(a.needed, d)
+			}
+		}
+	}
+}
+
+// stuck holds what is wrong with single paths, and when to try again.
+type stuck map[entry.Path]trouble
+
+type trouble struct {
+	Problem
+	due   time.Time
+	tries int
+}
+
+const (
+	firstTrouble = time.Second
+	lastTrouble  = 5 * time.Minute
+	// maxTroubles bounds what is remembered of paths in trouble; beyond, they
+	// are only logged and tried again at once.
+	maxTroubles = 10_000
+)
+
+// add notes a problem; the path is tried again later and later.
+func (s stuck) add(now time.Time, p entry.Path, why Problem) {
+	t, ok := s[p]
+	if !ok && len(s) >= maxTroubles {
+		return
+	}
+	t.Problem, t.tries = why, t.tries+1
+	t.due = now.Add(min(firstTrouble<<min(t.tries-1, 16), lastTrouble))
+	s[p] = t
+}
+
+// blocks tells whether a path is to be left alone for now.
+func (s stuck) blocks(p entry.Path, now time.Time) bool {
+	t, ok := s[p]
+	return ok && t.due.After(now)
+}
+
+func (s stuck) clear(p entry.Path) { delete(s, p) }
+
+// retry makes a path be tried at the next occasion: something has happened.
+func (s stuck) retry(p entry.Path) {
+	if t, ok := s[p]; ok {
+		t.due = time.Time{}
+		s[p] = t
+	}
+}
+
+// retryAll makes all of them be tried at the next occasion.
+func (s stuck) retryAll() {
+	for p := range s {
+		s.retry(p)
+	}
+}
+
+// due is when the next path is to be tried again; zero for never.
+func (s stuck) due() time.Time {
+	var due time.Time
+	for _, t := range s {
+		if !t.due.IsZero() && (due.IsZero() || t.due.Before(due)) {
+			due = t.due
+		}
+	}
+	return due
+}

@@ -1,0 +1,263 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/kithmesh/kith/index/entry"
+	"github.com/kithmesh/kith/index/version"
+	"github.com/kithmesh/kith/protocol"
+	"github.com/kithmesh/kith/protocol/blocks"
+	"github.com/kithmesh/kith/protocol/exchange"
+)
+
+// link is one connected peer: the stream on which this device tells it, the
+// one on which it tells this device, and the streams for blocks.
+type link struct {
+	device *Device
+	id     entry.DeviceID
+	peer   peer.ID
+	teller *exchange.Teller
+	blocks *blocks.Client
+	stop   context.CancelFunc
+	done   <-chan struct{}
+
+	mu       sync.Mutex
+	met      bool                                    // it has answered a hello
+	listener *exchange.Listener                      // nil while it does not tell
+	told     map[entry.FolderID]exchange.FolderState // what it shares with us
+	asks     []exchange.Ask                          // to be told
+	answers  map[uint64]chan exchange.Answer         // by nonce
+	nonce    uint64                                  // of the last ask
+}
+
+const (
+	blockIdle     = 60 * time.Second
+	openTimeout   = 15 * time.Second
+	linkWait      = 5 * time.Second
+	firstRedial   = 100 * time.Millisecond
+	lastRedial    = 10 * time.Second
+	clockFar      = 5 * time.Minute
+	exchangeSlots = 2 // a stream of the last connection may linger
+	blockSlots    = 32
+)
+
+// connect begins to talk with a peer that discovery has connected.
+func (d *Device) connect(id peer.ID) {
+	l := &link{
+		device: d, id: entry.DeviceID(id.String()), peer: id,
+		told: map[entry.FolderID]exchange.FolderState{}, answers: map[uint64]chan exchange.Answer{},
+	}
+	l.teller = exchange.NewTeller(book{l})
+	l.blocks = blocks.NewClient(func(ctx context.Context) (blocks.Stream, error) {
+		return l.open(ctx, protocol.Blocks, blockIdle)
+	})
+	d.mu.Lock()
+	old := d.links[l.id]
+	d.links[l.id] = l
+	d.mu.Unlock()
+	if old != nil {
+		old.end()
+	}
+	l.stop, l.done = d.tasks.start(l.run)
+	d.changed.tell()
+}
+
+// disconnect ends what connect began.
+func (d *Device) disconnect(id entry.DeviceID) {
+	d.mu.Lock()
+	l := d.links[id]
+	delete(d.links, id)
+	d.mu.Unlock()
+	if l != nil {
+		l.end()
+	}
+	d.changed.tell()
+}
+
+func (d *Device) link(id entry.DeviceID) *link {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.links[id]
+}
+
+// linkSoon waits a little for a link: a stream may come before discovery has
+// reported its connection.
+func (d *Device) linkSoon(ctx context.Context, id entry.DeviceID) *link {
+	ctx, cancel := context.WithTimeout(ctx, linkWait)
+	defer cancel()
+	for {
+		changed := d.changed.next()
+		if l := d.link(id); l != nil {
+			return l
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// end stops telling, and detaches the peer from all folders.
+func (l *link) end() {
+	l.stop()
+	<-l.done
+	l.blocks.Close()
+	l.detachAll()
+}
+
+// open opens a stream on the connection that discovery keeps.
+func (l *link) open(ctx context.Context, id protocol.ID, idle time.Duration) (*protocol.Stream, error) {
+	ctx, cancel := context.WithTimeout(network.WithNoDial(ctx, "discovery dials"), openTimeout)
+	defer cancel()
+	raw, err := l.device.net.Host().NewStream(ctx, l.peer, id)
+	if err != nil {
+		return nil, err
+	}
+	return protocol.NewStream(raw, idle), nil
+}
+
+// run tells the peer, on one stream after the other for as long as it is
+// connected.
+func (l *link) run(ctx context.Context) error {
+	wait := firstRedial
+	for ctx.Err() == nil {
+		began := time.Now()
+		err := l.tell(ctx)
+		if ctx.Err() != nil {
+			break
+		}
+		if why := protocol.Explain(err); why != "" || errors.Is(err, exchange.ErrProtocol) {
+			l.device.Log.Warn("cannot talk with a device", "device", l.id, "reason", why, "error", err)
+		} else {
+			l.device.Log.Debug("exchange ended", "device", l.id, "error", err)
+		}
+		if time.Since(began) > lastRedial {
+			wait = firstRedial
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(wait):
+		}
+		wait = min(2*wait, lastRedial)
+	}
+	l.setMet(false)
+	return nil
+}
+
+func (l *link) tell(ctx context.Context) error {
+	s, err := l.open(ctx, protocol.Exchange, 0)
+	if err != nil {
+		return fmt.Errorf("open exchange: %w", err)
+	}
+	defer l.setMet(false)
+	return l.teller.Run(ctx, s, l.device.hello())
+}
+
+func (l *link) setMet(met bool) {
+	l.mu.Lock()
+	changed := l.met != met
+	l.met = met
+	l.mu.Unlock()
+	if changed {
+		l.device.changed.tell()
+	}
+}
+
+// meets tells whether the peer has answered, so that it does count this device
+// as paired.
+func (l *link) meets() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.met
+}
+
+func (d *Device) hello() exchange.Hello {
+	return exchange.Hello{Name: d.Name(), Software: d.Software, Clock: version.ClockAt(time.Now())}
+}
+
+// listen is the handler of an exchange stream that a peer opened.
+func (d *Device) listen(ctx context.Context, id entry.DeviceID, s *protocol.Stream) error {
+	l := d.linkSoon(ctx, id)
+	if l == nil {
+		return protocol.ErrClosing // it tries again
+	}
+	ear := &ear{link: l, ctx: ctx}
+	ear.listener = exchange.NewListener(ear)
+	l.mu.Lock()
+	l.listener = ear.listener
+	l.mu.Unlock()
+	defer ear.end()
+	return ear.listener.Run(ctx, s, d.hello())
+}
+
+// attach makes a folder listen to the peer, if both have it and this device
+// counts the peer as a member.
+func (l *link) attach(ctx context.Context, id entry.FolderID) error {
+	s := l.device.share(id)
+	l.mu.Lock()
+	told, ok := l.told[id]
+	listener := l.listener
+	l.mu.Unlock()
+	if s == nil || !ok || listener == nil || l.device.isPausedFolder(id) {
+		return nil
+	}
+	if m, member := s.member(l.id); !member || !m.Role.HoldsKey() {
+		return nil
+	}
+	if err := s.Attach(ctx, &seat{l, listener, s}, told); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	gone := l.listener != listener
+	l.mu.Unlock()
+	if gone {
+		return s.Detach(ctx, l.id)
+	}
+	return nil
+}
+
+// detachAll takes the peer out of all folders.
+func (l *link) detachAll() {
+	l.mu.Lock()
+	l.listener = nil
+	told := l.told
+	l.told = map[entry.FolderID]exchange.FolderState{}
+	l.mu.Unlock()
+	for id := range told {
+		if s := l.device.share(id); s != nil {
+			_ = s.Detach(context.Background(), l.id)
+		}
+	}
+}
+
+// seat is a peer's place in one folder: what [folder.Member] asks for.
+type seat struct {
+	link     *link
+	listener *exchange.Listener
+	share    *share
+}
+
+// Device is the peer.
+func (s *seat) Device() entry.DeviceID { return s.link.id }
+
+// Fetch gets blocks from the peer.
+func (s *seat) Fetch(ctx context.Context, ids []entry.BlockID, got func(int, []byte) error) error {
+	return s.link.blocks.Fetch(ctx, blocks.Request{Folder: s.share.ID, IDs: ids}, got)
+}
+
+// Start asks the peer for its changes.
+func (s *seat) Start(st exchange.Start) {
+	st.Roster = s.share.folderState().Roster
+	s.listener.Start(st)
+}
+
+// Ack tells the peer how far this device is.
+func (s *seat) Ack(k exchange.Ack) { s.listener.Ack(k) }

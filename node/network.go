@@ -1,0 +1,43 @@
+package node
+
+import (
+	"context"
+	"time"
+
+	"github.com/kithmesh/kith/discovery"
+	"github.com/kithmesh/kith/index/entry"
+	"github.com/kithmesh/kith/protocol"
+	"github.com/kithmesh/kith/protocol/blocks"
+	"github.com/kithmesh/kith/protocol/pair"
+)
+
+// serve sets the handlers of all protocols.
+func (d *Device) serve() {
+	h := d.net.Host()
+	h.SetStreamHandler(protocol.Exchange, d.server.Serve(
+		protocol.Rule{Name: "exchange", Streams: exchangeSlots, Memory: 256 << 10}, d.listen))
+	give := &blocks.Server{Source: d}
+	h.SetStreamHandler(protocol.Blocks, d.server.Serve(
+		protocol.Rule{Name: "blocks", Streams: blockSlots, Memory: 1 << 20, Idle: blockIdle},
+		func(ctx context.Context, id entry.DeviceID, s *protocol.Stream) error { return give.Handle(ctx, id, s) }))
+	d.net.HandlePairing(protocol.ID(pair.Protocol), d.showTo)
+}
+
+// watchNet makes links of connections, until discovery ends.
+func (d *Device) watchNet() {
+	for e := range d.net.Events() {
+		id := entry.DeviceID(e.Device.String())
+		switch e.Kind {
+		case discovery.Connected:
+			d.Log.Info("connected", "device", id, "via", string(e.Route.Via), "transport", string(e.Route.Transport), "addr", e.Route.Addr)
+			d.connect(e.Device)
+		case discovery.Disconnected:
+			d.Log.Info("disconnected", "device", id)
+			d.disconnect(id)
+		case discovery.Learned:
+			if err := d.store.Saw(id, time.Now(), e.Addrs...); err != nil {
+				d.Log.Warn("store addresses", "device", id, "error", err)
+			}
+		}
+	}
+}

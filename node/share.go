@@ -1,0 +1,208 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/kithmesh/kith/index/entry"
+	"github.com/kithmesh/kith/index/roster"
+	"github.com/kithmesh/kith/index/version"
+	"github.com/kithmesh/kith/node/control"
+	"github.com/kithmesh/kith/node/folder"
+	"github.com/kithmesh/kith/node/identity"
+	"github.com/kithmesh/kith/node/membership"
+	"github.com/kithmesh/kith/protocol/exchange"
+	"github.com/kithmesh/kith/protocol/seal"
+)
+
+// share is one folder of this device with its membership.
+type share struct {
+	*folder.Folder
+	device *Device
+	stop   context.CancelFunc
+	done   <-chan struct{} // closed when the folder has stopped
+
+	mu     sync.Mutex
+	record membership.Folder // as stored
+	roster roster.Roster
+}
+
+// startShare starts a folder that is in the store.
+func (d *Device) startShare(rec membership.Folder) (*share, error) {
+	return d.startFolder(rec, false)
+}
+
+// startFolder starts a folder; begin says that this device has just made it.
+func (d *Device) startFolder(rec membership.Folder, begin bool) (*share, error) {
+	s := &share{device: d, record: rec}
+	r, _, refused := roster.New(rec.ID, identity.Verify).Add(rec.Roster...)
+	if len(refused) > 0 {
+		return nil, fmt.Errorf("read its roster: %w", errors.Join(refused...))
+	}
+	s.roster = r
+	keys := map[entry.Epoch]seal.FolderKey{}
+	for e, k := range rec.Keys {
+		keys[e] = seal.FolderKey(k)
+	}
+	f, err := folder.New(folder.Options{
+		ID: rec.ID, Root: rec.Path, Name: d.Name(), Device: d.id.ID(), Keys: keys, DB: d.db, Log: d.Log,
+		Begin: begin, Alone: s.alone, Rescan: d.Settings.RescanInterval, Changed: d.news,
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.Folder = f
+	if err := s.claim(); err != nil {
+		return nil, err
+	}
+	d.mu.Lock()
+	d.shares[rec.ID] = s
+	d.mu.Unlock()
+	s.stop, s.done = d.tasks.start(f.Run)
+	d.eachLink(func(l *link) {
+		d.tasks.start(func(ctx context.Context) error { _ = l.attach(ctx, rec.ID); return nil })
+	})
+	d.news()
+	return s, nil
+}
+
+// news wakes whoever tells peers or shows a status.
+func (d *Device) news() {
+	d.eachLink(func(l *link) { l.teller.Wake() })
+	d.changed.tell()
+}
+
+func (d *Device) eachLink(fn func(*link)) {
+	d.mu.Lock()
+	links := make([]*link, 0, len(d.links))
+	for _, l := range d.links {
+		links = append(links, l)
+	}
+	d.mu.Unlock()
+	for _, l := range links {
+		fn(l)
+	}
+}
+
+// share returns a folder of this device, nil if it has none of that ID.
+func (d *Device) share(id entry.FolderID) *share {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.shares[id]
+}
+
+func (d *Device) allShares() []*share {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	out := make([]*share, 0, len(d.shares))
+	for _, s := range d.shares {
+		out = append(out, s)
+	}
+	return out
+}
+
+// alone tells whether nobody else holds the folder's key.
+func (s *share) alone() bool {
+	for _, m := range s.members() {
+		if m.Device != s.device.id.ID() && m.Role.HoldsKey() {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *share) members() []roster.Member {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.roster.Members()
+}
+
+// member tells whether a device is a member.
+func (s *share) member(d entry.DeviceID) (roster.Member, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.roster.Member(d)
+}
+
+// joined tells whether a device has joined, and not only been admitted.
+func (s *share) joined(d entry.DeviceID) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.roster.Replicas(d)) > 0
+}
+
+func (s *share) statements() []roster.Statement {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.roster.Statements()
+}
+
+// folderState is what peers are told of the folder.
+func (s *share) folderState() exchange.FolderState {
+	st := s.State()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st.Roster = s.roster.Digest()
+	return st
+}
+
+// add merges statements into the roster, durably.
+func (s *share) add(statements ...roster.Statement) (refused []error, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r, added, refused := s.roster.Add(statements...)
+	if len(added) == 0 {
+		return refused, nil
+	}
+	rec := s.record
+	rec.Roster = r.Statements()
+	if err := s.device.store.PutFolder(rec); err != nil {
+		return refused, err
+	}
+	s.roster, s.record = r, rec
+	return refused, nil
+}
+
+// say makes a statement of this device and adds it.
+func (s *share) say(make func(r roster.Roster, now version.Clock) (roster.Statement, error)) error {
+	s.mu.Lock()
+	st, err := make(s.roster, version.ClockAt(time.Now()))
+	s.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	refused, err := s.add(st)
+	if err == nil && len(refused) > 0 {
+		err = errors.Join(refused...)
+	}
+	s.device.news()
+	return err
+}
+
+// claim ties this index's replica to this device, for all members to know.
+func (s *share) claim() error {
+	replica := s.State().Replica
+	s.mu.Lock()
+	claimed := slices.Contains(s.roster.Replicas(s.device.id.ID()), replica)
+	s.mu.Unlock()
+	if claimed {
+		return nil
+	}
+	if _, member := s.member(s.device.id.ID()); !member {
+		return nil // put out while it was away; it still has its files
+	}
+	return s.say(func(r roster.Roster, now version.Clock) (roster.Statement, error) {
+		return r.Claim(s.device.id, replica, now)
+	})
+}
+
+// controlled is the folder as control shows it.
+func (s *share) controlled() control.Folder {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return control.Folder{ID: s.record.ID, Label: s.record.Label, Path: s.record.Path, Role: s.record.Role}
+}

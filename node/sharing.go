@@ -1,0 +1,317 @@
+package node
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/kithmesh/kith/index"
+	"github.com/kithmesh/kith/index/entry"
+	"github.com/kithmesh/kith/index/roster"
+	"github.com/kithmesh/kith/index/version"
+	"github.com/kithmesh/kith/node/control"
+	"github.com/kithmesh/kith/node/membership"
+	"github.com/kithmesh/kith/node/tree"
+	"github.com/kithmesh/kith/protocol/seal"
+)
+
+// AddFolder implements [control.Folders].
+func (d *Device) AddFolder(_ context.Context, r control.AddRequest) (control.Folder, error) {
+	root, err := existingDirectory(r.Path)
+	if err != nil {
+		return control.Folder{}, fmt.Errorf("add %q: %w", r.Path, err)
+	}
+	label := r.Label
+	if label == "" {
+		label = filepath.Base(root)
+	}
+	d.setup.Lock()
+	defer d.setup.Unlock()
+	if err := d.placeFree(root, label); err != nil {
+		return control.Folder{}, fmt.Errorf("add %q: %w", r.Path, err)
+	}
+	now := version.ClockAt(time.Now())
+	id, founding, err := roster.NewFolder(d.id, roster.Founding{Label: label, Name: d.Name()}, now, rand.Reader)
+	if err != nil {
+		return control.Folder{}, fmt.Errorf("add %q: %w: %w", r.Path, control.ErrInvalid, err)
+	}
+	rec := membership.Folder{
+		ID: id, Label: label, Path: root, Role: entry.RoleSync, AddedAt: time.Now(),
+		Keys:   map[entry.Epoch]membership.Key{1: membership.Key(seal.NewFolderKey())},
+		Roster: []roster.Statement{founding},
+	}
+	s, err := d.setUp(rec, true)
+	if err != nil {
+		return control.Folder{}, fmt.Errorf("add %q: %w", r.Path, err)
+	}
+	return s.controlled(), nil
+}
+
+// existingDirectory is the path with its links resolved.
+func existingDirectory(path string) (string, error) {
+	root, err := filepath.EvalSymlinks(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return "", control.ErrNotFound
+	}
+	if err != nil {
+		return "", err
+	}
+	info, err := os.Stat(root)
+	if err == nil && !info.IsDir() {
+		err = fmt.Errorf("%w: not a directory", control.ErrInvalid)
+	}
+	return root, err
+}
+
+// placeFree refuses a path or a label that is taken.
+func (d *Device) placeFree(root, label string) error {
+	for _, s := range d.allShares() {
+		c := s.controlled()
+		switch {
+		case c.Path == root:
+			return fmt.Errorf("%w (%q)", control.ErrPathTaken, c.Label)
+		case c.Path != "" && (within(root, c.Path) || within(c.Path, root)):
+			return fmt.Errorf("%w: %q is at %q", control.ErrNested, c.Label, c.Path)
+		case c.Label == label:
+			return fmt.Errorf("label %q: %w", label, control.ErrLabelTaken)
+		}
+	}
+	for _, own := range []string{d.Places.State, filepath.Dir(d.Places.Config)} {
+		if root == own || within(root, own) || within(own, root) {
+			return fmt.Errorf("%w: kith keeps its own files in %q", control.ErrNested, own)
+		}
+	}
+	return nil
+}
+
+// within tells whether path lies below dir.
+func within(path, dir string) bool {
+	return strings.HasPrefix(path, strings.TrimSuffix(dir, string(filepath.Separator))+string(filepath.Separator))
+}
+
+// setUp makes a tree a folder and starts it: the marker first, as a folder
+// without one stops and does no harm.
+func (d *Device) setUp(rec membership.Folder, begin bool) (*share, error) {
+	if err := tree.Create(rec.Path, rec.ID); err != nil {
+		switch {
+		case errors.Is(err, tree.ErrOtherFolder):
+			err = fmt.Errorf("%w: %w", control.ErrPathTaken, err)
+		case errors.Is(err, tree.ErrNested):
+			err = fmt.Errorf("%w: %w", control.ErrNested, err)
+		}
+		return nil, err
+	}
+	if err := d.store.PutFolder(rec); err != nil {
+		return nil, errors.Join(err, tree.Unmark(rec.Path, rec.ID))
+	}
+	s, err := d.startFolder(rec, begin)
+	if err != nil {
+		return nil, errors.Join(err, d.store.RemoveFolder(rec.ID), tree.Unmark(rec.Path, rec.ID))
+	}
+	return s, nil
+}
+
+// LeaveFolder implements [control.Folders].
+func (d *Device) LeaveFolder(_ context.Context, text string) (control.Folder, error) {
+	s, err := d.findShare(text)
+	if err != nil {
+		return control.Folder{}, fmt.Errorf("leave: %w", err)
+	}
+	d.setup.Lock()
+	defer d.setup.Unlock()
+	err = s.say(func(r roster.Roster, now version.Clock) (roster.Statement, error) { return r.Leave(d.id, now) })
+	if err != nil && !errors.Is(err, roster.ErrRight) {
+		return control.Folder{}, fmt.Errorf("leave %q: %w", text, err)
+	}
+	d.tellLeave(s)
+	d.mu.Lock()
+	delete(d.shares, s.ID)
+	d.mu.Unlock()
+	s.stop()
+	<-s.done
+	c := s.controlled()
+	err = d.store.RemoveFolder(s.ID)
+	if err == nil {
+		err = d.db.Update(func(tx *index.Tx) error { return tx.DropFolder(s.ID) })
+	}
+	if c.Path != "" {
+		err = errors.Join(err, tree.Unmark(c.Path, s.ID))
+	}
+	d.news()
+	return c, err
+}
+
+// leaveTime is how long a leave waits for connected members to hear of it.
+const leaveTime = 2 * time.Second
+
+// tellLeave sees to it that connected members have heard that this device has
+// left. A link tells asks before statements, and in order: once a second ask
+// is answered, what was to be told at the first has arrived.
+func (d *Device) tellLeave(s *share) {
+	ctx, cancel := context.WithTimeout(context.Background(), leaveTime)
+	defer cancel()
+	d.eachLink(func(l *link) {
+		if _, member := s.member(l.id); member && l.meets() {
+			l.ask(ctx, s)
+			l.ask(ctx, s)
+		}
+	})
+}
+
+// Share implements [control.Sharing].
+func (d *Device) Share(_ context.Context, r control.ShareRequest) (control.Share, error) {
+	s, err := d.findShare(r.Folder)
+	if err != nil {
+		return control.Share{}, fmt.Errorf("share: %w", err)
+	}
+	p, err := d.findPeer(r.Device)
+	if err != nil {
+		return control.Share{}, fmt.Errorf("share %q: %w", r.Folder, err)
+	}
+	role := r.Role
+	if role == 0 {
+		role = entry.RoleSync
+	}
+	if !runs(role) {
+		return control.Share{}, fmt.Errorf("share %q as %s: this version of kith syncs only: %w", r.Folder, role, control.ErrUnsupported)
+	}
+	err = s.say(func(ro roster.Roster, now version.Clock) (roster.Statement, error) {
+		return ro.Admit(d.id, roster.Admission{
+			Device: p.ID, Name: p.Name, Role: role, Rights: roster.MayShare,
+		}, now)
+	})
+	if err != nil {
+		return control.Share{}, fmt.Errorf("share %q with %q: %w", r.Folder, r.Device, err)
+	}
+	return control.Share{Folder: s.controlled(), Device: d.identity(p.ID), Role: role}, nil
+}
+
+// runs tells whether this version of kith can take a role.
+func runs(r entry.Role) bool { return r == entry.RoleSync }
+
+// Unshare implements [control.Sharing].
+func (d *Device) Unshare(_ context.Context, r control.UnshareRequest) (control.Share, error) {
+	s, err := d.findShare(r.Folder)
+	if err != nil {
+		return control.Share{}, fmt.Errorf("unshare: %w", err)
+	}
+	p, err := d.findPeer(r.Device)
+	if err != nil {
+		return control.Share{}, fmt.Errorf("unshare %q: %w", r.Folder, err)
+	}
+	m, member := s.member(p.ID)
+	if !member {
+		return control.Share{}, fmt.Errorf("unshare %q: %q: %w", r.Folder, r.Device, control.ErrNotShared)
+	}
+	err = s.say(func(ro roster.Roster, now version.Clock) (roster.Statement, error) { return ro.Revoke(d.id, p.ID, now) })
+	if err != nil {
+		return control.Share{}, fmt.Errorf("unshare %q: %w", r.Folder, err)
+	}
+	if l := d.link(p.ID); l != nil {
+		_ = s.Detach(context.Background(), p.ID)
+	}
+	return control.Share{Folder: s.controlled(), Device: d.identity(p.ID), Role: m.Role}, nil
+}
+
+// Offers implements [control.Sharing].
+func (d *Device) Offers(context.Context) ([]control.Offer, error) {
+	out := []control.Offer{}
+	for _, o := range d.store.Offers() {
+		if d.share(o.Folder) == nil {
+			out = append(out, control.Offer{Folder: o.Folder, Label: o.Label, From: d.identity(o.From), Role: o.Role})
+		}
+	}
+	return out, nil
+}
+
+// AcceptOffer implements [control.Sharing].
+func (d *Device) AcceptOffer(_ context.Context, r control.AcceptRequest) (control.Folder, error) {
+	d.setup.Lock()
+	defer d.setup.Unlock()
+	o, err := d.findOffer(r.Folder)
+	if err != nil {
+		return control.Folder{}, fmt.Errorf("accept: %w", err)
+	}
+	role := r.Role
+	if role == 0 {
+		role = o.Role
+	}
+	switch {
+	case !runs(role):
+		return control.Folder{}, fmt.Errorf("accept %q as %s: this version of kith syncs only: %w", o.Label, role, control.ErrUnsupported)
+	case role.HoldsKey() && len(o.Keys) == 0:
+		return control.Folder{}, fmt.Errorf("%w: %q is offered as %s, which cannot become %s", control.ErrInvalid, o.Label, o.Role, role)
+	case r.Path == "":
+		return control.Folder{}, fmt.Errorf("%w: accept %q: a path is needed", control.ErrInvalid, o.Label)
+	}
+	root, err := madeDirectory(r.Path)
+	if err != nil {
+		return control.Folder{}, fmt.Errorf("accept %q at %q: %w", o.Label, r.Path, err)
+	}
+	label := d.freeLabel(o.Label)
+	if err := d.placeFree(root, label); err != nil {
+		return control.Folder{}, fmt.Errorf("accept %q at %q: %w", o.Label, r.Path, err)
+	}
+	rec := membership.Folder{
+		ID: o.Folder, Label: label, Path: root, Role: role, Keys: o.Keys, Roster: o.Statements, AddedAt: time.Now(),
+	}
+	s, err := d.setUp(rec, false)
+	if err != nil {
+		return control.Folder{}, fmt.Errorf("accept %q at %q: %w", o.Label, r.Path, err)
+	}
+	for _, same := range d.store.Offers() {
+		if same.Folder == o.Folder {
+			if err := d.store.RemoveOffer(same.Folder, same.From); err != nil {
+				d.Log.Warn("forget an offer", "error", err)
+			}
+		}
+	}
+	d.news()
+	return s.controlled(), nil
+}
+
+// madeDirectory is the path with its links resolved, made if it is missing.
+func madeDirectory(path string) (string, error) {
+	if err := os.MkdirAll(path, 0o755); err != nil {
+		return "", err
+	}
+	return existingDirectory(path)
+}
+
+// findOffer is the offer that a text names; of several for one folder the
+// latest.
+func (d *Device) findOffer(text string) (membership.Offer, error) {
+	byFolder := map[entry.FolderID]membership.Offer{}
+	for _, o := range d.store.Offers() {
+		id := o.Folder.String()
+		if d.share(o.Folder) != nil || o.Label != text && !(isPart(text) && strings.HasPrefix(id, strings.ToLower(text))) {
+			continue
+		}
+		if had, ok := byFolder[o.Folder]; !ok || o.At.After(had.At) {
+			byFolder[o.Folder] = o
+		}
+	}
+	var fit []membership.Offer
+	for _, o := range byFolder {
+		fit = append(fit, o)
+	}
+	return one(fit, text, control.ErrNotOffered)
+}
+
+// freeLabel is the label, with a number if another folder here has it.
+func (d *Device) freeLabel(label string) string {
+	taken := map[string]bool{}
+	for _, s := range d.allShares() {
+		taken[s.controlled().Label] = true
+	}
+	free := label
+	for n := 2; taken[free]; n++ {
+		free = fmt.Sprintf("%s %d", label, n)
+	}
+	return free
+}

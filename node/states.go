@@ -1,0 +1,153 @@
+package node
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/kithmesh/kith/index/entry"
+	"github.com/kithmesh/kith/node/control"
+	"github.com/kithmesh/kith/node/folder"
+)
+
+// Status implements [control.States].
+func (d *Device) Status(ctx context.Context, text string) (control.Status, error) {
+	shares, err := d.someShares(text)
+	if err != nil {
+		return control.Status{}, fmt.Errorf("status: %w", err)
+	}
+	st := control.Status{Identity: d.identity(d.id.ID())}
+	d.mu.Lock()
+	st.Paused = d.paused.has("", time.Now())
+	st.Problems = slices.Clone(d.problems)
+	d.mu.Unlock()
+	for _, s := range shares {
+		_ = s.Check(ctx) // an unmounted disk makes no event
+		st.Folders = append(st.Folders, d.folderStatus(s))
+	}
+	st.Peers = d.peerStatuses()
+	return st, ctx.Err()
+}
+
+func (d *Device) folderStatus(s *share) control.FolderStatus {
+	st := s.Status()
+	out := control.FolderStatus{
+		Folder: s.controlled(), State: stateNames[st.State], Files: st.Files, Bytes: st.Bytes,
+		NeedFiles: st.NeedFiles, NeedBytes: st.NeedBytes, Conflicts: st.Conflicts,
+	}
+	if d.isPausedFolder(s.ID) {
+		out.State = control.StatePaused
+	}
+	for _, p := range st.Problems {
+		out.Problems = append(out.Problems, control.Problem{Path: string(p.Path), Code: p.Code, Message: p.Text, Hint: p.Hint})
+	}
+	for _, m := range s.members() {
+		if m.Device == d.id.ID() {
+			continue
+		}
+		seen := st.Members[m.Device]
+		name := d.nameOf(m.Device)
+		out.Members = append(out.Members, control.MemberStatus{
+			Identity: control.Identity{ID: m.Device, Name: cmp.Or(name, m.Name)}, Role: m.Role,
+			Connected: seen.Connected, NeedFiles: seen.NeedFiles, NeedBytes: seen.NeedBytes,
+		})
+	}
+	return out
+}
+
+var stateNames = map[folder.State]control.State{
+	folder.InSync: control.StateInSync, folder.Scanning: control.StateScanning, folder.Syncing: control.StateSyncing,
+	folder.Waiting: control.StateWaiting, folder.Fenced: control.StateFenced, folder.Failed: control.StateError,
+}
+
+func (d *Device) peerStatuses() []control.PeerStatus {
+	routes := map[entry.DeviceID]control.PeerStatus{}
+	for _, p := range d.net.Peers() {
+		if p.Connected {
+			routes[entry.DeviceID(p.Device.String())] = control.PeerStatus{
+				Via: control.Via(p.Route.Via), Transport: control.Transport(p.Route.Transport), Addr: p.Route.Addr,
+			}
+		}
+	}
+	out := []control.PeerStatus{}
+	for _, p := range d.store.Peers() {
+		st, connected := routes[p.ID]
+		if l := d.link(p.ID); l == nil || !l.meets() {
+			connected = false // it does not count this device as paired, or has not said
+		}
+		if !connected {
+			st = control.PeerStatus{}
+			if len(p.Addresses) > 0 {
+				st.Addr = p.Addresses[0]
+			}
+		}
+		st.Identity, st.Connected, st.Paused = d.identity(p.ID), connected, d.isPaused(p.ID)
+		st.LastSeen = p.LastSeen
+		if connected {
+			st.LastSeen = time.Now()
+		}
+		out = append(out, st)
+	}
+	return out
+}
+
+// statusEvery is how often a status is told at most.
+const statusEvery = 200 * time.Millisecond
+
+// WatchStatus implements [control.States].
+func (d *Device) WatchStatus(ctx context.Context, text string, changed func(control.Status) error) error {
+	for {
+		next := d.changed.next()
+		st, err := d.Status(ctx, text)
+		if err != nil {
+			return err
+		}
+		if err := changed(st); err != nil {
+			return err
+		}
+		if err := pause(ctx, statusEvery); err != nil {
+			return err
+		}
+		select {
+		case <-next:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func pause(ctx context.Context, t time.Duration) error {
+	timer := time.NewTimer(t)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// ScanFolders implements [control.Folders].
+func (d *Device) ScanFolders(ctx context.Context, text string) ([]control.FolderStatus, error) {
+	shares, err := d.someShares(text)
+	if err != nil {
+		return nil, fmt.Errorf("scan: %w", err)
+	}
+	var failed error
+	for _, s := range shares {
+		if err := s.Scan(ctx); err != nil {
+			failed = errors.Join(failed, fmt.Errorf("scan %q: %w", s.controlled().Label, err))
+		}
+	}
+	if failed != nil {
+		return nil, failed
+	}
+	var out []control.FolderStatus
+	for _, s := range shares {
+		out = append(out, d.folderStatus(s))
+	}
+	return out, nil
+}
