@@ -155,7 +155,9 @@ func (a *actor) wait() time.Duration {
 			soonest(a.dirty.due())
 			soonest(a.next)
 		}
-		soonest(a.going.due)
+		if !a.looking && !a.dirty.fresh() {
+			soonest(a.going.due)
+		}
 		soonest(a.stuck.due())
 		if a.published.NeedFiles > 0 && len(a.roll) > 0 {
 			soonest(a.ackDue)

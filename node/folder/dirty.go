@@ -72,4 +72,15 @@ func (d *dirty) due() time.Time {
 	return due
 }
 
+// fresh tells whether there is anything to look at, but for files that were
+// found unsteady again and again.
+func (d *dirty) fresh() bool {
+	for p := range d.marks {
+		if d.tries[p] < patientTries {
+			return true
+		}
+	}
+	return false
+}
+
 func (d *dirty) empty() bool { return len(d.marks) == 0 }

@@ -4,9 +4,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/kithmesh/kith/node/folder/look"
-
 	"github.com/kithmesh/kith/index/entry"
+	"github.com/kithmesh/kith/node/folder/look"
 )
 
 // going is what was found missing and is not recorded yet.
@@ -15,15 +14,23 @@ import (
 // deleted, with the marker gone last. So deletes wait until no more of them
 // have come for a moment, the longer the more there are; then the root is
 // checked once more. What has moved is not kept waiting: its content is safe
-// elsewhere.
+// elsewhere. Deletes also wait while there is more to look at, as that may be
+// what they moved to: members can then take the content from the old place.
 type going struct {
 	missing map[entry.Path]look.Finding
+	since   time.Time // when the first of them went missing
 	due     time.Time
 }
+
+// patience is how long deletes wait at most for what else there is to look at.
+const patience = 2 * time.Minute
 
 func newGoing() going { return going{missing: map[entry.Path]look.Finding{}} }
 
 func (g *going) add(now time.Time, f look.Finding) {
+	if len(g.missing) == 0 {
+		g.since = now
+	}
 	g.missing[f.Path] = f
 	wait := 100 * time.Millisecond
 	switch n := len(g.missing); {
@@ -42,9 +49,13 @@ func (g *going) hurry(now time.Time) {
 	}
 }
 
-// take returns what is missing, from below, if it is due.
-func (g *going) take(now time.Time) []look.Finding {
+// take returns what is missing, from below, if it is due; more tells that
+// there is more to look at.
+func (g *going) take(now time.Time, more bool) []look.Finding {
 	if g.due.IsZero() || g.due.After(now) {
+		return nil
+	}
+	if more && now.Sub(g.since) < patience {
 		return nil
 	}
 	out := make([]look.Finding, 0, len(g.missing))

@@ -56,7 +56,8 @@ func (a *actor) unreadable(f look.Finding) {
 
 // commitGoing records the deletes that have waited long enough.
 func (a *actor) commitGoing(now time.Time) {
-	if f := a.going.take(now); len(f) > 0 && a.present() {
+	more := a.looking || a.dirty.fresh()
+	if f := a.going.take(now, more); len(f) > 0 && a.present() {
 		a.commit(f)
 	}
 }

@@ -125,7 +125,9 @@ func (a *actor) lookEnded(err error) {
 	if a.disk != nil {
 		a.next = now.Add(a.rescanInterval())
 		a.going.hurry(now)
-		a.commitGoing(now)
+		if f := a.going.take(now, false); len(f) > 0 && a.present() {
+			a.commit(f)
+		}
 	}
 	a.scans.end(err)
 	a.scanned = a.scanned || err == nil

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -341,6 +342,31 @@ func TestABusyFileIsLeftAlone(t *testing.T) {
 	}
 	_, err = tr.Place("p", s, meta, &old)
 	must(t, err)
+}
+
+func TestAWriteWhileMetadataIsSetIsNoticedWithoutLeases(t *testing.T) {
+	testNoLeases = true
+	defer func() { testNoLeases = false }()
+	for content, keepTime := range map[string]bool{"longer than before": false, "new": true} {
+		tr := testTree(t)
+		put(t, tr, "p", "old")
+		must(t, os.Chtimes(tr.file("p"), time.Unix(9, 9), time.Unix(9, 9)))
+		old := stat(t, tr, "p")
+		m := meta
+		if keepTime { // then a write of equal length shows by its time
+			m.ModTime = old.ModTime
+		}
+		interfere(tr, "set", rewrite(t, tr, content))
+		if _, err := tr.SetMeta("p", m, old); !errors.Is(err, ErrChanged) {
+			t.Errorf("%q: got %v", content, err)
+		}
+		f, err := tr.OpenFile("p")
+		must(t, err)
+		if is, err := f.Busy(); is || !errors.Is(err, ErrCannotTell) {
+			t.Errorf("%v, %v", is, err)
+		}
+		must(t, f.Close())
+	}
 }
 
 func TestAFileThatIsOpenedForWritingDuringTheExchangeGoesBack(t *testing.T) {

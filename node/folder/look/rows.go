@@ -15,9 +15,14 @@ type rows struct {
 	next   entry.Path // where the next slice begins
 	skip   bool       // next itself was seen already
 	ended  bool
+	size   int // of the last slice
 }
 
-const rowSlice = 4096
+// A slice is small at first, since often one row is all that is asked for.
+const (
+	firstSlice = 4
+	lastSlice  = 4096
+)
 
 // peek is the next row, without taking it.
 func (r *rows) peek() (index.Light, bool, error) {
@@ -36,6 +41,7 @@ func (r *rows) take() { r.slice = r.slice[1:] }
 
 func (r *rows) load() error {
 	r.slice = r.slice[:0]
+	r.size = min(max(firstSlice, 8*r.size), lastSlice)
 	return r.db.View(func(tx *index.Tx) error {
 		f, err := tx.Folder(r.folder)
 		if err != nil {
@@ -46,7 +52,7 @@ func (r *rows) load() error {
 			if r.skip && row.Path == r.next {
 				continue
 			}
-			if len(r.slice) == rowSlice {
+			if len(r.slice) == r.size {
 				r.ended = false
 				break
 			}
