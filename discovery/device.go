@@ -26,6 +26,8 @@ type device struct {
 	lostAt   time.Time // when it was last connected, or first trusted
 	newsAt   time.Time // when the local network last reset the back-off
 	fresh    bool      // there are new addresses since the dial began
+	tcpOnly  bool      // the next dial leaves QUIC out
+	insisted time.Time // when tcpOnly was last set
 	crowded  time.Time
 }
 

@@ -15,6 +15,9 @@ import (
 type gate struct {
 	lanOnly bool
 	vouch   func(ma.Multiaddr) // told where paired devices come from
+	// worse tells whether a paired device can be had in a better way than by
+	// dialling this address, though that has succeeded.
+	worse func(peer.ID, ma.Multiaddr) bool
 
 	mu       sync.Mutex
 	paired   map[peer.ID]struct{}
@@ -35,6 +38,7 @@ func newGate(lanOnly bool) *gate {
 	return &gate{
 		lanOnly:  lanOnly,
 		vouch:    func(ma.Multiaddr) {},
+		worse:    func(peer.ID, ma.Multiaddr) bool { return false },
 		paired:   map[peer.ID]struct{}{},
 		dialled:  map[peer.ID]int{},
 		visitors: map[network.Conn]*visitor{},
@@ -99,7 +103,7 @@ func (g *gate) InterceptSecured(dir network.Direction, id peer.ID, c network.Con
 		return false
 	}
 	if dir == network.DirOutbound {
-		return g.allowed(id)
+		return g.allowed(id) && !(g.trusted(id) && g.worse(id, c.RemoteMultiaddr()))
 	}
 	if g.trusted(id) {
 		g.vouch(c.RemoteMultiaddr())

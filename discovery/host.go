@@ -43,6 +43,7 @@ func (n *Net) build(o Options) error {
 	if err != nil {
 		return err
 	}
+	n.gate.worse = n.insistOnTCP
 	n.gate.vouch = func(a ma.Multiaddr) { limits.doorman.vouch(a, time.Now()) }
 	h, err := libp2p.New(
 		libp2p.Identity(o.Key),

@@ -8,6 +8,7 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peerstore"
+	ma "github.com/multiformats/go-multiaddr"
 )
 
 // dialFor bounds one attempt at all addresses of a device. What is alive on
@@ -92,7 +93,10 @@ func (n *Net) dial(ctx context.Context, d *device) {
 	}
 	n.mu.Lock()
 	addrs := d.book.all(time.Now())
-	d.fresh = false
+	if d.tcpOnly {
+		addrs = ma.FilterAddrs(addrs, isTCP)
+	}
+	d.fresh, d.tcpOnly = false, false
 	n.mu.Unlock()
 	n.host.Peerstore().ClearAddrs(d.id)
 	n.host.Peerstore().AddAddrs(d.id, addrs, peerstore.TempAddrTTL)

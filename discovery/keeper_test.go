@@ -40,6 +40,28 @@ func TestOnlyQUICIsEnough(t *testing.T) {
 	}
 }
 
+// As when a path comes back to life, and QUIC is the first to notice.
+func TestQUICGivesWayToTCPThatWorks(t *testing.T) {
+	a, b := run(t, start(t, Options{})), run(t, start(t, Options{}))
+	trust(t, b.Net, a.Net)
+	trust(t, a.Net, b.Net)
+	a.mu.Lock()
+	d := a.devices[b.ID()]
+	d.book.remember(b.listening()) // and no news of it to the keeper
+	a.mu.Unlock()
+	ctx, cancel := context.WithTimeout(network.WithForceDirectDial(t.Context(), "test"), patience)
+	defer cancel()
+	a.Host().Peerstore().AddAddrs(b.ID(), quicOf(b.Net), peerstore.TempAddrTTL)
+	if c, err := a.Host().Network().DialPeer(ctx, b.ID()); err == nil && !isTCP(c.RemoteMultiaddr()) {
+		t.Error("QUIC was kept")
+	}
+	if e := a.expect(t, Connected, b.ID()); e.Route.Transport != TCP {
+		t.Errorf("route %+v", e.Route)
+	}
+	b.expect(t, Connected, a.ID())
+	a.quiet(t)
+}
+
 func TestTheKeeperReconnectsWhenTheOtherSideRestarts(t *testing.T) {
 	t.Parallel()
 	a := run(t, start(t, Options{}))

@@ -27,6 +27,9 @@ const (
 	pulseEvery = 4 * time.Second        // on QUIC
 	pulseWait  = 10 * time.Second       // for the answer
 
+	tcpProof   = 2 * time.Second  // for TCP to show that it works where QUIC does
+	tcpInsists = 30 * time.Second // between two times that QUIC is turned down for it
+
 	newsPause = time.Second // between two resets of the back-off by the local network
 )
 
