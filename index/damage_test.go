@@ -1,6 +1,8 @@
 package index
 
 import (
+	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -142,6 +144,29 @@ func TestOverwrittenPagesAreNoticedOrHarmless(t *testing.T) {
 			copy(page[16:], data[r.IntN(pages)*4096:][16:4096])
 		}
 		_ = openDamaged(t, path, bad, m, o)
+	}
+}
+
+func TestAPageThatIsFreeAndInUseIsDamage(t *testing.T) {
+	data, m, o := damageFixture(t)
+	path := filepath.Join(t.TempDir(), "index.db")
+	meta, err := readMeta(bytes.NewReader(data), int64(len(data)))
+	must(t, err)
+	list := data[int64(meta.freelist)*int64(meta.pageSize):]
+	if binary.NativeEndian.Uint16(list[10:]) == 0 {
+		t.Fatal("no page is free")
+	}
+	first := list[pageHeader:][:8]
+	for name, id := range map[string]uint64{
+		"the root": meta.root, "the list itself": meta.freelist, "the first page": 0, "none": meta.high,
+		"listed twice": binary.NativeEndian.Uint64(list[pageHeader+8:]),
+	} {
+		old := bytes.Clone(first)
+		binary.NativeEndian.PutUint64(first, id)
+		if openDamaged(t, path, data, m, o) == nil {
+			t.Errorf("free: %s: not noticed", name)
+		}
+		copy(first, old)
 	}
 }
 

@@ -10,9 +10,10 @@
 //   - A version never goes back; Put returns [ErrStale] instead.
 //   - What Update has returned nil for is on disk. A number that
 //     [Folder.NextCount] gave out in it is never given out again.
-//   - A damaged file is noticed. Every row has a checksum, Open reads the whole
-//     file and counts, and whatever is found later turns the DB off with
-//     [ErrDamaged]; half an index never passes for a whole one.
+//   - A damaged file is noticed. Every row has a checksum and every folder the
+//     sum of them, Open reads the whole file, and whatever is found later turns
+//     the DB off with [ErrDamaged]; half an index, or one that is partly older
+//     than the rest, never passes for a whole one.
 //   - Entries come out as copies: they stay valid after the transaction.
 //
 // # Concurrency

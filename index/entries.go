@@ -69,6 +69,7 @@ func (f *Folder) put(e *entry.Entry) error {
 	}
 	if old == nil {
 		n = f.state.numbered + 1
+		f.files.know(n.key(), 0) // a new number has no row
 		if err := f.files.put(n.key(), []byte(e.Path)); err != nil {
 			return err
 		}
@@ -76,7 +77,6 @@ func (f *Folder) put(e *entry.Entry) error {
 	}
 	row := *e
 	row.Sequence = f.state.head + 1
-	f.dirty = true
 	if err := f.replace(key, n, old, &row); err != nil {
 		return err
 	}

@@ -230,112 +230,66 @@ func TestWalksBearChangesOnTheWay(t *testing.T) {
 			if e.Path != treePath(n) {
 				t.Fatalf("entry %d is %q", n, e.Path)
 			}
+			if deleted := e.Kind == entry.Deleted; deleted != (n%2 == 1) {
+				t.Fatalf("entry %d is a %s", n, e.Kind)
+			}
+			if next := treeEntry(n + 1); n%2 == 0 {
+				if _, err := f.Put(gone(next, vec(uint64(me), uint64(n+1000)))); err != nil {
+					return err
+				}
+			}
 			n++
-			if _, err := f.Put(gone(e, vec(uint64(me), e.Version.Vector[0].Count+1000))); err != nil {
+			// Moves what follows on the page.
+			if _, err := f.Put(directory(e.Path.Parent().Join("new "+e.Path.Name()), vec(2, uint64(n)))); err != nil {
 				return err
 			}
 		}
 		if n != 500 {
 			t.Errorf("Range gave %d of 500", n)
 		}
-		n = 0
-		// Each Put moves its entry to the end, where it is met again.
-		for e, err := range f.Since(500) {
+		last := entry.Sequence(500)
+		// Each Put moves its entry to the end, where it may be met again.
+		for e, err := range f.Since(last) {
 			must(t, err)
-			if e.Path != treePath(n%500) {
-				t.Fatalf("entry %d since 500 is %q", n, e.Path)
+			if now, err := f.Get(e.Path); err != nil || e.Sequence <= last || !reflect.DeepEqual(e, now) {
+				t.Fatalf("after %d: %+v instead of %+v, %v", last, e, now, err)
 			}
-			if n++; n > 1000 {
+			if last = e.Sequence; last > 2500 {
 				break
 			}
-			e.Version.Vector = vec(uint64(me), e.Version.Vector[0].Count+1000).Vector
+			e.Version.Vector = vec(uint64(e.Version.Author), e.Version.Vector[0].Count+1000).Vector
 			if _, err := f.Put(e); err != nil {
 				return err
 			}
 		}
-		return nil
-	})
-}
-
-func TestBlockRowsStayWhenOnlyMetadataChanges(t *testing.T) {
-	db := newIndex(t)
-	e := file("a", vec(1, 1), 1, 2, 3, 2)
-	update(t, db, func(f *Folder) error { _, err := f.Put(e); return err })
-	update(t, db, func(f *Folder) error {
-		e.Version = vec(1, 2)
-		e.Mode, e.ModTime = 0o600, 77
-		if _, err := f.Put(e); err != nil {
-			return err
-		}
-		if n := len(f.blocks.pending); n != 0 {
-			t.Errorf("%d rows of blocks change", n)
-		}
-		e.Version = vec(1, 3)
-		e.Blocks = slices.Concat(e.Blocks[:3], []entry.Block{block(9, 10)})
-		e.Size = e.Size - 1002 + 10
-		if _, err := f.Put(e); err != nil {
-			return err
-		}
-		if n := len(f.blocks.pending); n != 1 {
-			t.Errorf("%d rows of blocks change for one new block", n)
+		if last < 1250 {
+			t.Errorf("Since ended at %d", last)
 		}
 		return nil
 	})
 }
 
-func TestFindBlockGivesTheFirstOffsetInEachFileThatLives(t *testing.T) {
+func TestAWalkOverPairsMeetsNoneTwiceWhenSegmentsSplit(t *testing.T) {
 	db := newIndex(t)
 	update(t, db, func(f *Folder) error {
-		var errs []error
-		for _, e := range []*entry.Entry{
-			file("a", vec(1, 1), 1, 2, 1), file("b", vec(1, 2), 2, 1), file("c", vec(1, 3), 3),
-			gone(file("d", vec(1, 4), 1), vec(1, 5)), unknown("e", 1),
-		} {
-			_, err := f.Put(e)
-			errs = append(errs, err)
+		for i := range uint64(maxSegment) {
+			must(t, f.blocks.add(pair{i * 10, 1}))
 		}
-		return errors.Join(errs...)
-	})
-	// Two blocks that have the same prefix.
-	twin := block(1, 5)
-	twin.ID[31] ^= 1
-	view(t, db, func(f *Folder) error {
-		got := map[entry.Path]int64{}
-		for e, offset := range f.FindBlock(block(1, 0).ID) {
-			got[e.Path] = offset
+		last, n := pair{}, 0
+		for p, err := range f.blocks.from(pair{a: 5}) {
+			must(t, err)
+			if p.compare(last) <= 0 {
+				t.Fatalf("%v after %v", p, last)
+			}
+			last = p
+			for i := range uint64(8) {
+				must(t, f.blocks.add(pair{uint64(n)*10 + i, 2}))
+			}
+			must(t, f.blocks.flush())
+			n++
 		}
-		if want := (map[entry.Path]int64{"a": 0, "b": 1002, "e": 0}); !reflect.DeepEqual(got, want) {
-			t.Errorf("FindBlock gives %v", got)
-		}
-		for e := range f.FindBlock(twin.ID) {
-			t.Errorf("FindBlock of a twin gives %q", e.Path)
-		}
-		return nil
-	})
-}
-
-func TestFindContentGivesFilesWithTheSameBytes(t *testing.T) {
-	db := newIndex(t)
-	update(t, db, func(f *Folder) error {
-		var errs []error
-		for _, e := range []*entry.Entry{
-			file("a", vec(1, 1), 1, 2), file("b", vec(1, 2), 1, 2), file("c", vec(1, 3), 2), file("empty", vec(1, 4)),
-		} {
-			_, err := f.Put(e)
-			errs = append(errs, err)
-		}
-		return errors.Join(errs...)
-	})
-	view(t, db, func(f *Folder) error {
-		var got []entry.Path
-		for e := range f.FindContent(file("new", vec(9, 9), 1, 2)) {
-			got = append(got, e.Path)
-		}
-		if !slices.Equal(got, []entry.Path{"a", "b"}) {
-			t.Errorf("FindContent gives %q", got)
-		}
-		for e := range f.FindContent(file("new", vec(9, 9))) {
-			t.Errorf("an empty file is found in %q", e.Path)
+		if n < maxSegment-1 {
+			t.Errorf("%d pairs of %d", n, maxSegment-1)
 		}
 		return nil
 	})

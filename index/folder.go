@@ -15,7 +15,8 @@ type Folder struct {
 	tx    *Tx
 	id    entry.FolderID
 	state state
-	dirty bool // state differs from its row
+	// written is what the row of the state says.
+	written state
 
 	row      *table // of the state
 	entries  *table
@@ -33,20 +34,16 @@ type Folder struct {
 }
 
 func newFolder(tx *Tx, id entry.FolderID, b *bbolt.Bucket) *Folder {
-	f := &Folder{
-		tx: tx, id: id, state: state{id: id},
-		row:      newTable(tx, nil, rowState),
-		entries:  newTable(tx, b, tableEntries),
-		files:    newTable(tx, b, tableFiles),
-		wanted:   newTable(tx, b, tableWanted),
-		peers:    newTable(tx, b, tablePeers),
-		seenRows: newTable(tx, b, tableSeen),
-		sequence: newPairSet(newTable(tx, b, tableSequence)),
-		blocks:   newPairSet(newTable(tx, b, tableBlocks)),
-		unknown:  newPairSet(newTable(tx, b, tableUnknown)),
-	}
+	f := &Folder{tx: tx, id: id, state: state{id: id}}
+	table := func(name string) *table { return newTable(tx, b, name, &f.state.sum) }
+	f.entries, f.files = table(tableEntries), table(tableFiles)
+	f.wanted, f.peers, f.seenRows = table(tableWanted), table(tablePeers), table(tableSeen)
+	f.sequence = newPairSet(table(tableSequence))
+	f.blocks = newPairSet(table(tableBlocks))
+	f.unknown = newPairSet(table(tableUnknown))
+	f.row = newTable(tx, nil, rowState, new(uint64))
 	f.row.bolt = b // the row lies beside the tables
-	rows := newTable(tx, b, tableNames)
+	rows := table(tableNames)
 	f.codec.replicas = &names[version.ReplicaID]{
 		kind: 'r', rows: rows, used: &f.state.replicas,
 		encode: replicaBytes, decode: parseReplica,
@@ -86,6 +83,7 @@ func (f *Folder) load() error {
 	if f.state, err = stateFromDisk(f.id, row); err != nil {
 		return f.tx.damaged("folder %s: %v", f.id, err)
 	}
+	f.written = f.state
 	return nil
 }
 
@@ -100,22 +98,17 @@ func (f *Folder) flush() error {
 	if err := f.blocks.flush(); err != nil {
 		return err
 	}
-	if f.blocks.grown != 0 {
-		f.state.blocks = uint64(int64(f.state.blocks) + f.blocks.grown)
-		f.blocks.grown = 0
-		f.dirty = true
-	}
 	if err := f.flushSeen(); err != nil {
 		return err
 	}
-	if !f.dirty {
+	if f.state == f.written {
 		return nil
 	}
 	row, err := f.state.toDisk()
 	if err != nil {
 		return fmt.Errorf("folder %s: %w", f.id, err)
 	}
-	f.dirty = false
+	f.written = f.state
 	return f.row.put([]byte(rowState), row)
 }
 
@@ -150,7 +143,6 @@ func (f *Folder) NextCount() (uint64, error) {
 		return 0, fmt.Errorf("number an event after %d: %w", f.state.count, version.ErrBounds)
 	}
 	f.state.count++
-	f.dirty = true
 	return f.state.count, nil
 }
 
@@ -165,7 +157,6 @@ func (f *Folder) Renew(replica version.ReplicaID, epoch uint64) error {
 		return fmt.Errorf("renew folder %s: replica %s is not new", f.id, replica)
 	}
 	f.state.replica, f.state.epoch, f.state.count = replica, epoch, 0
-	f.dirty = true
 	return nil
 }
 
@@ -177,7 +168,6 @@ func (f *Folder) SetJoined(joined bool) error {
 	if err := f.tx.mayWrite(); err != nil {
 		return err
 	}
-	f.dirty = f.dirty || f.state.joined != joined
 	f.state.joined = joined
 	return nil
 }

@@ -114,10 +114,18 @@ func sealRow(seed uint32, key, body []byte) []byte {
 	return binary.LittleEndian.AppendUint32(body, rowSum(seed, key, body))
 }
 
+// sumOf is the checksum of a row, whether it is right or not.
+func sumOf(row []byte) uint32 {
+	if len(row) < sumSize {
+		return 0
+	}
+	return binary.LittleEndian.Uint32(row[len(row)-sumSize:])
+}
+
 // openRow is what sealRow was given, within value; it wraps [ErrDamaged].
 func openRow(seed uint32, key, value []byte) ([]byte, error) {
 	n := len(value) - sumSize
-	if n < 0 || binary.LittleEndian.Uint32(value[n:]) != rowSum(seed, key, value[:n]) {
+	if n < 0 || sumOf(value) != rowSum(seed, key, value[:n]) {
 		return nil, fmt.Errorf("%w: row %q fails its checksum", ErrDamaged, key)
 	}
 	return value[:n], nil

@@ -61,7 +61,6 @@ func (f *Folder) drop(p entry.Path) error {
 	if !old.Unknown {
 		return ErrStale
 	}
-	f.dirty = true
 	if err := f.entries.delete(key); err != nil {
 		return err
 	}

@@ -11,7 +11,6 @@ import (
 type pairSet struct {
 	t       *table
 	pending map[pair]bool // true to add, false to take away
-	grown   int64         // pairs added less those taken away, by flushes
 }
 
 const (
@@ -66,6 +65,7 @@ type flusher struct {
 	set    *pairSet
 	cursor *cursor
 	old    []pair
+	sum    uint32 // the checksum of the row of old, 0 if there is none
 	merged []pair
 }
 
@@ -82,9 +82,7 @@ func (f *flusher) segment(changes []change) (int, error) {
 	} else if ok {
 		n, _ = slices.BinarySearchFunc(changes, end, func(c change, p pair) int { return c.compare(p) })
 	}
-	var grown int64
-	f.merged, grown = applyChanges(f.merged[:0], f.old, changes[:n])
-	f.set.grown += grown
+	f.merged = applyChanges(f.merged[:0], f.old, changes[:n])
 	appended := len(f.old) == 0 || f.old[len(f.old)-1].compare(changes[0].pair) < 0
 	return n, f.write(key, found, appended)
 }
@@ -92,13 +90,14 @@ func (f *flusher) segment(changes []change) (int, error) {
 // find reads the segment into which p belongs. If there is none yet, its key
 // will be the lowest.
 func (f *flusher) find(p pair) (key pair, found bool, err error) {
-	f.old = f.old[:0]
+	f.old, f.sum = f.old[:0], 0
 	if err := f.cursor.seekLast(p.key()); err != nil || f.cursor.key == nil {
 		return pair{}, false, err
 	}
 	if key, f.old, err = f.set.parse(f.old, f.cursor); err != nil {
 		return pair{}, false, err
 	}
+	f.sum = f.cursor.sum
 	return key, true, nil
 }
 
@@ -124,11 +123,13 @@ func (f *flusher) end(found bool) (pair, bool, error) {
 // write stores the merged pairs in place of the segment at key. What has been
 // appended fills segments up; what came in between leaves room in them.
 func (f *flusher) write(key pair, found, appended bool) error {
+	t := f.set.t
+	t.know(key.key(), f.sum)
 	if len(f.merged) == 0 {
 		if !found {
 			return nil
 		}
-		return f.set.t.delete(key.key())
+		return t.delete(key.key())
 	}
 	n, size := len(f.merged), maxSegment
 	if n > maxSegment && !appended {
@@ -139,8 +140,9 @@ func (f *flusher) write(key pair, found, appended bool) error {
 		chunk := f.merged[i:min(i+size, n)]
 		if i > 0 {
 			key = chunk[0]
+			t.know(key.key(), 0) // there is no segment between this one and the next
 		}
-		if err := f.set.t.put(key.key(), appendSegment(nil, key, chunk)); err != nil {
+		if err := t.put(key.key(), appendSegment(nil, key, chunk)); err != nil {
 			return err
 		}
 	}
@@ -188,7 +190,7 @@ func (s *pairSet) walk(p pair, yield func(pair, error) bool) error {
 				return nil
 			}
 		}
-		if n := len(pairs); n > 0 {
+		if n := len(pairs); i < n {
 			// Were the set changed meanwhile, what has been yielded may lie
 			// in another segment now.
 			p = pair{pairs[n-1].a, pairs[n-1].b + 1}

@@ -27,23 +27,14 @@ type Peer struct {
 
 // Peer is what SetPeer wrote for d, the zero Peer if it wrote nothing.
 func (f *Folder) Peer(d entry.DeviceID) (Peer, error) {
-	p, _, err := f.getPeer(d)
-	if err != nil {
-		return Peer{}, fmt.Errorf("peer %s: %w", d, err)
-	}
-	return p, nil
-}
-
-func (f *Folder) getPeer(d entry.DeviceID) (p Peer, found bool, err error) {
 	if d == "" {
-		return Peer{}, false, nil
+		return Peer{}, nil
 	}
 	row, err := f.peers.get([]byte(d))
 	if err != nil || row == nil {
-		return Peer{}, false, err
+		return Peer{}, err
 	}
-	p, err = f.parsePeer(row)
-	return p, true, err
+	return f.parsePeer(row)
 }
 
 var errNoDevice = errors.New("a device without an ID")
@@ -64,10 +55,6 @@ func (f *Folder) setPeer(d entry.DeviceID, p Peer) error {
 	if d == "" {
 		return errNoDevice
 	}
-	_, found, err := f.getPeer(d)
-	if err != nil {
-		return err
-	}
 	row, err := proto.Marshal(&diskpb.IndexPeer{
 		Epoch: p.Epoch, Received: uint64(p.Received), Ours: p.Ours,
 		TheyReceived: uint64(p.TheyReceived), TheyHold: uint64(p.TheyHold),
@@ -76,25 +63,15 @@ func (f *Folder) setPeer(d entry.DeviceID, p Peer) error {
 	if err != nil {
 		return err
 	}
-	if !found {
-		f.state.peers++
-		f.dirty = true
-	}
 	return f.peers.put([]byte(d), row)
 }
 
 // DropPeer forgets d. There is nothing to do if it is not known.
 func (f *Folder) DropPeer(d entry.DeviceID) error {
-	if err := f.tx.mayWrite(); err != nil {
-		return fmt.Errorf("drop peer %s: %w", d, err)
+	if d == "" {
+		return nil
 	}
-	_, found, err := f.getPeer(d)
-	if err == nil && found {
-		f.state.peers--
-		f.dirty = true
-		err = f.peers.delete([]byte(d))
-	}
-	if err != nil {
+	if err := f.peers.delete([]byte(d)); err != nil {
 		return fmt.Errorf("drop peer %s: %w", d, err)
 	}
 	return nil

@@ -3,6 +3,7 @@ package index
 import (
 	"bytes"
 	"encoding/hex"
+	"errors"
 	"reflect"
 	"testing"
 
@@ -74,6 +75,29 @@ func TestRowsHaveTheFormatThatIsOnDisk(t *testing.T) {
 	}
 }
 
+func TestRowsOfTheWrongLengthAreRefused(t *testing.T) {
+	key := []byte("k")
+	for _, golden := range []string{goldenOne, goldenMany, goldenPlain, goldenDirectory, goldenSymlink, goldenDeleted, goldenUnknown} {
+		row, err := hex.DecodeString(golden)
+		must(t, err)
+		sumHeader(row, key)
+		codec := memoryCodec()
+		_, _ = codec.authors.code("phone")
+		_, _ = codec.replicas.code(0xabcd)
+		if _, _, err := codec.parse(key, row); err != nil {
+			t.Errorf("the row itself: %v", err)
+		}
+		if _, _, err := codec.parse(key, append(bytes.Clone(row), 0)); !errors.Is(err, errRow) {
+			t.Errorf("a byte more: %v", err)
+		}
+		for n := range row {
+			if _, _, err := codec.parse(key, row[:n]); !errors.Is(err, errRow) {
+				t.Errorf("%d bytes of %d: %v", n, len(row), err)
+			}
+		}
+	}
+}
+
 func TestStateComesBackAsItWas(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := func() int64 { return rapid.Int64Range(0, 1<<50).Draw(t, "n") }
@@ -81,8 +105,7 @@ func TestStateComesBackAsItWas(t *testing.T) {
 			id: folderA, replica: version.ReplicaID(1 + n()), epoch: uint64(n()), head: entry.Sequence(n()),
 			count: uint64(n()), joined: n()%2 == 0, numbered: fileNumber(n() % maxFileNumber),
 			totals: Totals{n(), n(), n(), n(), n(), n()}, wanted: WantedTotals{n(), n()},
-			blocks: uint64(n()), peers: uint64(n()), seen: uint64(n()),
-			replicas: uint64(n() % maxNames), authors: uint64(n() % maxNames), devices: uint64(n() % maxNames),
+			sum: uint64(n()), replicas: uint64(n() % maxNames), authors: uint64(n() % maxNames), devices: uint64(n() % maxNames),
 		}
 		row, err := s.toDisk()
 		must(t, err)

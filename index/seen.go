@@ -77,10 +77,6 @@ func (f *Folder) flushSeen() error {
 	slices.SortFunc(raised, cmp.Compare[version.ReplicaID])
 	for _, r := range raised {
 		s := f.seen[r]
-		if s.written == 0 {
-			f.state.seen++
-			f.dirty = true
-		}
 		if err := f.seenRows.put(replicaBytes(r), binary.BigEndian.AppendUint64(nil, s.count)); err != nil {
 			return err
 		}

@@ -66,12 +66,9 @@ type change struct {
 	add bool
 }
 
-// applyChanges appends to dst what becomes of pairs; both lists ascend. The
-// number is how many more pairs there are then.
-func applyChanges(dst, pairs []pair, changes []change) ([]pair, int64) {
-	n := len(pairs) + len(dst)
-	for len(changes) > 0 {
-		c := changes[0]
+// applyChanges appends to dst what becomes of pairs; both lists ascend.
+func applyChanges(dst, pairs []pair, changes []change) []pair {
+	for _, c := range changes {
 		i := 0
 		for i < len(pairs) && pairs[i].compare(c.pair) < 0 {
 			i++
@@ -83,8 +80,6 @@ func applyChanges(dst, pairs []pair, changes []change) ([]pair, int64) {
 		if c.add {
 			dst = append(dst, c.pair)
 		}
-		changes = changes[1:]
 	}
-	dst = append(dst, pairs...)
-	return dst, int64(len(dst) - n)
+	return append(dst, pairs...)
 }

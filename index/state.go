@@ -39,8 +39,6 @@ func (t *Totals) count(e *entry.Entry, n int64) {
 	}
 }
 
-func (t *Totals) entries() int64 { return t.Files + t.Directories + t.Symlinks + t.Deleted }
-
 // WantedTotals counts what is known and not held.
 type WantedTotals struct {
 	Paths int64
@@ -59,11 +57,10 @@ type state struct {
 	totals   Totals
 	wanted   WantedTotals
 
-	blocks uint64 // pairs
-	peers  uint64 // rows
-	seen   uint64 // rows
-
 	replicas, authors, devices uint64 // codes
+
+	// sum is that of the checksums of all rows in the tables.
+	sum uint64
 }
 
 func (s *state) toDisk() ([]byte, error) {
@@ -74,8 +71,7 @@ func (s *state) toDisk() ([]byte, error) {
 		Directories: uint64(s.totals.Directories), Symlinks: uint64(s.totals.Symlinks),
 		Deleted: uint64(s.totals.Deleted), Unknown: uint64(s.totals.Unknown),
 		WantedPaths: uint64(s.wanted.Paths), WantedBytes: uint64(s.wanted.Bytes),
-		Blocks: s.blocks, Peers: s.peers, Seen: s.seen,
-		Replicas: s.replicas, Authors: s.authors, Devices: s.devices,
+		Replicas: s.replicas, Authors: s.authors, Devices: s.devices, Sum: s.sum,
 	})
 }
 
@@ -95,9 +91,8 @@ func stateFromDisk(id entry.FolderID, row []byte) (s state, err error) {
 			Files: int64(m.Files), Bytes: int64(m.Bytes), Directories: int64(m.Directories),
 			Symlinks: int64(m.Symlinks), Deleted: int64(m.Deleted), Unknown: int64(m.Unknown),
 		},
-		wanted: WantedTotals{Paths: int64(m.WantedPaths), Bytes: int64(m.WantedBytes)},
-		blocks: m.Blocks, peers: m.Peers, seen: m.Seen,
-		replicas: m.Replicas, authors: m.Authors, devices: m.Devices,
+		wanted:   WantedTotals{Paths: int64(m.WantedPaths), Bytes: int64(m.WantedBytes)},
+		replicas: m.Replicas, authors: m.Authors, devices: m.Devices, sum: m.Sum,
 	}
 	if s.replica == 0 || max(s.replicas, s.authors, s.devices) > maxNames || s.numbered > maxFileNumber {
 		return s, fmt.Errorf("state with values that are never written")

@@ -13,10 +13,15 @@ type table struct {
 	parent *bbolt.Bucket
 	name   string
 	seed   uint32
+	sum    *uint64 // of the checksums of the rows in all tables
 
 	bolt    *bbolt.Bucket // nil until used
 	scratch []byte        // the row last read by get, never nil
 	changes int           // tells cursors that they have lost their place
+
+	// The last look-up: a row is mostly looked up before it is written.
+	known    []byte // its key, nil if there was none since the last change
+	knownSum uint32 // the checksum of its row, 0 if there is none
 
 	// How rows came in, for the choice of how full to leave pages.
 	last    []byte
@@ -24,8 +29,8 @@ type table struct {
 	ordered int
 }
 
-func newTable(tx *Tx, parent *bbolt.Bucket, name string) *table {
-	return &table{tx: tx, parent: parent, name: name, seed: seed(name), scratch: make([]byte, 0, 64)}
+func newTable(tx *Tx, parent *bbolt.Bucket, name string, sum *uint64) *table {
+	return &table{tx: tx, parent: parent, name: name, seed: seed(name), sum: sum, scratch: make([]byte, 0, 64)}
 }
 
 // bucket must be called under guard.
@@ -49,6 +54,7 @@ func (t *table) get(key []byte) (body []byte, err error) {
 		return nil, err
 	}
 	v := b.Get(key)
+	t.know(key, sumOf(v))
 	if v == nil {
 		return nil, nil
 	}
@@ -57,6 +63,13 @@ func (t *table) get(key []byte) (body []byte, err error) {
 	}
 	t.scratch = append(t.scratch[:0], v...)
 	return t.scratch, nil
+}
+
+// know spares put and delete a look-up of key, whose row has the checksum sum;
+// 0 if there is none.
+func (t *table) know(key []byte, sum uint32) {
+	t.known = append(t.known[:0], key...)
+	t.knownSum = sum
 }
 
 // put writes a row and takes body over.
@@ -69,9 +82,11 @@ func (t *table) put(key, body []byte) (err error) {
 	if err != nil {
 		return err
 	}
-	t.changes++
+	t.forget(b, key)
 	t.watchOrder(key)
-	return b.Put(key, sealRow(t.seed, key, body))
+	row := sealRow(t.seed, key, body)
+	*t.sum += uint64(sumOf(row))
+	return b.Put(key, row)
 }
 
 func (t *table) delete(key []byte) (err error) {
@@ -83,8 +98,18 @@ func (t *table) delete(key []byte) (err error) {
 	if err != nil {
 		return err
 	}
-	t.changes++
+	t.forget(b, key)
 	return b.Delete(key)
+}
+
+// forget takes the row of key, which is about to change, out of the sum.
+func (t *table) forget(b *bbolt.Bucket, key []byte) {
+	if !bytes.Equal(t.known, key) {
+		t.know(key, sumOf(b.Get(key)))
+	}
+	*t.sum -= uint64(t.knownSum)
+	t.known = t.known[:0]
+	t.changes++
 }
 
 // Rows that come in order leave pages full, since nothing will be put between
@@ -118,6 +143,7 @@ type cursor struct {
 	limit   int
 	key     []byte
 	body    []byte
+	sum     uint32 // the checksum of the row
 	keyBuf  []byte
 	changes int
 }
@@ -191,8 +217,11 @@ func (c *cursor) load(k, v []byte) (err error) {
 	}
 	if c.limit > 0 {
 		v = v[:min(len(v), c.limit)]
-	} else if v, err = openRow(c.t.seed, k, v); err != nil {
-		return fmt.Errorf("table %q: %w", c.t.name, err)
+	} else {
+		c.sum = sumOf(v)
+		if v, err = openRow(c.t.seed, k, v); err != nil {
+			return fmt.Errorf("table %q: %w", c.t.name, err)
+		}
 	}
 	c.keyBuf = append(c.keyBuf[:0], k...)
 	c.key = c.keyBuf

@@ -59,7 +59,6 @@ func (tx *Tx) CreateFolder(id entry.FolderID, replica version.ReplicaID, epoch u
 	}
 	f := newFolder(tx, id, b)
 	f.state.replica, f.state.epoch = replica, epoch
-	f.dirty = true
 	tx.keep(f)
 	return f, nil
 }

@@ -18,7 +18,8 @@ func After(p entry.Path) entry.Path {
 }
 
 // Range yields the entries in tree order (see [entry.Path.Compare]), from the
-// first whose path is not before from.
+// first whose path is not before from. What is put on the way is met if it
+// lies ahead.
 func (f *Folder) Range(from entry.Path) iter.Seq2[*entry.Entry, error] {
 	return func(yield func(*entry.Entry, error) bool) {
 		c := f.entries.cursor()
@@ -85,7 +86,8 @@ func (f *Folder) Light(from entry.Path) iter.Seq[Light] {
 }
 
 // Since yields the entries with a sequence above after, by ascending sequence:
-// each path once, at its newest. Unknown entries are among them.
+// each path once, at its newest. Unknown entries are among them. What is put
+// on the way may be met, or not.
 func (f *Folder) Since(after entry.Sequence) iter.Seq2[*entry.Entry, error] {
 	return func(yield func(*entry.Entry, error) bool) {
 		if after >= math.MaxUint64-1 {

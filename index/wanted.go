@@ -77,7 +77,6 @@ func (f *Folder) setWanted(p entry.Path, w []Want) error {
 	if len(w) == 0 && len(old) == 0 {
 		return nil
 	}
-	f.dirty = true
 	if len(w) == 0 {
 		err = f.wanted.delete(key)
 	} else {

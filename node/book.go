@@ -66,7 +66,7 @@ func (b book) Records(
 	if s == nil {
 		return exchange.Batch{Folder: id, After: after, Through: after, Head: after}, nil
 	}
-	return s.Records(ctx, after, limit)
+	return s.Folder.Records(ctx, b.link.id, after, limit)
 }
 
 // Replied implements [exchange.Book].

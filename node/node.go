@@ -66,6 +66,7 @@ type Device struct {
 	net      *discovery.Net
 	server   *protocol.Server
 	gate     *pair.Gate
+	showing  sync.RWMutex       // held for reading while a device that pairs is answered
 	stop     context.CancelFunc // of Run
 	changed  notice             // anything that a status shows
 	tasks    tasks              // what runs beside, all of which Run waits for

@@ -3,6 +3,7 @@ package node
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/multiformats/go-multiaddr"
@@ -32,7 +33,7 @@ func pairingError(err error) error {
 func notReached(err error) error {
 	switch {
 	case err == nil, errors.Is(err, discovery.ErrNobody), errors.Is(err, pair.ErrNoWindow):
-		return control.WithHint(errors.Join(fmt.Errorf("%w: a device that shows this code", control.ErrNotFound), err),
+		return control.WithHint(fmt.Errorf("a device that shows this code: %w%s", control.ErrNotFound, because(err)),
 			"see that both devices are on the same network and the code is still shown, or say where the other device is with --at")
 	case errors.Is(err, discovery.ErrAddr):
 		return fmt.Errorf("%w: %w", control.ErrInvalid, err)
@@ -58,4 +59,12 @@ func addrInfo(who peer.ID, addrs []string) (peer.AddrInfo, error) {
 		return info, errors.Join(fmt.Errorf("no address of %s", who), failed)
 	}
 	return info, nil
+}
+
+// because is the end of a sentence about an error, if there is one.
+func because(err error) string {
+	if err == nil {
+		return ""
+	}
+	return " (" + strings.ReplaceAll(err.Error(), "\n", "; ") + ")"
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"time"
 
@@ -20,6 +21,7 @@ import (
 // How long the parts of pairing may take.
 const (
 	talkTime   = 30 * time.Second // one conversation
+	hearTime   = 2 * time.Second  // for the other device to hear the last word
 	searchTime = 20 * time.Second // finding the device that shows a code
 )
 
@@ -41,6 +43,7 @@ func (d *Device) ShowCode(
 	defer w.Close()
 	d.net.OpenDoor()
 	defer d.net.CloseDoor()
+	defer d.awaitShown() // a refusal that is on its way is still to arrive
 	ticket, err := w.Ticket(d.id.ID(), clipped(d.net.Addrs(), pair.MaxAddresses))
 	if err != nil {
 		return control.Paired{}, err
@@ -71,6 +74,12 @@ func (d *Device) ShowCode(
 
 func clipped(all []string, n int) []string { return all[:min(n, len(all))] }
 
+// awaitShown waits until every device that is being answered has its answer.
+func (d *Device) awaitShown() {
+	d.showing.Lock()
+	defer d.showing.Unlock()
+}
+
 // awaitPairing waits until a code has been used, has burnt or is too old.
 func (d *Device) awaitPairing(ctx context.Context, w *pair.Window) (pair.Peer, error) {
 	timer := time.NewTimer(time.Until(w.Expires()))
@@ -100,6 +109,8 @@ func (d *Device) awaitPairing(ctx context.Context, w *pair.Window) (pair.Peer, e
 
 // showTo answers a device that wants to prove the code being shown.
 func (d *Device) showTo(s network.Stream) {
+	d.showing.RLock()
+	defer d.showing.RUnlock()
 	remote := entry.DeviceID(s.Conn().RemotePeer().String())
 	if err := s.SetDeadline(time.Now().Add(talkTime)); err != nil {
 		_ = s.Reset()
@@ -116,7 +127,12 @@ func (d *Device) showTo(s network.Stream) {
 	default:
 		d.Log.Info("a device did not pair", "device", remote, "error", err)
 	}
-	_ = s.Close() // the last message tells the other person why
+	// The last message tells the other person why, so it has to arrive before
+	// the connection goes: the other device closes the stream when it has it.
+	_ = s.CloseWrite()
+	_ = s.SetReadDeadline(time.Now().Add(hearTime))
+	_, _ = io.Copy(io.Discard, io.LimitReader(s, 1<<10))
+	_ = s.Close()
 }
 
 // keepPeer stores and trusts a device that has paired.

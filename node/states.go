@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/kithmesh/kith/discovery"
 	"github.com/kithmesh/kith/index/entry"
 	"github.com/kithmesh/kith/node/control"
 	"github.com/kithmesh/kith/node/folder"
@@ -19,7 +20,7 @@ func (d *Device) Status(ctx context.Context, text string) (control.Status, error
 	if err != nil {
 		return control.Status{}, fmt.Errorf("status: %w", err)
 	}
-	st := control.Status{Identity: d.identity(d.id.ID())}
+	st := control.Status{Identity: d.identity(d.id.ID()), Listen: d.net.Addrs()}
 	d.mu.Lock()
 	st.Paused = d.paused.has("", time.Now())
 	st.Problems = slices.Clone(d.problems)
@@ -64,30 +65,24 @@ var stateNames = map[folder.State]control.State{
 }
 
 func (d *Device) peerStatuses() []control.PeerStatus {
-	routes := map[entry.DeviceID]control.PeerStatus{}
+	seen := map[entry.DeviceID]discovery.Peer{}
 	for _, p := range d.net.Peers() {
-		if p.Connected {
-			routes[entry.DeviceID(p.Device.String())] = control.PeerStatus{
-				Via: control.Via(p.Route.Via), Transport: control.Transport(p.Route.Transport), Addr: p.Route.Addr,
-			}
-		}
+		seen[entry.DeviceID(p.Device.String())] = p
 	}
 	out := []control.PeerStatus{}
 	for _, p := range d.store.Peers() {
-		st, connected := routes[p.ID]
-		if l := d.link(p.ID); l == nil || !l.meets() {
-			connected = false // it does not count this device as paired, or has not said
+		now := seen[p.ID]
+		l := d.link(p.ID)
+		st := control.PeerStatus{
+			Identity: d.identity(p.ID), Paused: d.isPaused(p.ID), LastSeen: p.LastSeen, Sent: now.Sent, Received: now.Received,
+			// A device that has not answered may not count this one as paired.
+			Connected: now.Connected && l != nil && l.meets(),
 		}
-		if !connected {
-			st = control.PeerStatus{}
-			if len(p.Addresses) > 0 {
-				st.Addr = p.Addresses[0]
-			}
-		}
-		st.Identity, st.Connected, st.Paused = d.identity(p.ID), connected, d.isPaused(p.ID)
-		st.LastSeen = p.LastSeen
-		if connected {
-			st.LastSeen = time.Now()
+		if st.Connected {
+			st.Via, st.Transport = control.Via(now.Route.Via), control.Transport(now.Route.Transport)
+			st.Addr, st.LastSeen = now.Route.Addr, time.Now()
+		} else if len(p.Addresses) > 0 {
+			st.Addr = p.Addresses[0]
 		}
 		out = append(out, st)
 	}

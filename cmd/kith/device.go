@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 
 	"github.com/kithmesh/kith/node"
 )
@@ -14,5 +13,3 @@ var runDevice = func(ctx context.Context, o upOptions) error {
 		Places: o.Places, Settings: o.Settings, Software: "kith/" + thisBuild().Version, Log: o.Log, Ready: o.Ready,
 	})
 }
-
-var errNoDevice = errors.New("this build of kith has no device in it")

@@ -22,18 +22,14 @@ import (
 )
 
 // The stories in testdata/script run the command as people do. A script says
-// "scene NAME" for a device that only answers, as scenes_test.go describes, and
-// "kith up" for a device that works: the real one if this build has it, else
-// the one in pretend_test.go.
+// "scene NAME" for a device that only answers, as scenes_test.go describes;
+// "kith up" runs a real one.
 
 var update = flag.Bool("update", false, "write what the commands print into the scripts")
 
 func TestMain(m *testing.M) {
 	if os.Getenv("KITH_TEST_HOUR") != "" {
 		now = func() time.Time { return theHour }
-	}
-	if runDevice == nil {
-		runDevice = runPretend
 	}
 	testscript.Main(m, map[string]func(){"kith": main})
 }

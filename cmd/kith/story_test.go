@@ -31,7 +31,8 @@ type showing struct {
 var showings = map[*testscript.TestScript]*showing{}
 
 // showCode starts `kith pair` in a home and puts the code into CODE, as soon as
-// it is printed: show HOME [FLAG]...
+// it is printed, and into WRONG one with the words in another order:
+// show HOME [FLAG]...
 func showCode(ts *testscript.TestScript, _ bool, args []string) {
 	s := &showing{Cmd: exec.Command("kith", append([]string{"--home", ts.MkAbs(args[0]), "pair", "--json"}, args[1:]...)...)}
 	s.Stderr = &s.errs
@@ -47,6 +48,8 @@ func showCode(ts *testscript.TestScript, _ bool, args []string) {
 	var v codeView
 	ts.Check(json.Unmarshal(line, &v))
 	ts.Setenv("CODE", v.Code)
+	words := strings.Split(v.Code, "-")
+	ts.Setenv("WRONG", strings.Join(append([]string{words[0]}, append(words[2:], words[1])...), "-"))
 	showings[ts] = s
 }
 

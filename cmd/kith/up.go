@@ -68,9 +68,6 @@ func givenSettings(flags *pflag.FlagSet) map[string]string {
 // up runs the device until it ends. A signal asks it to end, which is what
 // Ctrl-C is for: that is no failure.
 func (a *app) up(ctx context.Context, given map[string]string) error {
-	if a.run == nil {
-		return errNoDevice
-	}
 	p, err := a.prepare(given)
 	if err != nil {
 		return err

@@ -95,6 +95,7 @@ type Folder struct {
 	status atomic.Pointer[Status]
 	state  atomic.Pointer[exchange.FolderState]
 	disk   atomic.Pointer[disk] // nil while the tree is away
+	echoes echoes
 
 	mu      sync.Mutex
 	changed chan struct{} // closed at the next change

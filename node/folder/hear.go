@@ -39,6 +39,7 @@ func (f *Folder) Hear(ctx context.Context, d entry.DeviceID, b exchange.Batch, r
 		}
 		news = append(news, heard{&e, it.Sequence})
 	}
+	f.echoes.add(d, news)
 	var failed error
 	err := f.do(ctx, func(a *actor) { failed = a.hear(d, b, news) })
 	if err != nil {

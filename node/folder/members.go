@@ -139,6 +139,7 @@ func (f *Folder) Detach(ctx context.Context, d entry.DeviceID) error {
 			_ = a.update(func(x *index.Folder) error { return x.SetPeer(d, m.peer) })
 		}
 		delete(a.roll, d)
+		f.echoes.forget(d)
 		a.stale = true
 	})
 }
@@ -146,6 +147,7 @@ func (f *Folder) Detach(ctx context.Context, d entry.DeviceID) error {
 // Started checks what a member asks for against what this device remembers
 // telling. It fences a folder whose index is older than that.
 func (f *Folder) Started(ctx context.Context, d entry.DeviceID, s exchange.Start) error {
+	f.echoes.forget(d)
 	return f.do(ctx, func(a *actor) {
 		_ = a.update(func(x *index.Folder) error {
 			if s.Index != x.Epoch() {
@@ -177,9 +179,11 @@ func (f *Folder) Acked(ctx context.Context, d entry.DeviceID, k exchange.Ack) er
 
 func clampInt(n uint64) int64 { return int64(min(n, 1<<62)) }
 
-// Records are the changes of this device after a sequence, sealed; see
-// [exchange.Book].
-func (f *Folder) Records(_ context.Context, after entry.Sequence, limit exchange.Limit) (exchange.Batch, error) {
+// Records are the changes of this device after a sequence, sealed, for a member
+// who is not told again what it has told itself; see [exchange.Book].
+func (f *Folder) Records(
+	_ context.Context, d entry.DeviceID, after entry.Sequence, limit exchange.Limit,
+) (exchange.Batch, error) {
 	b := exchange.Batch{Folder: f.ID, After: after, Through: after}
 	var entries []*entry.Entry
 	err := f.DB.View(func(tx *index.Tx) error {
@@ -197,7 +201,7 @@ func (f *Folder) Records(_ context.Context, after entry.Sequence, limit exchange
 				return nil
 			}
 			b.Through = e.Sequence
-			if !e.Unknown {
+			if !e.Unknown && !f.echoes.has(d, e) {
 				entries = append(entries, e)
 				size += 200 + 40*len(e.Blocks)
 			}

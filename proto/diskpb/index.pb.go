@@ -149,9 +149,7 @@ func (x *IndexFormat) GetVersion() uint32 {
 	return 0
 }
 
-// IndexFolder is the state of one folder. The numbers of rows are compared
-// with what lies in the tables whenever the file is opened: a table that lost
-// some is damage, not a smaller folder.
+// IndexFolder is the state of one folder.
 type IndexFolder struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The folder, so that damage to the name of its bucket is noticed.
@@ -178,14 +176,14 @@ type IndexFolder struct {
 	// Paths in the table of wanted entries, and the bytes of the best of each.
 	WantedPaths uint64 `protobuf:"varint,14,opt,name=wanted_paths,json=wantedPaths,proto3" json:"wanted_paths,omitempty"`
 	WantedBytes uint64 `protobuf:"varint,15,opt,name=wanted_bytes,json=wantedBytes,proto3" json:"wanted_bytes,omitempty"`
-	// Pairs in the table of blocks, rows in those of peers and seen replicas.
-	Blocks uint64 `protobuf:"varint,16,opt,name=blocks,proto3" json:"blocks,omitempty"`
-	Peers  uint64 `protobuf:"varint,17,opt,name=peers,proto3" json:"peers,omitempty"`
-	Seen   uint64 `protobuf:"varint,18,opt,name=seen,proto3" json:"seen,omitempty"`
 	// Codes given to names of each kind.
-	Replicas      uint64 `protobuf:"varint,19,opt,name=replicas,proto3" json:"replicas,omitempty"`
-	Authors       uint64 `protobuf:"varint,20,opt,name=authors,proto3" json:"authors,omitempty"`
-	Devices       uint64 `protobuf:"varint,21,opt,name=devices,proto3" json:"devices,omitempty"`
+	Replicas uint64 `protobuf:"varint,16,opt,name=replicas,proto3" json:"replicas,omitempty"`
+	Authors  uint64 `protobuf:"varint,17,opt,name=authors,proto3" json:"authors,omitempty"`
+	Devices  uint64 `protobuf:"varint,18,opt,name=devices,proto3" json:"devices,omitempty"`
+	// The sum of the checksums of all rows in the tables of the folder, modulo
+	// 2^64. It is compared whenever the file is opened: rows that were lost, or
+	// are as they were before, are damage, not a smaller or older folder.
+	Sum           uint64 `protobuf:"fixed64,19,opt,name=sum,proto3" json:"sum,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -325,27 +323,6 @@ func (x *IndexFolder) GetWantedBytes() uint64 {
 	return 0
 }
 
-func (x *IndexFolder) GetBlocks() uint64 {
-	if x != nil {
-		return x.Blocks
-	}
-	return 0
-}
-
-func (x *IndexFolder) GetPeers() uint64 {
-	if x != nil {
-		return x.Peers
-	}
-	return 0
-}
-
-func (x *IndexFolder) GetSeen() uint64 {
-	if x != nil {
-		return x.Seen
-	}
-	return 0
-}
-
 func (x *IndexFolder) GetReplicas() uint64 {
 	if x != nil {
 		return x.Replicas
@@ -363,6 +340,13 @@ func (x *IndexFolder) GetAuthors() uint64 {
 func (x *IndexFolder) GetDevices() uint64 {
 	if x != nil {
 		return x.Devices
+	}
+	return 0
+}
+
+func (x *IndexFolder) GetSum() uint64 {
+	if x != nil {
+		return x.Sum
 	}
 	return 0
 }
@@ -642,7 +626,7 @@ const file_diskpb_index_proto_rawDesc = "" +
 	"\n" +
 	"\x12diskpb/index.proto\x12\fkith.disk.v1\"'\n" +
 	"\vIndexFormat\x12\x18\n" +
-	"\aversion\x18\x01 \x01(\rR\aversion\"\xa1\x04\n" +
+	"\aversion\x18\x01 \x01(\rR\aversion\"\xf1\x03\n" +
 	"\vIndexFolder\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x18\n" +
 	"\areplica\x18\x02 \x01(\x06R\areplica\x12\x14\n" +
@@ -659,13 +643,11 @@ const file_diskpb_index_proto_rawDesc = "" +
 	"\adeleted\x18\f \x01(\x04R\adeleted\x12\x18\n" +
 	"\aunknown\x18\r \x01(\x04R\aunknown\x12!\n" +
 	"\fwanted_paths\x18\x0e \x01(\x04R\vwantedPaths\x12!\n" +
-	"\fwanted_bytes\x18\x0f \x01(\x04R\vwantedBytes\x12\x16\n" +
-	"\x06blocks\x18\x10 \x01(\x04R\x06blocks\x12\x14\n" +
-	"\x05peers\x18\x11 \x01(\x04R\x05peers\x12\x12\n" +
-	"\x04seen\x18\x12 \x01(\x04R\x04seen\x12\x1a\n" +
-	"\breplicas\x18\x13 \x01(\x04R\breplicas\x12\x18\n" +
-	"\aauthors\x18\x14 \x01(\x04R\aauthors\x12\x18\n" +
-	"\adevices\x18\x15 \x01(\x04R\adevices\"<\n" +
+	"\fwanted_bytes\x18\x0f \x01(\x04R\vwantedBytes\x12\x1a\n" +
+	"\breplicas\x18\x10 \x01(\x04R\breplicas\x12\x18\n" +
+	"\aauthors\x18\x11 \x01(\x04R\aauthors\x12\x18\n" +
+	"\adevices\x18\x12 \x01(\x04R\adevices\x12\x10\n" +
+	"\x03sum\x18\x13 \x01(\x06R\x03sum\"<\n" +
 	"\vIndexWanted\x12-\n" +
 	"\x05wants\x18\x01 \x03(\v2\x17.kith.disk.v1.IndexWantR\x05wants\"V\n" +
 	"\tIndexWant\x12\x14\n" +
