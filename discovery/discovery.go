@@ -43,7 +43,6 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/event"
 	"github.com/libp2p/go-libp2p/core/host"
-	"github.com/libp2p/go-libp2p/core/metrics"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/protocol"
@@ -57,15 +56,14 @@ import (
 
 // Net is this device on the network.
 type Net struct {
-	log     *slog.Logger
-	host    host.Host
-	swarm   *swarm.Swarm
-	gate    *gate
-	speech  *mdns.Speaker // nil without mDNS
-	events  *queue
-	traffic *metrics.BandwidthCounter
-	here    atomic.Pointer[here]
-	built   atomic.Bool // host and swarm are set
+	log    *slog.Logger
+	host   host.Host
+	swarm  *swarm.Swarm
+	gate   *gate
+	speech *mdns.Speaker // nil without mDNS
+	events *queue
+	here   atomic.Pointer[here]
+	built  atomic.Bool // host and swarm are set
 
 	arrived   chan struct{} // a device to keep has been added
 	doubt     chan struct{} // connections may have died
@@ -226,8 +224,6 @@ func (n *Net) Peers() []Peer {
 		if best := best(d.links); best != nil && d.up {
 			p.Route = best.route()
 		}
-		moved := n.traffic.GetBandwidthForPeer(id)
-		p.Sent, p.Received = moved.TotalOut, moved.TotalIn
 		out = append(out, p)
 	}
 	return out

@@ -76,9 +76,6 @@ type Peer struct {
 	Connected bool
 	Route     Route    // if Connected
 	Addrs     []string // its lasting addresses, without /p2p
-	// Sent and Received are the bytes of all streams with it since New, as
-	// they are before encryption.
-	Sent, Received int64
 }
 
 // queue holds events until they are read, without a bound: only trusted devices

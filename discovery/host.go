@@ -10,7 +10,6 @@ import (
 	"github.com/libp2p/go-libp2p/core/connmgr"
 	"github.com/libp2p/go-libp2p/core/crypto"
 	"github.com/libp2p/go-libp2p/core/event"
-	"github.com/libp2p/go-libp2p/core/metrics"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/p2p/host/eventbus"
 	"github.com/libp2p/go-libp2p/p2p/muxer/yamux"
@@ -46,7 +45,6 @@ func (n *Net) build(o Options) error {
 	}
 	n.gate.worse = n.insistOnTCP
 	n.gate.vouch = func(a ma.Multiaddr) { limits.doorman.vouch(a, time.Now()) }
-	n.traffic = metrics.NewBandwidthCounter()
 	h, err := libp2p.New(
 		libp2p.Identity(o.Key),
 		libp2p.NoListenAddrs,
@@ -63,7 +61,6 @@ func (n *Net) build(o Options) error {
 		libp2p.ProtocolVersion("kith/1"),
 		libp2p.DisableRelay(),
 		libp2p.DisableMetrics(),
-		libp2p.BandwidthReporter(n.traffic),
 		libp2p.DisableIdentifyAddressDiscovery(),
 		libp2p.ForceReachabilityPrivate(), // no probing
 		libp2p.Ping(false),

@@ -121,7 +121,7 @@ func (l *link) open(ctx context.Context, id protocol.ID, idle time.Duration) (*p
 	if err != nil {
 		return nil, err
 	}
-	return protocol.NewStream(raw, idle), nil
+	return l.device.server.Open(raw, idle), nil
 }
 
 // run tells the peer, on one stream after the other for as long as it is

@@ -73,8 +73,9 @@ func (d *Device) peerStatuses() []control.PeerStatus {
 	for _, p := range d.store.Peers() {
 		now := seen[p.ID]
 		l := d.link(p.ID)
+		sent, received := d.server.Traffic(p.ID)
 		st := control.PeerStatus{
-			Identity: d.identity(p.ID), Paused: d.isPaused(p.ID), LastSeen: p.LastSeen, Sent: now.Sent, Received: now.Received,
+			Identity: d.identity(p.ID), Paused: d.isPaused(p.ID), LastSeen: p.LastSeen, Sent: sent, Received: received,
 			// A device that has not answered may not count this one as paired.
 			Connected: now.Connected && l != nil && l.meets(),
 		}

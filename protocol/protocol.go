@@ -25,6 +25,7 @@ import (
 	"io"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/network"
@@ -61,10 +62,14 @@ type Server struct {
 	cancel  context.CancelFunc
 	running sync.WaitGroup
 
-	mu     sync.Mutex
-	count  map[holder]int
-	closed bool
+	mu      sync.Mutex
+	count   map[holder]int
+	traffic map[entry.DeviceID]*traffic
+	closed  bool
 }
+
+// traffic counts the bytes of a peer's streams.
+type traffic struct{ sent, received atomic.Int64 }
 
 type holder struct {
 	peer peer.ID
@@ -73,7 +78,7 @@ type holder struct {
 
 // NewServer serves peers for whom trusted is true.
 func NewServer(trusted func(peer.ID) bool, log *slog.Logger) *Server {
-	s := &Server{trusted: trusted, log: log, count: map[holder]int{}}
+	s := &Server{trusted: trusted, log: log, count: map[holder]int{}, traffic: map[entry.DeviceID]*traffic{}}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	return s
 }
@@ -103,7 +108,7 @@ func (s *Server) Serve(r Rule, handle func(context.Context, entry.DeviceID, *Str
 		ctx, cancel := context.WithCancel(s.ctx)
 		defer cancel()
 		defer context.AfterFunc(ctx, func() { _ = raw.Reset() })()
-		err = handle(ctx, entry.DeviceID(id.String()), &Stream{raw, r.Idle})
+		err = handle(ctx, entry.DeviceID(id.String()), s.Open(raw, r.Idle))
 		switch {
 		case err == nil:
 			_ = raw.Close()
@@ -149,12 +154,34 @@ func (s *Server) leave(r Rule, id peer.ID) {
 // Stream is a stream whose reads and writes fail when they make no progress
 // within the idle time.
 type Stream struct {
-	raw  network.Stream
-	idle time.Duration
+	raw     network.Stream
+	idle    time.Duration
+	traffic *traffic
 }
 
-// NewStream bounds the reads and writes of a stream that this device opened.
-func NewStream(raw network.Stream, idle time.Duration) *Stream { return &Stream{raw, idle} }
+// Open bounds the reads and writes of a stream, and counts its bytes. It is
+// for streams that this device opens; those that Serve admits are open.
+func (s *Server) Open(raw network.Stream, idle time.Duration) *Stream {
+	return &Stream{raw, idle, s.trafficOf(entry.DeviceID(raw.Conn().RemotePeer().String()))}
+}
+
+// Traffic is how many bytes the streams of a peer have carried since the
+// server was made, as they are before encryption. Pairing is not counted.
+func (s *Server) Traffic(d entry.DeviceID) (sent, received int64) {
+	t := s.trafficOf(d)
+	return t.sent.Load(), t.received.Load()
+}
+
+func (s *Server) trafficOf(d entry.DeviceID) *traffic {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t := s.traffic[d]
+	if t == nil {
+		t = &traffic{}
+		s.traffic[d] = t
+	}
+	return t
+}
 
 // Read implements [io.Reader].
 func (s *Stream) Read(b []byte) (int, error) {
@@ -163,7 +190,9 @@ func (s *Stream) Read(b []byte) (int, error) {
 			return 0, err
 		}
 	}
-	return s.raw.Read(b)
+	n, err := s.raw.Read(b)
+	s.traffic.received.Add(int64(n))
+	return n, err
 }
 
 // Write implements [io.Writer].
@@ -173,7 +202,9 @@ func (s *Stream) Write(b []byte) (int, error) {
 			return 0, err
 		}
 	}
-	return s.raw.Write(b)
+	n, err := s.raw.Write(b)
+	s.traffic.sent.Add(int64(n))
+	return n, err
 }
 
 // Close ends the stream in order.

@@ -3,6 +3,7 @@ package exchange
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/kithmesh/kith/index/entry"
 	"github.com/kithmesh/kith/index/roster"
@@ -77,7 +78,7 @@ func (a Ack) toWire() *wirepb.Ack {
 func (a Answer) toWire() *wirepb.Answer {
 	return &wirepb.Answer{
 		Folder: a.Folder[:], Nonce: a.Nonce, Index: a.Index, Head: uint64(a.Head),
-		Problem: a.Problem[:min(len(a.Problem), maxProblem)],
+		Problem: strings.ToValidUTF8(a.Problem[:min(len(a.Problem), maxProblem)], ""),
 	}
 }
 

@@ -40,7 +40,7 @@ func NewReader(r io.Reader, max int) *Reader {
 func (r *Reader) Read(m proto.Message) error {
 	n, err := binary.ReadUvarint(r.r)
 	if err != nil {
-		return err
+		return lengthError(err)
 	}
 	if n > uint64(r.max) {
 		return fmt.Errorf("%w: %d bytes, %d allowed", ErrTooLarge, n, r.max)
@@ -66,6 +66,17 @@ func (r *Reader) ReadFull(b []byte) error {
 
 // Buffered is how many bytes can be read without waiting.
 func (r *Reader) Buffered() int { return r.r.Buffered() }
+
+// lengthError tells a length that is none from a stream that failed.
+func lengthError(err error) error {
+	if err.Error() == overflow {
+		return fmt.Errorf("%w: a length above 64 bits", ErrMalformed)
+	}
+	return err
+}
+
+// overflow is how encoding/binary words it; it exports no error for it.
+const overflow = "binary: varint overflows a 64-bit integer"
 
 func noEOF(err error) error {
 	if errors.Is(err, io.EOF) {
