@@ -17,15 +17,20 @@ const (
 	MaxName = 255  // bytes of one name in it
 )
 
-// Reserved is the name of kith's own directory at a folder's root.
-const Reserved = ".kith"
+// Reserved is the name of kith's own directory at a folder's root, and
+// Temporary what names of its temporary files begin with, anywhere.
+const (
+	Reserved  = ".kith"
+	Temporary = ".kith-tmp-"
+)
 
 // ErrPath is wrapped by every refusal of [ParsePath].
 var ErrPath = errors.New("not a path within a folder")
 
 // ParsePath accepts a path that names something strictly beneath the root of
 // a folder, and nothing of kith's own. It refuses empty, absolute and too long
-// paths, empty names, "." and "..", NUL bytes, and [Reserved] at the root.
+// paths, empty names, "." and "..", NUL bytes, [Reserved] at the root, and names
+// that begin with [Temporary].
 func ParsePath(s string) (Path, error) {
 	switch {
 	case s == "":
@@ -38,6 +43,9 @@ func ParsePath(s string) (Path, error) {
 	for name := range strings.SplitSeq(s, "/") {
 		if name == "" || name == "." || name == ".." {
 			return "", fmt.Errorf("%w: %q", ErrPath, s)
+		}
+		if strings.HasPrefix(name, Temporary) {
+			return "", fmt.Errorf("%w: %q is kith's own", ErrPath, s)
 		}
 		if len(name) > MaxName {
 			return "", fmt.Errorf("%w: a name of %d bytes in %q", ErrPath, len(name), s)

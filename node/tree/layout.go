@@ -27,7 +27,7 @@ const (
 	tmpDir     = entry.Reserved + "/tmp"
 	asideDir   = entry.Reserved + "/aside"
 	notesDir   = entry.Reserved + "/notes"
-	tempPrefix = ".kith-tmp-"
+	tempPrefix = entry.Temporary
 )
 
 // maxMarker bounds what is read of a marker, in bytes.

@@ -3,6 +3,7 @@ package exchange
 import (
 	"fmt"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/kithmesh/kith/index/entry"
@@ -31,13 +32,17 @@ func digestFromWire(b []byte) ([16]byte, error) {
 }
 
 func nameFromWire(what, s string, limit int) error {
-	if s == "" || len(s) > limit || !utf8.ValidString(s) || strings.ContainsFunc(s, isControl) {
+	if s == "" || len(s) > limit || !utf8.ValidString(s) || strings.ContainsFunc(s, upsets) {
 		return refuse("%s %q", what, s[:min(len(s), limit)])
 	}
 	return nil
 }
 
-func isControl(r rune) bool { return r < ' ' || r == 0x7f }
+// upsets tells of characters that would change how a terminal shows what
+// surrounds them.
+func upsets(r rune) bool {
+	return unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp, unicode.Bidi_Control)
+}
 
 func helloFromWire(m *wirepb.Hello) (Hello, error) {
 	if m.GetProtocol() != Protocol {
@@ -112,7 +117,11 @@ func offerFromWire(w *wirepb.Offer) (Offer, error) {
 		if len(k.GetKey()) != len(seal.FolderKey{}) || k.GetEpoch() == 0 {
 			return Offer{}, refuse("folder %s: key of %d bytes for epoch %d", id, len(k.GetKey()), k.GetEpoch())
 		}
-		o.Keys[entry.Epoch(k.GetEpoch())] = seal.FolderKey(k.GetKey())
+		e, key := entry.Epoch(k.GetEpoch()), seal.FolderKey(k.GetKey())
+		if _, twice := o.Keys[e]; twice || key.IsZero() {
+			return Offer{}, refuse("folder %s: a key of zeros, or two, for epoch %d", id, e)
+		}
+		o.Keys[e] = key
 	}
 	o.Statements, err = statementsFromWire(w.GetStatements())
 	return o, err

@@ -7,9 +7,10 @@ const (
 	maxOffers  = 1024
 	maxBatch   = 4096 // records
 	maxKeys    = 1024
-	maxName    = 64  // bytes
-	maxLabel   = 255 // bytes
-	maxProblem = 512 // bytes
+	maxName    = 64   // bytes
+	maxLabel   = 255  // bytes
+	maxProblem = 512  // bytes
+	maxAnswers = 1024 // that wait to be read
 
 	// batchRecords and batchBytes are what a teller puts into one message. A
 	// record above batchBytes travels alone.

@@ -46,22 +46,27 @@ type Listener struct {
 	out outbox
 }
 
-// outbox holds what has to be said; of acknowledgements only the latest.
+// outbox holds what has to be said; of starts and acknowledgements only the
+// latest of each folder.
 type outbox struct {
-	starts  []Start
+	starts  map[entry.FolderID]Start
 	acks    map[entry.FolderID]Ack
 	answers []Answer
 }
 
+func newOutbox() outbox {
+	return outbox{starts: map[entry.FolderID]Start{}, acks: map[entry.FolderID]Ack{}}
+}
+
 // NewListener hands what it hears to ear.
 func NewListener(ear Ear) *Listener {
-	return &Listener{ear: ear, wake: make(chan struct{}, 1), out: outbox{acks: map[entry.FolderID]Ack{}}}
+	return &Listener{ear: ear, wake: make(chan struct{}, 1), out: newOutbox()}
 }
 
 // Start asks the teller for a folder. Like Ack and Answer it never blocks, and
 // may be called before Run and at any time during it.
 func (l *Listener) Start(s Start) {
-	l.post(func(o *outbox) { o.starts = append(o.starts, s) })
+	l.post(func(o *outbox) { o.starts[s.Folder] = s })
 }
 
 // Ack says how far this device is; only the latest of each folder is sent.
@@ -69,9 +74,14 @@ func (l *Listener) Ack(a Ack) {
 	l.post(func(o *outbox) { o.acks[a.Folder] = a })
 }
 
-// Answer answers an ask.
+// Answer answers an ask. To a teller that asks and asks and does not read what
+// it is answered, nothing more is said than fits.
 func (l *Listener) Answer(a Answer) {
-	l.post(func(o *outbox) { o.answers = append(o.answers, a) })
+	l.post(func(o *outbox) {
+		if len(o.answers) < maxAnswers {
+			o.answers = append(o.answers, a)
+		}
+	})
 }
 
 func (l *Listener) post(put func(*outbox)) {
@@ -100,7 +110,7 @@ func (l *Listener) Run(ctx context.Context, stream Stream, me Hello) error {
 }
 
 func (l *Listener) hear(ctx context.Context, stream io.Reader) error {
-	in := frame.NewReader(stream, maxMessage)
+	in := reader(stream)
 	for first := true; ; first = false {
 		var m wirepb.Tell
 		if err := in.Read(&m); err != nil {
@@ -177,7 +187,7 @@ func (l *Listener) reply(ctx context.Context, out *frame.Writer, me Hello) error
 	for {
 		l.mu.Lock()
 		todo := l.out
-		l.out = outbox{acks: map[entry.FolderID]Ack{}}
+		l.out = newOutbox()
 		l.mu.Unlock()
 		if err := todo.write(out); err != nil {
 			return err

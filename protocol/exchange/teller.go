@@ -60,8 +60,9 @@ type Teller struct {
 	book Book
 	wake chan struct{}
 
-	mu   sync.Mutex
-	sent map[entry.FolderID]*progress
+	mu    sync.Mutex
+	sent  map[entry.FolderID]*progress
+	known map[entry.FolderID]bool // that the listener was told of
 }
 
 // progress is how far one folder has been told.
@@ -117,7 +118,7 @@ func ended(err error) error {
 }
 
 func (t *Teller) read(ctx context.Context, stream io.Reader) error {
-	in := frame.NewReader(stream, maxMessage)
+	in := reader(stream)
 	for first := true; ; first = false {
 		var m wirepb.Reply
 		if err := in.Read(&m); err != nil {
@@ -166,7 +167,25 @@ func replyFromWire(m *wirepb.Reply) (Reply, error) {
 func (t *Teller) start(s Start) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if !t.known[s.Folder] {
+		return // it will be asked for again when it has been told of
+	}
 	t.sent[s.Folder] = &progress{index: s.Index, through: s.After, roster: s.Roster}
+}
+
+// knows notes which folders the listener may ask for.
+func (t *Teller) knows(folders []FolderState) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.known = make(map[entry.FolderID]bool, len(folders))
+	for _, f := range folders {
+		t.known[f.Folder] = true
+	}
+	for id := range t.sent {
+		if !t.known[id] {
+			delete(t.sent, id)
+		}
+	}
 }
 
 // tell writes news as they come, and records for as long as there are any.
@@ -177,6 +196,7 @@ func (t *Teller) tell(ctx context.Context, out *frame.Writer, me Hello) error {
 	told := told{}
 	for {
 		news := t.book.News()
+		t.knows(news.Folders)
 		if err := told.tell(out, news); err != nil {
 			return err
 		}

@@ -24,6 +24,10 @@ var ErrMalformed = errors.New("malformed message")
 
 // Reader takes messages off a stream.
 type Reader struct {
+	// Refuse, if set, is asked before the bytes of a message are decoded, and
+	// its error returned.
+	Refuse func(b []byte, m proto.Message) error
+
 	r   *bufio.Reader
 	max int
 	buf []byte
@@ -51,6 +55,11 @@ func (r *Reader) Read(m proto.Message) error {
 	b := r.buf[:n]
 	if _, err := io.ReadFull(r.r, b); err != nil {
 		return noEOF(err)
+	}
+	if r.Refuse != nil {
+		if err := r.Refuse(b, m); err != nil {
+			return err
+		}
 	}
 	if err := proto.Unmarshal(b, m); err != nil {
 		return fmt.Errorf("%w: %w", ErrMalformed, err)
