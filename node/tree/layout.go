@@ -39,11 +39,11 @@ const foldsCase = runtime.GOOS == "darwin" || runtime.GOOS == "ios" || runtime.G
 
 // check refuses whatever must not be touched on behalf of a peer.
 func check(p entry.Path) error {
-	if _, err := entry.ParsePath(string(p)); err != nil {
-		return err
-	}
 	if strings.HasPrefix(string(p), tempPrefix) || strings.Contains(string(p), "/"+tempPrefix) {
 		return ErrReserved
+	}
+	if _, err := entry.ParsePath(string(p)); err != nil {
+		return err
 	}
 	if foldsCase {
 		first, _, _ := strings.Cut(string(p), "/")

@@ -19,7 +19,7 @@ import (
 const (
 	// tempPrefix begins the names of temporary files that package tree and
 	// package durable write.
-	tempPrefix = ".kith-tmp-"
+	tempPrefix = entry.Temporary
 	// maxBacklog is how many events wait while watches are being set.
 	maxBacklog = 1 << 16
 	// listAtOnce is how many names of a directory are held in memory.
