@@ -60,10 +60,9 @@ func untilDashes(args []string) []string {
 func (a *app) newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "kith",
-		Short: "Keep folders the same on your devices, and every version of them",
-		Long: "kith keeps folders the same on your devices, and every version of them on those\n" +
-			"that back up. There is no account and no server: devices pair by a code and\n" +
-			"speak to each other.",
+		Short: "Keep folders the same on your devices",
+		Long: "kith keeps folders the same on your devices. There is no account and no server:\n" +
+			"devices pair by a code and speak to each other.",
 		Example: "  kith up                            run this device\n" +
 			"  kith add ~/Documents               make a tree a folder\n" +
 			"  kith pair --share Documents        show a code for the other device",

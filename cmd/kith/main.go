@@ -1,5 +1,4 @@
-// Command kith keeps folders the same on several devices, and every version
-// of them on those that back up.
+// Command kith keeps folders the same on several devices.
 //
 // It is a client of the device that runs on this machine, and nothing else:
 // every command asks it through package control and shows what it answers.

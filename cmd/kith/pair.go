@@ -27,9 +27,9 @@ func (a *app) pairCommand() *cobra.Command {
 			"the QR code holds) or - (to read it from standard input), pair with the device that\n" +
 			"shows it. The code can also be given in KITH_CODE, so that no list of processes shows\n" +
 			"it. A code is good for ten minutes and for one guess.",
-		Example: "  kith pair --share Documents --share Photos=backup\n" +
-			"  kith pair 48-acid-bonus-lunar\n" +
-			"  kith pair 48-acid-bonus-lunar --at /ip4/192.168.1.5/tcp/22000",
+		Example: "  kith pair --share Documents --share Photos\n" +
+			"  kith pair 48-acid-bonnet-lunchbox\n" +
+			"  kith pair 48-acid-bonnet-lunchbox --at /ip4/192.168.1.5/tcp/22000",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			code := a.getenv("KITH_CODE")

@@ -34,7 +34,7 @@ func (r *role) Set(s string) error {
 	return err
 }
 
-const roleHelp = "sync, send, receive, archive or backup"
+const roleHelp = "sync (this version of kith knows no other)"
 
 func (a *app) shareCommand() *cobra.Command {
 	var as role
@@ -42,8 +42,8 @@ func (a *app) shareCommand() *cobra.Command {
 		Use:   "share FOLDER DEVICE",
 		Short: "Offer a folder to a peer",
 		Long: "Offer a folder to a peer, who takes it with kith accept. The role is what the peer\n" +
-			"will do for the folder; with backup it keeps everything and can read nothing.",
-		Example: "  kith share Documents phone\n  kith share Photos nas --role backup",
+			"will do for the folder.",
+		Example: "  kith share Documents phone",
 		Args:    cobra.ExactArgs(2),
 		RunE: a.ask(func(ctx context.Context, c *control.Client, args []string) error {
 			s, err := c.Share(ctx, control.ShareRequest{Folder: args[0], Device: args[1], Role: entry.Role(as)})
@@ -149,9 +149,10 @@ func (a *app) acceptCommand() *cobra.Command {
 		Use:   "accept FOLDER [PATH]",
 		Short: "Take what a peer offers",
 		Long: "Take what a peer offers, and keep it at PATH. The directory is made if there is none;\n" +
-			"files that are in it take part. A backup needs no PATH. It returns as soon as the\n" +
-			"folder is set up; syncing goes on behind (kith status, kith wait).",
-		Example: "  kith accept Documents ~/Documents\n  kith accept Photos --role backup",
+			"files that are in it take part: none is lost, and what is the same is not sent. It\n" +
+			"returns as soon as the folder is set up; syncing goes on behind (kith status, kith\n" +
+			"wait).",
+		Example: "  kith accept Documents ~/Documents",
 		Args:    cobra.RangeArgs(1, 2),
 		RunE: a.ask(func(ctx context.Context, c *control.Client, args []string) error {
 			r := control.AcceptRequest{Folder: args[0], Role: entry.Role(as)}

@@ -40,10 +40,11 @@ func (a *app) waitCommand() *cobra.Command {
 		Short: "Wait until folders are synced, protected or connected",
 		Long: "Wait until all folders, or those named, are\n\n" +
 			"  synced      this device and every connected member hold the same, after a scan\n" +
-			"  protected   a backup holds everything that is here now\n" +
+			"  protected   a backup holds everything that is here now (in this version no device\n" +
+			"              can be one)\n" +
 			"  connected   another member is connected\n\n" +
 			"The exit code is 4 if the time was not enough.",
-		Example: "  kith wait Documents --timeout 5m\n  kith wait --for protected",
+		Example: "  kith wait Documents --timeout 5m\n  kith wait --for connected",
 		RunE: a.ask(func(ctx context.Context, c *control.Client, args []string) error {
 			r := control.WaitRequest{Folders: args, For: control.Goal(what), Timeout: time.Duration(timeout)}
 			return a.wait(ctx, c, r)

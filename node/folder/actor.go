@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/kithmesh/kith/index"
@@ -17,8 +16,7 @@ import (
 // (members.go), what is on its way (wanted.go, pass.go, batch.go).
 type actor struct {
 	*Folder
-	ctx     context.Context // of Run; its goroutines end with it
-	running sync.WaitGroup
+	ctx context.Context // of Run; what runs beside ends with it
 
 	disk    *disk // nil while the tree is away
 	diskDue time.Time
@@ -57,14 +55,8 @@ func newActor(f *Folder) *actor {
 	}
 }
 
-// stop waits for all that the actor started.
-func (a *actor) stop() {
-	a.closeDisk()
-	a.running.Wait()
-}
-
-// start runs fn beside the actor, which waits for it in the end.
-func (a *actor) start(fn func()) { a.running.Go(fn) }
+// stop waits for all that runs beside the actor.
+func (a *actor) stop() { a.closeDisk() }
 
 func (a *actor) run(parent context.Context) error {
 	ctx, cancel := context.WithCancel(parent)

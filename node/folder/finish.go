@@ -108,7 +108,7 @@ func (a *actor) notGathered(it *item, err error) {
 	case errors.Is(err, gather.ErrUnavailable):
 		p.Hint = "It comes as soon as a device that has it is connected."
 	case gather.Full(err):
-		p.Code, p.Hint = "disk_full", "Make room on the disk of this folder."
+		p.Code, p.Hint = codeDiskFull, "Make room on the disk of this folder."
 	case errors.Is(err, gather.ErrEpoch):
 		p.Code = "no_key"
 	case errors.Is(err, fs.ErrPermission):
@@ -242,7 +242,7 @@ func (a *actor) trouble(it *item, err error) {
 		a.recheck(it.path.Parent(), true)
 		p.Code = "no_directory"
 	case gather.Full(err):
-		p.Code, p.Hint = "disk_full", "Make room on the disk of this folder."
+		p.Code, p.Hint = codeDiskFull, "Make room on the disk of this folder."
 	case errors.Is(err, fs.ErrPermission):
 		p.Code, p.Hint = "no_permission", "Let the user that kith runs as write to the directory."
 	case errors.Is(err, tree.ErrReserved), errors.Is(err, entry.ErrPath):

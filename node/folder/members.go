@@ -64,6 +64,7 @@ func (a *actor) attach(link Member, told exchange.FolderState) {
 		return
 	}
 	a.roll[d] = m
+	a.stuck.retryAll() // it may have what nobody else could give
 	a.listen(m)
 	a.pass.again = true
 }

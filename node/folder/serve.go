@@ -41,7 +41,6 @@ type server struct {
 	encoding seal.Encoding
 	at       *entry.Entry
 	offsets  map[entry.BlockID]span
-	disk     *disk
 	file     *tree.File
 	plain    []byte
 	sealed   []byte

@@ -62,9 +62,13 @@ type trouble struct {
 	tries int
 }
 
+// codeDiskFull is the code of every problem that comes of a full disk.
+const codeDiskFull = "disk_full"
+
 const (
 	firstTrouble = time.Second
 	lastTrouble  = 5 * time.Minute
+	lastFull     = 10 * time.Second
 	// maxTroubles bounds what is remembered of paths in trouble; beyond, they
 	// are only logged and tried again at once.
 	maxTroubles = 10_000
@@ -77,7 +81,11 @@ func (s stuck) add(now time.Time, p entry.Path, why Problem) {
 		return
 	}
 	t.Problem, t.tries = why, t.tries+1
-	t.due = now.Add(min(firstTrouble<<min(t.tries-1, 16), lastTrouble))
+	last := lastTrouble
+	if why.Code == codeDiskFull {
+		last = lastFull // room is made without a word to us
+	}
+	t.due = now.Add(min(firstTrouble<<min(t.tries-1, 16), last))
 	s[p] = t
 }
 
