@@ -29,8 +29,8 @@ const (
 // stream for pairedQuiet, but no longer than pairedLinger.
 const (
 	pairedLinger = 2 * time.Second
-	pairedQuiet  = 500 * time.Millisecond
-	retireStep   = 100 * time.Millisecond // how often that is looked at
+	pairedQuiet  = 200 * time.Millisecond
+	retireStep   = 50 * time.Millisecond // how often that is looked at
 )
 
 const (

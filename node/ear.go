@@ -75,7 +75,12 @@ func (e *ear) Folders(ctx context.Context, states []exchange.FolderState) error 
 
 // Invited implements [exchange.Ear].
 func (e *ear) Invited(offers []exchange.Offer) error {
-	return e.link.device.invited(e.link.id, offers)
+	err := e.link.device.invited(e.link.id, offers)
+	e.link.mu.Lock()
+	e.link.invited = true
+	e.link.mu.Unlock()
+	e.link.device.changed.tell()
+	return err
 }
 
 // Joined implements [exchange.Ear].

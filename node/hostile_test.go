@@ -393,21 +393,6 @@ func (h *hostile) startWith(seen, after uint64) {
 	}
 }
 
-// barrierSent asks the victim to scan, and waits for the answer: it has then
-// read all that was told before.
-func (h *hostile) barrierSent() {
-	h.t.Helper()
-	h.talk.mu.Lock()
-	before := h.talk.others
-	h.talk.mu.Unlock()
-	h.say(&wirepb.Tell{What: &wirepb.Tell_Ask{Ask: &wirepb.Ask{Folder: h.folder[:], Nonce: 1}}})
-	until(h.t, "an answer", func() bool {
-		h.talk.mu.Lock()
-		defer h.talk.mu.Unlock()
-		return h.talk.others > before || h.talk.err != nil
-	})
-}
-
 // giveHonestly answers requests for the blocks that the hostile holds.
 func (h *hostile) giveHonestly(s network.Stream) {
 	h.giveBy(s, func(out *frame.Writer, id entry.BlockID) error {
@@ -417,16 +402,15 @@ func (h *hostile) giveHonestly(s network.Stream) {
 		if !ok {
 			return out.Write(&wirepb.BlockHeader{Status: wirepb.BlockHeader_STATUS_MISSING})
 		}
-		return h.giveSealed(out, id, plain)
+		return h.giveSealed(out, plain)
 	})
 }
 
-func (h *hostile) giveSealed(out *frame.Writer, id entry.BlockID, plain []byte) error {
+func (h *hostile) giveSealed(out *frame.Writer, plain []byte) error {
 	sealed, err := h.keys.SealBlock(nil, h.keys.BlockID(plain), plain, seal.Raw)
 	if err != nil {
 		return err
 	}
-	_ = id
 	return giveBytes(out, sealed)
 }
 
@@ -455,11 +439,4 @@ func (h *hostile) giveBy(s network.Stream, one func(*frame.Writer, entry.BlockID
 			return
 		}
 	}
-}
-
-// evil makes the hostile answer requests for blocks so.
-func (h *hostile) evil(one func(*frame.Writer, entry.BlockID) error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.give = func(s network.Stream) { h.giveBy(s, one) }
 }

@@ -30,6 +30,7 @@ type link struct {
 
 	mu       sync.Mutex
 	met      bool                                    // it has answered a hello
+	invited  bool                                    // it has said what it offers
 	listener *exchange.Listener                      // nil while it does not tell
 	told     map[entry.FolderID]exchange.FolderState // what it shares with us
 	asks     []exchange.Ask                          // to be told
@@ -177,6 +178,13 @@ func (l *link) meets() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.met
+}
+
+// offersHeard tells whether the peer has said what it offers.
+func (l *link) offersHeard() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.invited
 }
 
 func (d *Device) hello() exchange.Hello {

@@ -218,8 +218,46 @@ func (d *Device) Unshare(_ context.Context, r control.UnshareRequest) (control.S
 	return control.Share{Folder: s.controlled(), Device: d.identity(p.ID), Role: m.Role}, nil
 }
 
+// How long a device that has just paired may take to make its offers.
+const (
+	freshPeer = 10 * time.Second
+	offerTime = 3 * time.Second
+)
+
+// awaitOffers waits, for a moment only, for the offers of devices that have
+// just paired with this one, unless there is enough without them.
+func (d *Device) awaitOffers(ctx context.Context, enough func() bool) {
+	ctx, cancel := context.WithTimeout(ctx, offerTime)
+	defer cancel()
+	for {
+		changed := d.changed.next()
+		if enough() || !d.offersPending() {
+			return
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// offersPending tells whether a device that has just paired with this one is
+// still to say what it offers.
+func (d *Device) offersPending() bool {
+	for _, p := range d.store.Peers() {
+		if time.Since(p.PairedAt) < freshPeer {
+			if l := d.link(p.ID); l == nil || !l.offersHeard() {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // Offers implements [control.Sharing].
-func (d *Device) Offers(context.Context) ([]control.Offer, error) {
+func (d *Device) Offers(ctx context.Context) ([]control.Offer, error) {
+	d.awaitOffers(ctx, func() bool { return false })
 	out := []control.Offer{}
 	for _, o := range d.store.Offers() {
 		if d.share(o.Folder) == nil {
@@ -230,7 +268,8 @@ func (d *Device) Offers(context.Context) ([]control.Offer, error) {
 }
 
 // AcceptOffer implements [control.Sharing].
-func (d *Device) AcceptOffer(_ context.Context, r control.AcceptRequest) (control.Folder, error) {
+func (d *Device) AcceptOffer(ctx context.Context, r control.AcceptRequest) (control.Folder, error) {
+	d.awaitOffers(ctx, func() bool { _, err := d.findOffer(r.Folder); return err == nil })
 	d.setup.Lock()
 	defer d.setup.Unlock()
 	o, err := d.findOffer(r.Folder)
