@@ -133,6 +133,9 @@ func (a *actor) advance() {
 
 // wait is how long until something is due.
 func (a *actor) wait() time.Duration {
+	if a.planning() {
+		return 0
+	}
 	now := a.Clock()
 	due := now.Add(time.Hour)
 	soonest := func(t time.Time) {

@@ -83,4 +83,7 @@ func (d *dirty) fresh() bool {
 	return false
 }
 
+// has tells whether a look at just this path is due.
+func (d *dirty) has(p entry.Path) bool { _, ok := d.marks[p]; return ok }
+
 func (d *dirty) empty() bool { return len(d.marks) == 0 }

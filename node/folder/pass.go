@@ -28,24 +28,29 @@ const (
 	maxSameFiles = 64 // files of one content looked at as the source of a move
 )
 
-// plan starts on whatever is wanted and can be had.
+// plan starts on a batch of what is wanted and can be had. The actor comes
+// back to it, after whatever else there is to do, while [actor.planning].
 func (a *actor) plan(now time.Time) {
 	if a.stuck.ripen(now) {
 		a.pass.again = true
 	}
-	for a.disk != nil && !a.fenced && a.broken == nil && a.inflight.batches < maxBatches {
-		if !a.pass.active {
-			if !a.pass.again {
-				return
-			}
-			a.pass = pass{active: true}
-		}
-		c := a.cut(now)
-		a.forget(c.forget)
-		if len(c.items) > 0 {
-			a.launch(&batch{items: c.items, disk: a.disk})
-		}
+	if !a.planning() {
+		return
 	}
+	if !a.pass.active {
+		a.pass = pass{active: true}
+	}
+	c := a.cut(now)
+	a.forget(c.forget)
+	if len(c.items) > 0 {
+		a.launch(&batch{items: c.items, disk: a.disk})
+	}
+}
+
+// planning tells whether there is more to look through, and room for it.
+func (a *actor) planning() bool {
+	return a.disk != nil && !a.fenced && a.broken == nil && a.inflight.batches < maxBatches &&
+		(a.pass.active || a.pass.again)
 }
 
 // cut is what a slice of a pass comes to.
@@ -102,7 +107,7 @@ func (a *actor) take(c *cut, it *item) {
 // Nil: nothing for now.
 func (a *actor) consider(x *index.Folder, wants []merge.Want, now time.Time) (*item, error) {
 	p := wants[0].Entry.Path
-	if a.inflight.has(p) || a.stuck.blocks(p, now) {
+	if a.inflight.has(p) || a.stuck.blocks(p, now) || a.dirty.has(p) {
 		return nil, nil
 	}
 	w, ok := merge.Best(wants, func(w merge.Want) bool { return a.obtainable(x, w) })
@@ -112,6 +117,9 @@ func (a *actor) consider(x *index.Folder, wants []merge.Want, now time.Time) (*i
 	l, err := x.Get(p)
 	if err != nil {
 		return nil, err
+	}
+	if l == nil && !a.scanned && a.onDisk(p) {
+		return nil, nil // the scan that runs will say what it is
 	}
 	it := &item{path: p, local: l, remote: w.Entry, tellers: w.Tellers}
 	if w.Entry.Lives() {
@@ -128,6 +136,12 @@ func (a *actor) consider(x *index.Folder, wants []merge.Want, now time.Time) (*i
 	}
 	it.choice = merge.Decide(l, w.Entry, living)
 	return a.equip(x, it)
+}
+
+// onDisk tells whether anything lies at a path.
+func (a *actor) onDisk(p entry.Path) bool {
+	_, err := a.disk.tree.Lstat(p)
+	return err == nil
 }
 
 // equip finds out where an item's content is to come from. Nil: not yet.

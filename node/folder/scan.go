@@ -111,7 +111,7 @@ func (a *actor) offer(ctx context.Context, f []look.Finding) error {
 // lookEnded takes the end of a look.
 func (a *actor) lookEnded(err error) {
 	now := a.Clock()
-	a.looking, a.stale = false, true
+	a.looking, a.stale, a.pass.again = false, true, true
 	all := a.scans.all
 	a.scans.all = false
 	if err != nil {
