@@ -25,7 +25,23 @@ func (f *Folder) Hear(ctx context.Context, d entry.DeviceID, b exchange.Batch, r
 	for _, err := range refused {
 		f.refuse(d, err)
 	}
-	news := make([]heard, 0, len(b.Items))
+	news, err := f.open(d, b)
+	if err != nil {
+		return fmt.Errorf("%w: %w", exchange.ErrMessage, err)
+	}
+	f.echoes.add(d, news)
+	var failed error
+	err = f.do(ctx, func(a *actor) { failed = a.hear(d, b, news) })
+	if err != nil {
+		return err
+	}
+	return failed
+}
+
+// open opens what a member tells. An error says that nothing of it can be
+// opened; single entries that say what cannot be are left out.
+func (f *Folder) open(d entry.DeviceID, b exchange.Batch) ([]heard, error) {
+	var news []heard
 	for _, it := range b.Items {
 		k := f.keys[it.Record.Epoch]
 		if k == nil {
@@ -39,13 +55,30 @@ func (f *Folder) Hear(ctx context.Context, d entry.DeviceID, b exchange.Batch, r
 		}
 		news = append(news, heard{&e, it.Sequence})
 	}
-	f.echoes.add(d, news)
-	var failed error
-	err := f.do(ctx, func(a *actor) { failed = a.hear(d, b, news) })
-	if err != nil {
-		return err
+	if len(b.Sealed) == 0 {
+		return news, nil
 	}
-	return failed
+	k := f.keys[b.Epoch]
+	if k == nil {
+		f.refuse(d, fmt.Errorf("changes %d to %d: no key of epoch %d", b.After, b.Through, b.Epoch))
+		return nil, nil
+	}
+	opened, err := k.OpenBatch(b.Sealed)
+	if err == nil && len(opened) != len(b.Sequences) {
+		err = fmt.Errorf("%d entries with %d sequences", len(opened), len(b.Sequences))
+	}
+	if err != nil {
+		f.refuse(d, fmt.Errorf("changes %d to %d: %w", b.After, b.Through, err))
+		return nil, err
+	}
+	for i := range opened {
+		if opened[i].Err != nil {
+			f.refuse(d, fmt.Errorf("change %d: %w", b.Sequences[i], opened[i].Err))
+			continue
+		}
+		news = append(news, heard{&opened[i].Entry, b.Sequences[i]})
+	}
+	return news, nil
 }
 
 // refuse names what a member told that cannot be.

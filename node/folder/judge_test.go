@@ -167,3 +167,16 @@ func (d *device) nothingLeft() {
 		}
 	}
 }
+
+// holds fails unless every device has each of these contents in some file.
+func (w *world) holds(contents ...string) {
+	w.t.Helper()
+	for _, d := range w.all {
+		all := d.files()
+		for _, c := range contents {
+			if !slices.ContainsFunc(slices.Collect(maps.Values(all)), func(s string) bool { return strings.Contains(s, c) }) {
+				w.t.Errorf("%s has lost %q:%v", d.name, c, all)
+			}
+		}
+	}
+}

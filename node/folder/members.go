@@ -180,53 +180,6 @@ func (f *Folder) Acked(ctx context.Context, d entry.DeviceID, k exchange.Ack) er
 
 func clampInt(n uint64) int64 { return int64(min(n, 1<<62)) }
 
-// Records are the changes of this device after a sequence, sealed, for a member
-// who is not told again what it has told itself; see [exchange.Book].
-func (f *Folder) Records(
-	_ context.Context, d entry.DeviceID, after entry.Sequence, limit exchange.Limit,
-) (exchange.Batch, error) {
-	b := exchange.Batch{Folder: f.ID, After: after, Through: after}
-	var entries []*entry.Entry
-	err := f.DB.View(func(tx *index.Tx) error {
-		x, err := tx.Folder(f.ID)
-		if err != nil {
-			return err
-		}
-		b.Index, b.Head = x.Epoch(), x.Head()
-		size := 0
-		for e, err := range x.Since(after) {
-			if err != nil {
-				return err
-			}
-			if len(entries) >= limit.Records || size >= limit.Bytes {
-				return nil
-			}
-			b.Through = e.Sequence
-			if !e.Unknown && !f.echoes.has(d, e) {
-				entries = append(entries, e)
-				size += 200 + 40*len(e.Blocks)
-			}
-		}
-		b.Through = b.Head
-		return nil
-	})
-	if err != nil {
-		return b, err
-	}
-	for _, e := range entries {
-		k := f.keys[e.Epoch]
-		if k == nil {
-			return b, fmt.Errorf("seal %q: no key of epoch %d", e.Path, e.Epoch)
-		}
-		r, err := k.SealRecord(e)
-		if err != nil {
-			return b, fmt.Errorf("seal %q: %w", e.Path, err)
-		}
-		b.Items = append(b.Items, exchange.Item{Sequence: e.Sequence, Record: r})
-	}
-	return b, nil
-}
-
 const (
 	// ackEvery is how often members are told of progress while there is any.
 	ackEvery = 250 * time.Millisecond

@@ -34,7 +34,7 @@ type world struct {
 }
 
 // deadline is how long anything may take, on a machine that is very busy.
-const deadline = 15 * time.Second
+const deadline = 30 * time.Second
 
 func newWorld(t testing.TB, names ...string) *world {
 	t.Helper()
@@ -71,6 +71,7 @@ type device struct {
 	stop    context.CancelFunc
 	ended   chan error
 
+	ticks  ticks
 	mu     sync.Mutex
 	news   map[chan struct{}]struct{} // woken when there may be something to tell
 	sealed int                        // blocks given to others
@@ -118,7 +119,7 @@ func (d *device) up() *device {
 func (d *device) start() error {
 	o := folder.Options{
 		ID: d.w.id, Root: d.root, Name: d.name, Keys: map[entry.Epoch]seal.FolderKey{1: d.w.key}, DB: d.db,
-		Log: d.log, Clock: func() time.Time { return time.Now().Add(d.skew) }, Device: d.id, Begin: true, Changed: d.wake,
+		Log: d.log, Clock: d.clock, Device: d.id, Begin: true, Changed: d.wake,
 	}
 	if d.options != nil {
 		d.options(&o)
@@ -168,6 +169,11 @@ func (d *device) loseIndex() {
 	d.w.must(os.Remove(filepath.Join(d.home, "index")))
 	d.open()
 	d.options = func(o *folder.Options) { o.Begin = false }
+}
+
+func (d *device) clock() time.Time {
+	d.ticks.Add(1)
+	return time.Now().Add(d.skew)
 }
 
 func (d *device) wake() {
@@ -260,3 +266,14 @@ func (d *device) sameAsLinked(s folder.Status) bool {
 }
 
 var logs = flag.Bool("folder-logs", false, "show what the folders log")
+
+// heard waits until one device has heard all that another has to tell now.
+func (w *world) heard(to, from *device) {
+	w.t.Helper()
+	to.await("all that was told", func(folder.Status) bool {
+		now := from.folder.State()
+		var p index.Peer
+		to.read(func(x *index.Folder) (err error) { p, err = x.Peer(from.id); return err })
+		return p.Epoch == now.Index && p.Received >= now.Head
+	})
+}

@@ -744,14 +744,16 @@ func (x *Statements) GetStatements() [][]byte {
 	return nil
 }
 
-// Records carries changes in sequence order.
+// Records carries changes in sequence order: as records that each stand alone,
+// for a listener that holds no key, or as one sealed batch of entries, in far
+// fewer bytes, for one that does. Never both.
 type Records struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Folder  []byte                 `protobuf:"bytes,1,opt,name=folder,proto3" json:"folder,omitempty"`
 	Index   uint64                 `protobuf:"fixed64,2,opt,name=index,proto3" json:"index,omitempty"`
 	Records []*Record              `protobuf:"bytes,3,rep,name=records,proto3" json:"records,omitempty"`
-	// The sequence of each record, as differences from the one before; the
-	// first from the `after` of the batch.
+	// The sequence of each record, or of each entry of the batch, as differences
+	// from the one before; the first from `after`.
 	Steps []uint64 `protobuf:"varint,4,rep,packed,name=steps,proto3" json:"steps,omitempty"`
 	After uint64   `protobuf:"varint,5,opt,name=after,proto3" json:"after,omitempty"`
 	// The listener has now heard of all changes up to here; at least the last
@@ -760,6 +762,7 @@ type Records struct {
 	// The teller's last sequence when it sent this: the listener is caught up
 	// when through reaches it.
 	Head          uint64 `protobuf:"varint,7,opt,name=head,proto3" json:"head,omitempty"`
+	Batch         *Batch `protobuf:"bytes,8,opt,name=batch,proto3" json:"batch,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -841,6 +844,13 @@ func (x *Records) GetHead() uint64 {
 		return x.Head
 	}
 	return 0
+}
+
+func (x *Records) GetBatch() *Batch {
+	if x != nil {
+		return x.Batch
+	}
+	return nil
 }
 
 // Start asks for all changes after a sequence.
@@ -1199,7 +1209,7 @@ const file_wirepb_exchange_proto_rawDesc = "" +
 	"\x06folder\x18\x01 \x01(\fR\x06folder\x12\x1e\n" +
 	"\n" +
 	"statements\x18\x02 \x03(\fR\n" +
-	"statements\"\xc1\x01\n" +
+	"statements\"\xec\x01\n" +
 	"\aRecords\x12\x16\n" +
 	"\x06folder\x18\x01 \x01(\fR\x06folder\x12\x14\n" +
 	"\x05index\x18\x02 \x01(\x06R\x05index\x12.\n" +
@@ -1207,7 +1217,8 @@ const file_wirepb_exchange_proto_rawDesc = "" +
 	"\x05steps\x18\x04 \x03(\x04R\x05steps\x12\x14\n" +
 	"\x05after\x18\x05 \x01(\x04R\x05after\x12\x18\n" +
 	"\athrough\x18\x06 \x01(\x04R\athrough\x12\x12\n" +
-	"\x04head\x18\a \x01(\x04R\x04head\"w\n" +
+	"\x04head\x18\a \x01(\x04R\x04head\x12)\n" +
+	"\x05batch\x18\b \x01(\v2\x13.kith.wire.v1.BatchR\x05batch\"w\n" +
 	"\x05Start\x12\x16\n" +
 	"\x06folder\x18\x01 \x01(\fR\x06folder\x12\x14\n" +
 	"\x05index\x18\x02 \x01(\x06R\x05index\x12\x14\n" +
@@ -1262,6 +1273,7 @@ var file_wirepb_exchange_proto_goTypes = []any{
 	(*Ask)(nil),         // 12: kith.wire.v1.Ask
 	(*Answer)(nil),      // 13: kith.wire.v1.Answer
 	(*Record)(nil),      // 14: kith.wire.v1.Record
+	(*Batch)(nil),       // 15: kith.wire.v1.Batch
 }
 var file_wirepb_exchange_proto_depIdxs = []int32{
 	2,  // 0: kith.wire.v1.Tell.hello:type_name -> kith.wire.v1.Hello
@@ -1278,11 +1290,12 @@ var file_wirepb_exchange_proto_depIdxs = []int32{
 	6,  // 11: kith.wire.v1.Offers.offers:type_name -> kith.wire.v1.Offer
 	7,  // 12: kith.wire.v1.Offer.keys:type_name -> kith.wire.v1.FolderKey
 	14, // 13: kith.wire.v1.Records.records:type_name -> kith.wire.v1.Record
-	14, // [14:14] is the sub-list for method output_type
-	14, // [14:14] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	15, // 14: kith.wire.v1.Records.batch:type_name -> kith.wire.v1.Batch
+	15, // [15:15] is the sub-list for method output_type
+	15, // [15:15] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_wirepb_exchange_proto_init() }

@@ -85,11 +85,18 @@ type Item struct {
 	Record   *seal.Record
 }
 
-// Batch is a run of changes of one index.
+// Batch is a run of changes of one index: Items, or entries sealed together.
 type Batch struct {
-	Folder  entry.FolderID
-	Index   uint64
-	Items   []Item
+	Folder entry.FolderID
+	Index  uint64
+	Items  []Item
+
+	// Sealed is a batch of entries by [seal.Keys.SealBatch], under the keys of
+	// Epoch, and Sequences says which change each of them is.
+	Sealed    []byte
+	Epoch     entry.Epoch
+	Sequences []entry.Sequence
+
 	After   entry.Sequence // the batch continues here
 	Through entry.Sequence // and ends here
 	Head    entry.Sequence // the teller's last

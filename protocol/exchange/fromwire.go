@@ -150,33 +150,56 @@ func batchFromWire(m *wirepb.Records) (Batch, []error, error) {
 	if err != nil {
 		return Batch{}, nil, err
 	}
-	if len(m.GetRecords()) > maxBatch || len(m.GetRecords()) != len(m.GetSteps()) {
-		return Batch{}, nil, refuse("%d records with %d sequences", len(m.GetRecords()), len(m.GetSteps()))
-	}
 	b := Batch{
 		Folder: id, Index: m.GetIndex(), After: entry.Sequence(m.GetAfter()),
 		Through: entry.Sequence(m.GetThrough()), Head: entry.Sequence(m.GetHead()),
-		Items: make([]Item, 0, len(m.GetRecords())),
-	}
-	var refused []error
-	last := b.After
-	for i, w := range m.GetRecords() {
-		step := entry.Sequence(m.GetSteps()[i])
-		if step == 0 || last+step < last || last+step > b.Through {
-			return Batch{}, nil, refuse("sequence %d after %d in a batch through %d", last+step, last, b.Through)
-		}
-		last += step
-		r, err := seal.RecordFromWire(w)
-		if err != nil {
-			refused = append(refused, fmt.Errorf("record %d: %w", last, err))
-			continue
-		}
-		b.Items = append(b.Items, Item{Sequence: last, Record: r})
+		Sealed: m.GetBatch().GetSealed(), Epoch: entry.Epoch(m.GetBatch().GetEpoch()),
 	}
 	if b.Through < b.After || b.Head < b.Through {
 		return Batch{}, nil, refuse("a batch after %d through %d of %d", b.After, b.Through, b.Head)
 	}
+	sequences, err := stepsFromWire(m.GetSteps(), b.After, b.Through)
+	if err != nil {
+		return Batch{}, nil, err
+	}
+	if len(b.Sealed) > 0 {
+		if len(m.GetRecords()) > 0 || len(sequences) == 0 || b.Epoch == 0 {
+			return Batch{}, nil, refuse("a sealed batch of epoch %d with %d sequences and %d records", b.Epoch, len(sequences), len(m.GetRecords()))
+		}
+		b.Sequences = sequences
+		return b, nil, nil
+	}
+	if len(m.GetRecords()) != len(sequences) {
+		return Batch{}, nil, refuse("%d records with %d sequences", len(m.GetRecords()), len(sequences))
+	}
+	var refused []error
+	for i, w := range m.GetRecords() {
+		r, err := seal.RecordFromWire(w)
+		if err != nil {
+			refused = append(refused, fmt.Errorf("record %d: %w", sequences[i], err))
+			continue
+		}
+		b.Items = append(b.Items, Item{Sequence: sequences[i], Record: r})
+	}
 	return b, refused, nil
+}
+
+// stepsFromWire are the sequences of a batch: ascending, and within it.
+func stepsFromWire(steps []uint64, after, through entry.Sequence) ([]entry.Sequence, error) {
+	if len(steps) > maxBatch {
+		return nil, refuse("%d sequences", len(steps))
+	}
+	out := make([]entry.Sequence, len(steps))
+	last := after
+	for i, s := range steps {
+		step := entry.Sequence(s)
+		if step == 0 || last+step < last || last+step > through {
+			return nil, refuse("sequence %d after %d in a batch through %d", last+step, last, through)
+		}
+		last += step
+		out[i] = last
+	}
+	return out, nil
 }
 
 func startFromWire(m *wirepb.Start) (Start, error) {

@@ -20,25 +20,27 @@ import (
 
 // hearing is how a listener ends that hears these messages, and what its ear
 // heard.
-func hearing(t testing.TB, messages ...proto.Message) (error, []string) { //nolint:revive // the error is the subject
+func hearing(t testing.TB, messages ...proto.Message) (heard []string, err error) {
 	t.Helper()
 	a, b := newStream(plenty)
 	ear := &fakeEar{}
 	y := run(func(ctx context.Context) error { return NewListener(ear).Run(ctx, b, me) })
 	newFar(t, a).say(messages...)
 	a.CloseWrite()
-	return <-y.ended, ear.all()
+	err = <-y.ended
+	return ear.all(), err
 }
 
 // telling is how a teller ends that is replied to with these messages.
-func telling(t testing.TB, messages ...proto.Message) (error, []Reply) { //nolint:revive // the error is the subject
+func telling(t testing.TB, messages ...proto.Message) (replies []Reply, err error) {
 	t.Helper()
 	a, b := newStream(plenty)
 	book := newBook(t, 1)
 	x := run(func(ctx context.Context) error { return NewTeller(book).Run(ctx, a, me) })
 	newFar(t, b).say(messages...)
 	b.CloseWrite()
-	return <-x.ended, book.said()
+	err = <-x.ended
+	return book.said(), err
 }
 
 func TestAHelloIsFirstAndOnce(t *testing.T) {
@@ -47,7 +49,7 @@ func TestAHelloIsFirstAndOnce(t *testing.T) {
 		"none": {folders}, "a second one": {helloTell(), helloTell()}, "a later one": {helloTell(), folders, helloTell()},
 		"an unknown message first": {&wirepb.Tell{}, helloTell()},
 	} {
-		if err, _ := hearing(t, said...); !errors.Is(err, ErrMessage) {
+		if _, err := hearing(t, said...); !errors.Is(err, ErrMessage) {
 			t.Errorf("a listener that hears %s ends with %v", name, err)
 		}
 	}
@@ -55,7 +57,7 @@ func TestAHelloIsFirstAndOnce(t *testing.T) {
 		"none": {startReply('a', 0, 1)}, "a second one": {helloReply(), helloReply()},
 		"an unknown message first": {&wirepb.Reply{}, helloReply()},
 	} {
-		if err, _ := telling(t, said...); !errors.Is(err, ErrMessage) {
+		if _, err := telling(t, said...); !errors.Is(err, ErrMessage) {
 			t.Errorf("a teller that hears %s ends with %v", name, err)
 		}
 	}
@@ -65,10 +67,10 @@ func TestAnUnknownProtocolIsNamed(t *testing.T) {
 	for _, p := range []uint32{0, 2, math.MaxUint32} {
 		h := them.toWire()
 		h.Protocol = p
-		if err, _ := hearing(t, &wirepb.Tell{What: &wirepb.Tell_Hello{Hello: h}}); !errors.Is(err, ErrProtocol) {
+		if _, err := hearing(t, &wirepb.Tell{What: &wirepb.Tell_Hello{Hello: h}}); !errors.Is(err, ErrProtocol) {
 			t.Errorf("a listener that hears of protocol %d ends with %v", p, err)
 		}
-		if err, _ := telling(t, &wirepb.Reply{What: &wirepb.Reply_Hello{Hello: h}}); !errors.Is(err, ErrProtocol) {
+		if _, err := telling(t, &wirepb.Reply{What: &wirepb.Reply_Hello{Hello: h}}); !errors.Is(err, ErrProtocol) {
 			t.Errorf("a teller that hears of protocol %d ends with %v", p, err)
 		}
 	}
@@ -83,11 +85,11 @@ func TestWhatALaterVersionSaysIsSkipped(t *testing.T) {
 	reply.ProtoReflect().SetUnknown(later)
 	ask := askTell('a', 5)
 	ask.GetAsk().ProtoReflect().SetUnknown(later)
-	err, events := hearing(t, helloTell(), tell, ask)
+	events, err := hearing(t, helloTell(), tell, ask)
 	if err != nil || len(events) != 2 || events[1] != "ask 5 of a" {
 		t.Errorf("a listener heard %v and ended with %v", events, err)
 	}
-	err, replies := telling(t, helloReply(), reply, startReply('a', 3, 1))
+	replies, err := telling(t, helloReply(), reply, startReply('a', 3, 1))
 	if err != nil || len(replies) != 2 || replies[1].Start == nil || replies[1].Start.After != 3 {
 		t.Errorf("a teller heard %v and ended with %v", replies, err)
 	}
@@ -286,7 +288,7 @@ func TestEveryMalformedTellEndsTheStream(t *testing.T) {
 		if m.GetHello() != nil {
 			said = said[1:]
 		}
-		if err, events := hearing(t, said...); !errors.Is(err, ErrMessage) {
+		if events, err := hearing(t, said...); !errors.Is(err, ErrMessage) {
 			t.Errorf("%s: heard %q, ended with %v", name, events, err)
 		} else if len(events) > 1 {
 			t.Errorf("%s: the ear heard %q", name, events)
@@ -302,7 +304,7 @@ func TestEveryMalformedReplyEndsTheStream(t *testing.T) {
 		if m.GetHello() != nil {
 			said = said[1:]
 		}
-		if err, replies := telling(t, said...); !errors.Is(err, ErrMessage) || len(replies) > 1 {
+		if replies, err := telling(t, said...); !errors.Is(err, ErrMessage) || len(replies) > 1 {
 			t.Errorf("%s: heard %v, ended with %v", name, replies, err)
 		}
 	}
@@ -311,7 +313,7 @@ func TestEveryMalformedReplyEndsTheStream(t *testing.T) {
 // TestWhatTheTablesStartFromIsGood would fail if the tables were right by
 // accident.
 func TestWhatTheTablesStartFromIsGood(t *testing.T) {
-	err, events := hearing(t, helloTell(),
+	events, err := hearing(t, helloTell(),
 		&wirepb.Tell{What: &wirepb.Tell_Folders{Folders: &wirepb.Folders{Folders: many(maxFolders, goodState())}}},
 		&wirepb.Tell{What: &wirepb.Tell_Offers{Offers: &wirepb.Offers{Offers: many(maxOffers, goodOffer())}}},
 		&wirepb.Tell{What: &wirepb.Tell_Records{Records: goodRecords(t)}},

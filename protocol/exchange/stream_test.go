@@ -96,12 +96,11 @@ const plenty = 64 << 20 // room that nobody fills
 type far struct {
 	t testing.TB
 	*end
-	in  *frame.Reader
 	out *frame.Writer
 }
 
 func newFar(t testing.TB, e *end) *far {
-	return &far{t, e, frame.NewReader(e, maxMessage), frame.NewWriter(e)}
+	return &far{t, e, frame.NewWriter(e)}
 }
 
 func (f *far) say(messages ...proto.Message) {
@@ -114,13 +113,5 @@ func (f *far) say(messages ...proto.Message) {
 	}
 	if err := f.out.Flush(); err != nil {
 		f.t.Errorf("say: %v", err)
-	}
-}
-
-// hear reads the next message into m.
-func (f *far) hear(m proto.Message) {
-	f.t.Helper()
-	if err := f.in.Read(m); err != nil {
-		f.t.Fatalf("hear: %v", err)
 	}
 }

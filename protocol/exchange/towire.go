@@ -51,13 +51,21 @@ func statementsToWire(statements []roster.Statement) [][]byte {
 func (b *Batch) toWire() *wirepb.Records {
 	m := &wirepb.Records{
 		Folder: b.Folder[:], Index: b.Index, After: uint64(b.After), Through: uint64(b.Through), Head: uint64(b.Head),
-		Records: make([]*wirepb.Record, len(b.Items)), Steps: make([]uint64, len(b.Items)),
+	}
+	if len(b.Sealed) > 0 {
+		m.Batch = &wirepb.Batch{Epoch: uint32(b.Epoch), Sealed: b.Sealed}
 	}
 	last := b.After
-	for i, it := range b.Items {
-		m.Records[i] = it.Record.ToWire()
-		m.Steps[i] = uint64(it.Sequence - last)
-		last = it.Sequence
+	step := func(s entry.Sequence) {
+		m.Steps = append(m.Steps, uint64(s-last))
+		last = s
+	}
+	for _, it := range b.Items {
+		m.Records = append(m.Records, it.Record.ToWire())
+		step(it.Sequence)
+	}
+	for _, s := range b.Sequences {
+		step(s)
 	}
 	return m
 }

@@ -5,7 +5,8 @@ import (
 	"fmt"
 )
 
-// ErrSealed is wrapped by every refusal to open a block or a record.
+// ErrSealed is wrapped by every refusal to open a block, a record or a
+// batch.
 var ErrSealed = errors.New("not to be opened")
 
 var (
@@ -30,6 +31,13 @@ var (
 	// ErrRecord: not a record that a device could have made: a field is
 	// missing, out of its bounds, or at odds with another.
 	ErrRecord = errors.New("not a valid record")
+
+	// ErrBatch: not a batch that a device could have made. When opening, it is
+	// an [ErrSealed].
+	ErrBatch = errors.New("not a valid batch")
+
+	// ErrTooMany: more than one batch holds.
+	ErrTooMany = errors.New("more than a batch holds")
 
 	// ErrUnknown: an entry of unknown history has no version and stays local.
 	ErrUnknown = errors.New("its history is unknown")

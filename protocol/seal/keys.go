@@ -1,5 +1,6 @@
 // Package seal knows how the content of a folder is hidden from devices that
-// hold no key: it names blocks and records, and seals and opens both.
+// hold no key: it names blocks and records, and seals and opens both. Between
+// two devices that hold the key it seals many entries at once, as a batch.
 //
 // The format is specified in proto/wirepb/record.proto. Names are keyed hashes
 // (BLAKE3), sealing is AES-256-GCM with nonces that are themselves keyed
@@ -14,17 +15,20 @@
 //   - Sealing is deterministic: the same block or entry under the same keys
 //     gives the same bytes, on every device of one release. Raw blocks and
 //     records never change their form; golden vectors in the tests freeze it.
-//     What zstd makes of a block may change with its release: both open.
+//     What zstd makes of a block or a batch may change with its release: both
+//     open.
 //   - Two different things are never sealed under one nonce, even if an ID was
 //     computed for other bytes than are sealed. Nonces have 96 bits: up to 2^32
-//     blocks and as many records may be sealed under one epoch.
+//     blocks, as many records and as many batches may be sealed under one
+//     epoch.
 //   - Errors hold no key, and nothing that was sealed but the path.
 //   - Input of a peer never makes it allocate more than the bounds of package
 //     entry allow, whatever it claims.
 //
 // What the sealed form shows: the lengths of blocks, the number of blocks of a
 // file, versions, which records are of the same path, and the length of names
-// to within 32 bytes.
+// to within 32 bytes. Of a batch it shows the length, and so how well the
+// entries compress.
 //
 // It is pure: no I/O, no clock, and randomness in [NewFolderKey] alone. [Keys]
 // are immutable and safe for concurrent use.
@@ -49,10 +53,11 @@ type Keys struct {
 	epoch   entry.Epoch
 	chunker [32]byte
 
-	block, record cipher.AEAD
+	block, record, batch cipher.AEAD
 
 	blockName, blockNonce                *prf
 	recordName, recordClear, recordNonce *prf
+	batchNonce                           *prf
 }
 
 // Derive derives the keys of a folder in an epoch. It wraps [ErrKey] if key or
@@ -88,6 +93,8 @@ func (k *Keys) derive(key FolderKey) error {
 		{"record name", func(key []byte) (err error) { k.recordName, err = newPRF(key); return err }},
 		{"record clear", func(key []byte) (err error) { k.recordClear, err = newPRF(key); return err }},
 		{"record nonce", func(key []byte) (err error) { k.recordNonce, err = newPRF(key); return err }},
+		{"batch content", func(key []byte) (err error) { k.batch, err = newAEAD(key); return err }},
+		{"batch nonce", func(key []byte) (err error) { k.batchNonce, err = newPRF(key); return err }},
 		{"chunker", func(key []byte) error { k.chunker = [32]byte(key); return nil }},
 	} {
 		sub, err := hkdf.Expand(sha256.New, root, d.label+string(scope), 32)

@@ -36,6 +36,8 @@ func TestFolderEpochAndKeyEachChangeEveryDerivedKey(t *testing.T) {
 		for label, out := range map[string][32]byte{
 			"chunker": k.ChunkKey(), "block name": k.BlockID(nil), "block nonce": k.blockNonce.of(nil, nil),
 			"record name": k.recordName.of(nil, nil), "record nonce": k.recordNonce.of(nil, nil), "record clear": k.recordClear.of(nil, nil),
+			"batch nonce":    k.batchNonce.of(nil, nil),
+			"batch content":  [32]byte(k.batch.Seal(nil, make([]byte, 12), make([]byte, 32), nil)),
 			"block content":  [32]byte(k.block.Seal(nil, make([]byte, 12), make([]byte, 32), nil)),
 			"record content": [32]byte(k.record.Seal(nil, make([]byte, 12), make([]byte, 32), nil)),
 		} {

@@ -56,13 +56,7 @@ func (k *Keys) SealRecord(e *entry.Entry) (*Record, error) {
 }
 
 func (k *Keys) sealRecord(e *entry.Entry) (*Record, error) {
-	switch {
-	case e.Unknown || e.Version.IsZero():
-		return nil, ErrUnknown
-	case e.Epoch != k.epoch:
-		return nil, fmt.Errorf("%w: %d, not %d", ErrWrongEpoch, e.Epoch, k.epoch)
-	}
-	if err := check(e); err != nil {
+	if err := k.sealable(e); err != nil {
 		return nil, err
 	}
 	r := &Record{ID: k.RecordID(e.Path), Epoch: k.epoch, Version: e.Version, Blocks: refsOf(e.Blocks)}
@@ -76,6 +70,17 @@ func (k *Keys) sealRecord(e *entry.Entry) (*Record, error) {
 	r.Sealed = append(r.Sealed, nonce[:nonceSize]...)
 	r.Sealed = k.record.Seal(r.Sealed, nonce[:nonceSize], plain, bound[:])
 	return r, nil
+}
+
+// sealable refuses what is not to be sealed with these keys.
+func (k *Keys) sealable(e *entry.Entry) error {
+	switch {
+	case e.Unknown || e.Version.IsZero():
+		return ErrUnknown
+	case e.Epoch != k.epoch:
+		return fmt.Errorf("%w: %d, not %d", ErrWrongEpoch, e.Epoch, k.epoch)
+	}
+	return check(e)
 }
 
 // OpenRecord opens a record and checks all of it: that it was sealed by a

@@ -70,40 +70,47 @@ func TestARecordOpensToTheEntry(t *testing.T) {
 	}
 }
 
+var anyName = rapid.StringMatching(`[a-zA-Z .\-_]{1,60}[a-z]`)
+
+// anyEntry is any valid one of epoch 1.
+var anyEntry = rapid.Custom(func(t *rapid.T) entry.Entry {
+	e := entry.Entry{
+		Path:       entry.Path(strings.Join(rapid.SliceOfN(anyName, 1, 8).Draw(t, "path"), "/")),
+		AuthorName: rapid.StringN(0, 16, 64).Draw(t, "author"),
+		Kind:       entry.Kind(rapid.IntRange(1, 4).Draw(t, "kind")),
+		Mode:       rapid.Uint32Range(0, 0o777).Draw(t, "mode"),
+		ModTime:    rapid.Int64().Draw(t, "modified"),
+		Epoch:      1,
+	}
+	replicas := rapid.SliceOfNDistinct(rapid.Uint64Min(1), 1, 20, rapid.ID).Draw(t, "replicas")
+	slices.Sort(replicas)
+	for _, id := range replicas {
+		e.Version.Vector = append(e.Version.Vector, version.Counter{
+			Replica: version.ReplicaID(id), Count: rapid.Uint64Range(1, version.MaxCount).Draw(t, "count"),
+		})
+	}
+	e.Version.Author = version.ReplicaID(rapid.SampledFrom(replicas).Draw(t, "by"))
+	e.Version.Clock = version.Clock(rapid.Uint64Range(1, uint64(version.MaxClock)).Draw(t, "clock"))
+	switch e.Kind {
+	case entry.File:
+		for i := range rapid.IntRange(0, 50).Draw(t, "blocks") {
+			n := rapid.Uint32Range(1, entry.MaxBlock).Draw(t, "length")
+			e.Blocks = append(e.Blocks, entry.Block{ID: entry.BlockID{byte(i), 31: byte(n)}, Length: n})
+			e.Size += int64(n)
+		}
+	case entry.Symlink:
+		e.Target = anyName.Draw(t, "target")
+	case entry.Deleted:
+		e.Gone = entry.Digest{rapid.Byte().Draw(t, "gone")}
+	case entry.Directory:
+	}
+	return e
+})
+
 func TestAnyValidEntrySurvives(t *testing.T) {
 	k := derive(t, 1, 1, 1)
-	name := rapid.StringMatching(`[a-zA-Z .\-_]{1,60}[a-z]`)
 	rapid.Check(t, func(t *rapid.T) {
-		e := entry.Entry{
-			Path:       entry.Path(strings.Join(rapid.SliceOfN(name, 1, 8).Draw(t, "path"), "/")),
-			AuthorName: rapid.StringN(0, 16, 64).Draw(t, "author"),
-			Kind:       entry.Kind(rapid.IntRange(1, 4).Draw(t, "kind")),
-			Mode:       rapid.Uint32Range(0, 0o777).Draw(t, "mode"),
-			ModTime:    rapid.Int64().Draw(t, "modified"),
-			Epoch:      1,
-		}
-		replicas := rapid.SliceOfNDistinct(rapid.Uint64Min(1), 1, 20, rapid.ID).Draw(t, "replicas")
-		slices.Sort(replicas)
-		for _, id := range replicas {
-			e.Version.Vector = append(e.Version.Vector, version.Counter{
-				Replica: version.ReplicaID(id), Count: rapid.Uint64Range(1, version.MaxCount).Draw(t, "count"),
-			})
-		}
-		e.Version.Author = version.ReplicaID(rapid.SampledFrom(replicas).Draw(t, "by"))
-		e.Version.Clock = version.Clock(rapid.Uint64Range(1, uint64(version.MaxClock)).Draw(t, "clock"))
-		switch e.Kind {
-		case entry.File:
-			for i := range rapid.IntRange(0, 50).Draw(t, "blocks") {
-				n := rapid.Uint32Range(1, entry.MaxBlock).Draw(t, "length")
-				e.Blocks = append(e.Blocks, entry.Block{ID: entry.BlockID{byte(i), 31: byte(n)}, Length: n})
-				e.Size += int64(n)
-			}
-		case entry.Symlink:
-			e.Target = name.Draw(t, "target")
-		case entry.Deleted:
-			e.Gone = entry.Digest{rapid.Byte().Draw(t, "gone")}
-		case entry.Directory:
-		}
+		e := anyEntry.Draw(t, "entry")
 		r, err := k.SealRecord(&e)
 		if err != nil {
 			t.Fatal(err)

@@ -1,0 +1,87 @@
+package folder
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/kithmesh/kith/index"
+	"github.com/kithmesh/kith/index/entry"
+	"github.com/kithmesh/kith/protocol/exchange"
+	"github.com/kithmesh/kith/protocol/seal"
+)
+
+// Records are the changes of this device after a sequence, sealed together for
+// a member that holds the key, who is not told again what it has told itself;
+// see [exchange.Book].
+func (f *Folder) Records(
+	_ context.Context, d entry.DeviceID, after entry.Sequence, limit exchange.Limit,
+) (exchange.Batch, error) {
+	b, entries, err := f.changes(d, after, limit)
+	if err != nil || len(entries) == 0 {
+		return b, err
+	}
+	k := f.keys[entries[0].Epoch]
+	if k == nil {
+		return b, fmt.Errorf("seal %q: no key of epoch %d", entries[0].Path, entries[0].Epoch)
+	}
+	b.Epoch = entries[0].Epoch
+	for {
+		b.Sealed, err = k.SealBatch(entries)
+		if !errors.Is(err, seal.ErrTooMany) {
+			break
+		}
+		if len(entries) == 1 {
+			return alone(b, k, entries[0])
+		}
+		entries = entries[:len(entries)/2]
+		b.Through = entries[len(entries)-1].Sequence
+	}
+	for _, e := range entries {
+		b.Sequences = append(b.Sequences, e.Sequence)
+	}
+	return b, err
+}
+
+// changes reads the changes for one batch, all of one epoch.
+func (f *Folder) changes(d entry.DeviceID, after entry.Sequence, limit exchange.Limit) (b exchange.Batch, entries []*entry.Entry, err error) {
+	b = exchange.Batch{Folder: f.ID, After: after, Through: after}
+	err = f.DB.View(func(tx *index.Tx) error {
+		x, err := tx.Folder(f.ID)
+		if err != nil {
+			return err
+		}
+		b.Index, b.Head = x.Epoch(), x.Head()
+		size := 0
+		for e, err := range x.Since(after) {
+			if err != nil {
+				return err
+			}
+			if len(entries) >= limit.Records || size >= limit.Bytes || len(entries) > 0 && e.Epoch != entries[0].Epoch {
+				return nil
+			}
+			b.Through = e.Sequence
+			if !e.Unknown && !f.echoes.has(d, e) {
+				entries = append(entries, e)
+				size += tellSize + 36*len(e.Blocks)
+			}
+		}
+		b.Through = b.Head
+		return nil
+	})
+	return b, entries, err
+}
+
+// tellSize is about what an entry takes in a batch beside its blocks.
+const tellSize = 64
+
+// alone tells an entry that fits no batch as a record.
+func alone(b exchange.Batch, k *seal.Keys, e *entry.Entry) (exchange.Batch, error) {
+	r, err := k.SealRecord(e)
+	if err != nil {
+		return b, fmt.Errorf("seal %q: %w", e.Path, err)
+	}
+	b.Epoch, b.Through = 0, e.Sequence
+	b.Items = []exchange.Item{{Sequence: e.Sequence, Record: r}}
+	return b, nil
+}
