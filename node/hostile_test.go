@@ -440,3 +440,24 @@ func (h *hostile) giveBy(s network.Stream, one func(*frame.Writer, entry.BlockID
 		}
 	}
 }
+
+// evil makes the hostile answer requests for blocks so.
+func (h *hostile) evil(give func(s network.Stream)) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.give = give
+}
+
+// request asks the victim for blocks on a stream of its own.
+func (h *hostile) request(folder entry.FolderID, ids ...entry.BlockID) (network.Stream, *frame.Reader, error) {
+	s, err := h.host.NewStream(h.t.Context(), h.victim, protocol.Blocks)
+	if err != nil {
+		return nil, nil, err
+	}
+	r := &wirepb.BlockRequest{Folder: folder[:]}
+	for _, id := range ids {
+		r.Ids = append(r.Ids, id[:]...)
+	}
+	out := frame.NewWriter(s)
+	return s, frame.NewReader(s, 64), errors.Join(out.Write(r), out.Flush())
+}

@@ -9,6 +9,7 @@ import (
 	"github.com/kithmesh/kith/index"
 	"github.com/kithmesh/kith/index/entry"
 	"github.com/kithmesh/kith/index/version"
+	"github.com/kithmesh/kith/node/folder/look"
 )
 
 // actor owns the state of a running folder. Its parts each have a file: what
@@ -18,22 +19,27 @@ type actor struct {
 	*Folder
 	ctx context.Context // of Run; what runs beside ends with it
 
-	disk    *disk // nil while the tree is away
-	diskDue time.Time
-	problem *Problem // why the tree is away, or the folder stopped
-	dirty   dirty
-	going   going
-	looking bool
-	scans   scans
-	found   chan discovery
-	looked  chan error
-	next    time.Time // of the next scan of everything
+	disk     *disk // nil while the tree is away
+	diskDue  time.Time
+	problem  *Problem // why the tree is away, or the folder stopped
+	dirty    dirty
+	going    going
+	arrivals arrivals
+	looking  bool
+	// lookNumber counts the looks, and targets is what the last one was for.
+	lookNumber int
+	targets    []look.Target
+	scans      scans
+	found      chan discovery
+	looked     chan error
+	next       time.Time // of the next scan of everything
 
 	roll     roll
 	inflight inflight
 	gathered chan *batch
 	pass     pass
 	stuck    stuck
+	littered bool // staged files may lie about
 	ackDue   time.Time
 	needed   map[entry.Digest]int // how many wanted files have this content
 	recount  bool                 // needed may be wrong
@@ -50,7 +56,7 @@ type actor struct {
 func newActor(f *Folder) *actor {
 	return &actor{
 		Folder: f, found: make(chan discovery), looked: make(chan error, 1),
-		gathered: make(chan *batch, maxBatches), dirty: newDirty(), going: newGoing(), roll: roll{},
+		gathered: make(chan *batch, maxBatches), dirty: newDirty(), going: newGoing(), arrivals: arrivals{}, roll: roll{},
 		inflight: newInflight(), stuck: stuck{}, needed: map[entry.Digest]int{}, copies: map[entry.Path]struct{}{}, stale: true,
 	}
 }
@@ -102,6 +108,9 @@ func (a *actor) load() error {
 			return err
 		}
 		a.settled = x.Joined()
+		if seen := x.Seen(x.Replica()); seen > x.Count() {
+			a.fence(fmt.Errorf("event %d of %d was seen: %w", seen, x.Count(), index.ErrFenced))
+		}
 		for row := range x.Light("") {
 			a.countCopy(row.Path, row.Kind != entry.Deleted)
 		}
@@ -230,6 +239,7 @@ func (a *actor) fence(err error) {
 		return
 	}
 	a.fenced, a.stale = true, true
+	a.silent.Store(true)
 	a.Log.Error("stopped: the index is older than what other devices remember of it", "error", err)
 }
 

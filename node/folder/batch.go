@@ -125,6 +125,7 @@ func (a *actor) launch(b *batch) {
 		a.finish(b)
 		return
 	}
+	a.littered = true
 	sources := make([]gather.Source, 0, len(a.roll))
 	for _, m := range a.roll {
 		sources = append(sources, m)

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/kithmesh/kith/index"
 	"github.com/kithmesh/kith/index/entry"
 	"github.com/kithmesh/kith/node/folder/gather"
 	"github.com/kithmesh/kith/node/folder/look"
@@ -63,8 +64,35 @@ func (a *actor) openDisk(now time.Time) {
 		a.Log.Info("the folder's tree is back", "path", a.Root)
 	}
 	a.disk, a.problem, a.stale = d, nil, true
+	a.cleanUp(a.staged())
 	a.Folder.disk.Store(d)
 	a.dirty.add("", true, now)
+}
+
+// staged are the names of staged files that are still of use.
+func (a *actor) staged() map[string]bool {
+	keep := map[string]bool{}
+	_ = a.view(func(x *index.Folder) error {
+		for w, err := range x.WantedRange("") {
+			if err != nil {
+				return err
+			}
+			for i := range w {
+				keep[jobFor(&w[i].Entry, nil).Name] = true
+			}
+		}
+		return nil
+	})
+	return keep
+}
+
+// cleanUp removes the staged files that are of no use any more. None may be
+// in use.
+func (a *actor) cleanUp(keep map[string]bool) {
+	a.littered = false
+	if err := a.disk.tree.CleanTemporaries(func(name string) bool { return keep[name] }); err != nil {
+		a.Log.Warn("remove temporary files", "error", err)
+	}
 }
 
 // closeDisk lets go of the tree and waits for all that works on it.
@@ -117,9 +145,7 @@ func (a *actor) away(err error) {
 		a.Log.Warn("the folder has stopped", "path", a.Root, "error", err)
 	}
 	a.problem, a.stale = &p, true
-	a.scans.current, a.scans.waiting = append(a.scans.current, a.scans.waiting...), nil
-	a.scans.end(err)
-	a.scans.all = false
+	a.scans.giveUp(err)
 }
 
 func diskProblem(err error) Problem {

@@ -1,8 +1,10 @@
 package folder
 
 import (
+	"context"
 	"errors"
 	"io/fs"
+	"log/slog"
 	"slices"
 
 	"github.com/kithmesh/kith/index"
@@ -114,7 +116,11 @@ func (a *actor) notGathered(it *item, err error) {
 	case errors.Is(err, fs.ErrPermission):
 		p.Code, p.Hint = "no_permission", "Let the user that kith runs as write to the folder."
 	}
-	a.Log.Warn("get content", "path", string(it.path), "error", err)
+	level := slog.LevelWarn
+	if errors.Is(err, gather.ErrUnavailable) || errors.Is(err, context.Canceled) {
+		level = slog.LevelDebug // the status shows it, and it can be true of many files at once
+	}
+	a.Log.Log(a.ctx, level, "get content", "path", string(it.path), "error", err)
 	a.stuck.add(a.Clock(), it.path, p)
 	if it.local != nil {
 		a.recheck(it.path, false) // what was to be kept may have changed

@@ -96,6 +96,7 @@ type Folder struct {
 	state  atomic.Pointer[exchange.FolderState]
 	disk   atomic.Pointer[disk] // nil while the tree is away
 	echoes echoes
+	silent atomic.Bool // fenced: nothing is told
 
 	mu      sync.Mutex
 	changed chan struct{} // closed at the next change

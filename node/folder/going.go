@@ -42,13 +42,6 @@ func (g *going) add(now time.Time, f look.Finding) {
 	g.due = now.Add(wait)
 }
 
-// hurry makes all of it due at once: a scan of everything has ended.
-func (g *going) hurry(now time.Time) {
-	if len(g.missing) > 0 {
-		g.due = now
-	}
-}
-
 // take returns what is missing, from below, if it is due; more tells that
 // there is more to look at.
 func (g *going) take(now time.Time, more bool) []look.Finding {
@@ -66,6 +59,31 @@ func (g *going) take(now time.Time, more bool) []look.Finding {
 	g.due = time.Time{}
 	slices.SortFunc(out, func(x, y look.Finding) int { return y.Path.Compare(x.Path) })
 	return out
+}
+
+// arrivals is what content has lately come to be at a new path: what goes
+// missing with that content has moved.
+type arrivals map[entry.Digest]time.Time
+
+const (
+	lately      = 10 * time.Second
+	maxArrivals = 100_000
+)
+
+func (r arrivals) add(d entry.Digest, now time.Time) {
+	if len(r) >= maxArrivals {
+		clear(r) // then some deletes wait that need not
+	}
+	r[d] = now
+}
+
+func (r arrivals) has(d entry.Digest, now time.Time) bool {
+	at, ok := r[d]
+	if ok && now.Sub(at).Abs() > lately {
+		delete(r, d)
+		return false
+	}
+	return ok
 }
 
 func (g *going) empty() bool { return len(g.missing) == 0 }

@@ -88,10 +88,15 @@ func (f *Folder) refuse(d entry.DeviceID, err error) {
 
 func (a *actor) hear(d entry.DeviceID, b exchange.Batch, news []heard) error {
 	m := a.roll[d]
-	if m == nil || m.peer.Epoch != b.Index {
+	if m == nil || m.peer.Epoch != b.Index || a.fenced {
 		return nil // it will be told anew where to start
 	}
-	if b.After > m.peer.Received {
+	switch {
+	case b.After <= m.peer.Received:
+		m.anew = false
+	case m.anew:
+		return nil // it was on its way already
+	default:
 		return fmt.Errorf("%w: changes after %d follow on %d", exchange.ErrMessage, b.After, m.peer.Received)
 	}
 	peer := m.peer

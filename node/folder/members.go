@@ -7,6 +7,7 @@ import (
 
 	"github.com/kithmesh/kith/index"
 	"github.com/kithmesh/kith/index/entry"
+	"github.com/kithmesh/kith/index/version"
 	"github.com/kithmesh/kith/node/folder/gather"
 	"github.com/kithmesh/kith/node/folder/merge"
 	"github.com/kithmesh/kith/protocol/exchange"
@@ -30,6 +31,7 @@ type member struct {
 	peer  index.Peer
 	head  entry.Sequence // of its index, as last heard
 	acked exchange.Ack   // what it was last told
+	anew  bool           // it was asked to begin anew, and has not yet
 }
 
 // caughtUp tells whether all that the member had to tell was heard.
@@ -83,7 +85,7 @@ func (a *actor) listen(m *member) {
 // listenAnew has all members tell everything once more.
 func (a *actor) listenAnew() {
 	for d, m := range a.roll {
-		m.peer.Received = 0
+		m.peer.Received, m.anew = 0, true
 		if a.update(func(x *index.Folder) error { return x.SetPeer(d, m.peer) }) == nil {
 			a.listen(m)
 		}
@@ -141,7 +143,7 @@ func (f *Folder) Detach(ctx context.Context, d entry.DeviceID) error {
 		}
 		delete(a.roll, d)
 		f.echoes.forget(d)
-		a.stale = true
+		a.stale, a.pass.again = true, true // what waited for its word waits no more
 	})
 }
 
@@ -155,6 +157,11 @@ func (f *Folder) Started(ctx context.Context, d entry.DeviceID, s exchange.Start
 				return nil // of an index that is gone
 			}
 			if s.Seen > x.Count() || s.After > x.Head() {
+				// Remembered, so that no restart makes events of numbers that
+				// have been used.
+				if err := x.Saw(version.Vector{{Replica: x.Replica(), Count: max(s.Seen, x.Count()+1)}}); err != nil {
+					return err
+				}
 				a.fence(fmt.Errorf("%s has seen event %d of %d and change %d of %d: %w",
 					d, s.Seen, x.Count(), s.After, x.Head(), index.ErrFenced))
 			}
@@ -260,7 +267,7 @@ func (f *Folder) Told(ctx context.Context, d entry.DeviceID, epoch uint64, head 
 	return f.do(ctx, func(a *actor) {
 		if m := a.roll[d]; m != nil && m.peer.Epoch == epoch {
 			m.head = max(m.head, head)
-			a.stale = true
+			a.stale, a.pass.again = true, true
 		}
 	})
 }

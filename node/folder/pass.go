@@ -114,6 +114,9 @@ func (a *actor) consider(x *index.Folder, wants []merge.Want, now time.Time) (*i
 	if !ok {
 		return nil, nil
 	}
+	if ignored, _, err := a.ignored(w.Entry); err != nil || ignored {
+		return &item{path: p, remote: w.Entry}, err // wanted before it was ignored
+	}
 	l, err := x.Get(p)
 	if err != nil {
 		return nil, err
@@ -183,6 +186,10 @@ func (a *actor) findMove(x *index.Folder, it *item) (wait bool, err error) {
 		if o.Path == it.path || o.Unknown || a.inflight.has(o.Path) {
 			continue
 		}
+		if a.dirty.has(o.Path) {
+			wait = true // it may not be there any more
+			continue
+		}
 		wants, err := x.Wanted(o.Path)
 		if err != nil {
 			return false, err
@@ -233,7 +240,7 @@ func (a *actor) parentReady(x *index.Folder, it *item, now time.Time) (bool, err
 	if up == "" {
 		return true, nil
 	}
-	if a.inflight.has(up) {
+	if a.inflight.has(up) || a.dirty.has(up) {
 		return false, nil
 	}
 	e, err := x.Get(up)
@@ -269,6 +276,12 @@ func (a *actor) livingBelow(x *index.Folder, p entry.Path) (living, wait bool, e
 		if !e.Lives() {
 			continue
 		}
+		if ignored, _, err := a.ignored(e); err != nil || ignored {
+			if err != nil {
+				return false, false, err
+			}
+			continue // it stays, and its directory is left over for it
+		}
 		if a.inflight.has(e.Path) {
 			return false, true, nil
 		}
@@ -290,6 +303,7 @@ func (a *actor) forget(items []*item) {
 	if len(items) == 0 {
 		return
 	}
+	a.pass.again = true // something may have waited for it
 	_ = a.update(func(x *index.Folder) error {
 		for _, it := range items {
 			if err := a.changeWanted(x, it.path, it.without); err != nil {

@@ -29,6 +29,9 @@ func (a *actor) publish() {
 	s.Conflicts = int64(len(a.copies))
 	s.Problems = a.problems()
 	s.Quiet = a.quiet(s)
+	if s.Quiet && a.littered {
+		a.cleanUp(nil)
+	}
 	s.State = a.stateNow(s)
 	a.status.Store(&s)
 	if !sameStatus(s, a.published) {

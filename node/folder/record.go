@@ -50,7 +50,11 @@ func (a *actor) unreadable(f look.Finding) {
 		code, hint = "no_permission", "Let the user that kith runs as read it."
 	}
 	a.stuck.add(a.Clock(), f.Path, Problem{Path: f.Path, Code: code, Text: f.Err.Error(), Hint: hint})
-	a.dirty.add(f.Path, true, a.stuck[f.Path].due)
+	if t, ok := a.stuck[f.Path]; ok {
+		t.look = a.lookNumber
+		a.stuck[f.Path] = t
+		a.dirty.add(f.Path, true, t.due)
+	}
 	a.stale = true
 }
 
@@ -60,40 +64,47 @@ func (a *actor) commitGoing(now time.Time) {
 	if f := a.going.take(now, more); len(f) > 0 && a.present() {
 		a.commit(f)
 	}
+	if a.going.empty() && !a.looking {
+		a.scans.end(nil)
+	}
 }
 
-// recordGone records what is missing, from below: at once if all of it has
-// moved or is nothing but a name, else when no more has gone for a while.
+// recordGone records what is missing, from below: at once if it has moved, or
+// is a directory all of which has, else when no more has gone for a while.
 func (a *actor) recordGone(missing []look.Finding, now time.Time) {
 	if len(missing) == 0 || a.disk == nil {
 		return
 	}
 	var moved []look.Finding
+	some, others := map[entry.Path]bool{}, map[entry.Path]bool{} // directories of which something has moved, or something else has not
 	_ = a.view(func(x *index.Folder) error {
 		for _, f := range missing {
 			e, err := x.Get(f.Path)
-			switch {
-			case err != nil:
+			if err != nil {
 				return err
-			case e == nil || e.Sequence != f.Seen, a.livesElsewhere(x, e), a.going.empty() && len(e.Blocks) == 0:
-				moved = append(moved, f)
-			default:
-				a.going.add(now, f)
 			}
+			up := f.Path.Parent()
+			if e == nil || e.Sequence != f.Seen || a.livesElsewhere(x, e) || some[f.Path] && !others[f.Path] {
+				moved = append(moved, f)
+				some[up] = true
+				continue
+			}
+			others[up] = true
+			a.going.add(now, f)
 		}
 		return nil
 	})
 	a.commit(moved)
 }
 
-// livesElsewhere tells whether a file's content has been recorded at another
-// path after the file itself was.
+// livesElsewhere tells whether a file's content has just come to be at another
+// path, and is there still.
 func (a *actor) livesElsewhere(x *index.Folder, e *entry.Entry) bool {
-	if e.Kind != entry.File || len(e.Blocks) == 0 {
+	if e.Kind != entry.File || len(e.Blocks) == 0 || !a.arrivals.has(e.Digest(), a.Clock()) {
 		return false
 	}
 	for o := range x.FindContent(e) {
-		if _, going := a.going.missing[o.Path]; o.Path != e.Path && !going && o.Sequence > e.Sequence {
+		if _, going := a.going.missing[o.Path]; o.Path != e.Path && !going && a.onDisk(o.Path) {
 			return true
 		}
 	}
@@ -145,7 +156,9 @@ func (a *actor) commit(found []look.Finding) {
 	}
 	for _, f := range still {
 		a.dirty.steady(f.Path)
-		a.stuck.clear(f.Path)
+		if !f.Present || f.Stat.Kind != 0 {
+			a.stuck.clear(f.Path)
+		}
 	}
 	for _, count := range copies {
 		count()
@@ -192,6 +205,9 @@ func (a *actor) recordOne(x *index.Folder, e *entry.Entry, f look.Finding) (wrot
 		if n.Version, err = a.event(x, base); err != nil {
 			return false, err
 		}
+	}
+	if e == nil || !e.Lives() {
+		a.arrivals.add(n.Digest(), a.Clock())
 	}
 	_, err = x.Put(n)
 	return true, err

@@ -13,7 +13,7 @@ func TestDeletesFoundWhileTheTreeIsBeingRemovedAreNotTold(t *testing.T) {
 	file := func(i int) string { return fmt.Sprintf("f%02d", i) }
 	for name, during := range map[string]func(a *device){
 		"with nothing else going on":         func(*device) {},
-		"with a scan under way in between":   func(a *device) { a.scan() },
+		"with a scan under way in between":   func(a *device) { a.scanBeside() },
 		"with a new file made in between":    func(a *device) { a.write("new", "new") },
 		"with files that have equal content": func(a *device) { a.remove("twin a"); a.remove("twin b") },
 	} {

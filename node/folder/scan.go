@@ -3,6 +3,7 @@ package folder
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/kithmesh/kith/index/entry"
@@ -14,15 +15,23 @@ import (
 type scans struct {
 	waiting []chan error // for the next
 	current []chan error // for the one that runs
+	ended   []chan error // for what it found missing to be recorded
 	all     bool         // the one that runs looks at everything
 }
 
-// end tells those who wait for the scan that ran.
+// end tells those who wait for a scan that has ended.
 func (s *scans) end(err error) {
-	for _, done := range s.current {
+	for _, done := range s.ended {
 		done <- err
 	}
-	s.current = nil
+	s.ended = nil
+}
+
+// giveUp tells all who wait that there is nothing to scan.
+func (s *scans) giveUp(err error) {
+	s.ended = slices.Concat(s.ended, s.current, s.waiting)
+	s.current, s.waiting, s.all = nil, nil, false
+	s.end(err)
 }
 
 // Scan looks at the whole tree and returns when what it found is recorded. It
@@ -79,6 +88,8 @@ func (a *actor) startLook(now time.Time) {
 		}
 	}
 	a.looking, a.stale = true, true
+	a.lookNumber++
+	a.targets = targets
 	d := a.disk
 	d.users.Go(func() {
 		err := d.looker.Look(d.ctx, targets, func(f []look.Finding) error { return a.offer(d.ctx, f) })
@@ -120,16 +131,22 @@ func (a *actor) lookEnded(err error) {
 		a.dirty.add("", true, now.Add(lastRetry)) // nothing may be missed
 	}
 	if !all {
+		if err == nil {
+			a.stuck.readable(a.lookNumber, a.targets)
+		}
 		return
 	}
 	if a.disk != nil {
 		a.next = now.Add(a.rescanInterval())
-		a.going.hurry(now)
-		if f := a.going.take(now, false); len(f) > 0 && a.present() {
-			a.commit(f)
-		}
 	}
-	a.scans.end(err)
+	if err == nil {
+		a.stuck.readable(a.lookNumber, nil)
+	}
+	a.scans.ended = append(a.scans.ended, a.scans.current...)
+	a.scans.current = nil
+	if err != nil || a.going.empty() {
+		a.scans.end(err)
+	}
 	a.scanned = a.scanned || err == nil
 }
 

@@ -17,6 +17,9 @@ import (
 func (f *Folder) Records(
 	_ context.Context, d entry.DeviceID, after entry.Sequence, limit exchange.Limit,
 ) (exchange.Batch, error) {
+	if f.silent.Load() {
+		return exchange.Batch{Folder: f.ID, After: after, Through: after, Head: after}, nil
+	}
 	b, entries, err := f.changes(d, after, limit)
 	if err != nil || len(entries) == 0 {
 		return b, err

@@ -1,10 +1,12 @@
 package folder
 
 import (
+	"slices"
 	"time"
 
 	"github.com/kithmesh/kith/index"
 	"github.com/kithmesh/kith/index/entry"
+	"github.com/kithmesh/kith/node/folder/look"
 	"github.com/kithmesh/kith/node/folder/merge"
 )
 
@@ -60,6 +62,7 @@ type trouble struct {
 	Problem
 	due   time.Time
 	tries int
+	look  int // the number of the look that could not read it, if one did
 }
 
 // codeDiskFull is the code of every problem that comes of a full disk.
@@ -96,6 +99,17 @@ func (s stuck) blocks(p entry.Path, now time.Time) bool {
 }
 
 func (s stuck) clear(p entry.Path) { delete(s, p) }
+
+// readable forgets the paths that a look, the one of that number, has found to
+// be readable again: of its targets, or of all if they are nil.
+func (s stuck) readable(number int, targets []look.Target) {
+	for p, t := range s {
+		asked := targets == nil || slices.ContainsFunc(targets, func(o look.Target) bool { return o.Path == p })
+		if asked && t.look > 0 && t.look < number {
+			delete(s, p)
+		}
+	}
+}
 
 // retry makes a path be tried at the next occasion: something has happened.
 func (s stuck) retry(p entry.Path) {

@@ -220,6 +220,18 @@ func (d *device) scan() {
 	}
 }
 
+// scanBeside begins a scan and waits only until it is under way; whether it
+// ends well is no matter.
+func (d *device) scanBeside() {
+	d.w.t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	f := d.folder
+	go func() { defer close(ended); _ = f.Scan(ctx) }()
+	d.w.t.Cleanup(func() { cancel(); <-ended })
+	d.await("the scan", func(s folder.Status) bool { return s.State == folder.Scanning })
+}
+
 // quiet waits until one device has recorded all that is on its disk.
 func (d *device) quiet() {
 	d.w.t.Helper()

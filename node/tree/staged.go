@@ -157,6 +157,16 @@ func (s *Staged) Size() (int64, error) {
 	return st.Size, err
 }
 
+// Allocated is how many bytes of the file take room on the disk: fewer than
+// its size where nothing has been written yet. Where the platform does not
+// tell, none.
+func (s *Staged) Allocated() (int64, error) {
+	if s.file == nil {
+		return 0, nil
+	}
+	return allocated(s.file)
+}
+
 // Sync makes the file's content durable, as fsync(2) does. [Tree.Place] asks
 // for it where it is needed; for many small files one [Tree.Sync] between the
 // last write and the first Place is far cheaper.

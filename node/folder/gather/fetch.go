@@ -105,11 +105,16 @@ func (w *worker) request(ctx context.Context, part []*need) (missing, left []*ne
 		err = errSlow
 	}
 	writeback(part)
+	if err == nil && got < len(part) {
+		err = errShort
+	}
 	if err != nil {
 		return missing, part[got:], err
 	}
 	return missing, nil, nil
 }
+
+var errShort = errors.New("fewer blocks than were asked for, and no reason")
 
 var errSlow = fmt.Errorf("no block within %v", patience)
 

@@ -74,19 +74,14 @@ const manySmall = 8
 // Gather works on all jobs together and returns when each has its content or
 // an error.
 func (g *Gatherer) Gather(ctx context.Context, jobs []*Job, sources []Source) {
-	if err := g.room(jobs); err != nil {
-		for _, j := range jobs {
-			j.Err = err
-		}
-		return
-	}
+	room := g.room()
 	var needs []*need
 	for _, j := range jobs {
 		if err := ctx.Err(); err != nil {
 			j.Err = err
 			continue
 		}
-		missing, err := g.begin(ctx, j)
+		missing, err := g.begin(ctx, j, room)
 		if err != nil {
 			j.Err = fmt.Errorf("stage %q: %w", j.Entry.Path, err)
 			continue
@@ -105,27 +100,38 @@ func (g *Gatherer) Gather(ctx context.Context, jobs []*Job, sources []Source) {
 	}
 }
 
-// room refuses what would fill the disk.
-func (g *Gatherer) room(jobs []*Job) error {
-	var bytes uint64
-	for _, j := range jobs {
-		bytes += uint64(j.Entry.Size)
+// room is what the disk has left for one call of Gather.
+type room struct {
+	left    uint64
+	known   bool // else writing will tell
+	reserve uint64
+}
+
+func (g *Gatherer) room() *room {
+	free, err := g.Tree.Free()
+	return &room{left: free, known: err == nil, reserve: g.Reserve}
+}
+
+// take refuses a file that would fill the disk. What an earlier attempt has
+// written of it is there already.
+func (r *room) take(s *tree.Staged, size int64) error {
+	had, err := s.Allocated()
+	if err != nil {
+		return err
 	}
-	if bytes == 0 {
+	need := uint64(max(size-had, 0))
+	if !r.known || need == 0 {
 		return nil
 	}
-	free, err := g.Tree.Free()
-	if err != nil {
-		return nil // then writing will tell
+	if r.left < need+r.reserve {
+		return fmt.Errorf("%w: %d bytes are free, %d are needed and %d are kept free", ErrSpace, r.left, need, r.reserve)
 	}
-	if free < bytes+g.Reserve {
-		return fmt.Errorf("%w: %d bytes are free, %d are needed and %d are kept free", ErrSpace, free, bytes, g.Reserve)
-	}
+	r.left -= need
 	return nil
 }
 
 // begin stages a job with what is here already, and returns what is not.
-func (g *Gatherer) begin(ctx context.Context, j *Job) ([]*need, error) {
+func (g *Gatherer) begin(ctx context.Context, j *Job, room *room) ([]*need, error) {
 	if j.Entry.Kind == entry.Symlink {
 		s, err := g.Tree.StageSymlink(j.Name, j.Entry.Target)
 		j.Staged = s
@@ -140,6 +146,9 @@ func (g *Gatherer) begin(ctx context.Context, j *Job) ([]*need, error) {
 		return nil, err
 	}
 	j.Staged = s
+	if err := room.take(s, j.Entry.Size); err != nil {
+		return nil, err
+	}
 	had, err := s.Size()
 	if err != nil {
 		return nil, err

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	"github.com/kithmesh/kith/index/entry"
@@ -105,13 +106,25 @@ func (g *Ignores) in(dir entry.Path, above *ignore.Set, children []tree.Child) (
 	if dir == "" {
 		return above, nil // [Ignores.In] has read the root's
 	}
-	for _, c := range children {
-		if c.Name == ignore.FileName && c.Stat.Kind == entry.File {
-			r, err := g.rules(dir)
-			return above.With(r), err
-		}
+	has := slices.ContainsFunc(children, func(c tree.Child) bool {
+		return c.Name == ignore.FileName && c.Stat.Kind == entry.File
+	})
+	g.listed(dir, has)
+	if !has {
+		return above, nil
 	}
-	return above, nil
+	r, err := g.rules(dir)
+	return above.With(r), err
+}
+
+// listed drops what was remembered of a directory that has, or has not, a file
+// of rules by now: it may be another directory than it was.
+func (g *Ignores) listed(dir entry.Path, has bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if r, ok := g.known[dir]; ok && (r != nil) != has {
+		delete(g.known, dir)
+	}
 }
 
 func (g *Ignores) base() (*ignore.Set, error) {
