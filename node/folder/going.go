@@ -63,27 +63,34 @@ func (g *going) take(now time.Time, more bool) []look.Finding {
 
 // arrivals is what content has lately come to be at a new path: what goes
 // missing with that content has moved.
-type arrivals map[entry.Digest]time.Time
+type arrivals map[entry.Digest]arrival
+
+type arrival struct {
+	path entry.Path
+	at   time.Time
+}
 
 const (
 	lately      = 10 * time.Second
 	maxArrivals = 100_000
 )
 
-func (r arrivals) add(d entry.Digest, now time.Time) {
+func (r arrivals) add(e *entry.Entry, now time.Time) {
 	if len(r) >= maxArrivals {
 		clear(r) // then some deletes wait that need not
 	}
-	r[d] = now
+	r[e.Digest()] = arrival{e.Path, now}
 }
 
-func (r arrivals) has(d entry.Digest, now time.Time) bool {
-	at, ok := r[d]
-	if ok && now.Sub(at).Abs() > lately {
+// of is where the content of e has lately come to be, if that is elsewhere.
+func (r arrivals) of(e *entry.Entry, now time.Time) (entry.Path, bool) {
+	d := e.Digest()
+	a, ok := r[d]
+	if ok && now.Sub(a.at).Abs() > lately {
 		delete(r, d)
-		return false
+		return "", false
 	}
-	return ok
+	return a.path, ok && a.path != e.Path
 }
 
 func (g *going) empty() bool { return len(g.missing) == 0 }

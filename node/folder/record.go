@@ -100,15 +100,15 @@ func (a *actor) recordGone(missing []look.Finding, now time.Time) {
 // livesElsewhere tells whether a file's content has just come to be at another
 // path, and is there still.
 func (a *actor) livesElsewhere(x *index.Folder, e *entry.Entry) bool {
-	if e.Kind != entry.File || len(e.Blocks) == 0 || !a.arrivals.has(e.Digest(), a.Clock()) {
+	if e.Kind != entry.File || len(e.Blocks) == 0 {
 		return false
 	}
-	for o := range x.FindContent(e) {
-		if _, going := a.going.missing[o.Path]; o.Path != e.Path && !going && a.onDisk(o.Path) {
-			return true
-		}
+	p, ok := a.arrivals.of(e, a.Clock())
+	if _, going := a.going.missing[p]; !ok || going || !a.onDisk(p) {
+		return false
 	}
-	return false
+	o, err := x.Get(p)
+	return err == nil && o != nil && o.Sequence > e.Sequence && o.SameContent(e)
 }
 
 // commit records findings that are still so: the path on disk is just what was
@@ -207,7 +207,7 @@ func (a *actor) recordOne(x *index.Folder, e *entry.Entry, f look.Finding) (wrot
 		}
 	}
 	if e == nil || !e.Lives() {
-		a.arrivals.add(n.Digest(), a.Clock())
+		a.arrivals.add(n, a.Clock())
 	}
 	_, err = x.Put(n)
 	return true, err
