@@ -234,6 +234,20 @@ func (h *hostile) told(m *wirepb.Records) {
 		}
 		h.entries[e.Path] = e
 	}
+	if m.GetBatch() == nil {
+		return
+	}
+	opened, err := h.keys.OpenBatch(m.GetBatch().GetSealed())
+	if err != nil {
+		h.t.Errorf("the victim tells: %v", err)
+	}
+	for _, o := range opened {
+		if o.Err != nil {
+			h.t.Errorf("the victim tells: %v", o.Err)
+			continue
+		}
+		h.entries[o.Entry.Path] = o.Entry
+	}
 }
 
 // knows is the entry that the victim has told of a path.

@@ -26,11 +26,22 @@ func (d *Device) Status(ctx context.Context, text string) (control.Status, error
 	st.Problems = slices.Clone(d.problems)
 	d.mu.Unlock()
 	for _, s := range shares {
-		_ = s.Check(ctx) // an unmounted disk makes no event
+		d.check(ctx, s)
 		st.Folders = append(st.Folders, d.folderStatus(s))
 	}
 	st.Peers = d.peerStatuses()
 	return st, ctx.Err()
+}
+
+// checkTime is how long a status waits for a folder that is busy.
+const checkTime = time.Second
+
+// check has a folder look whether its tree is still there: an unmounted disk
+// makes no event.
+func (d *Device) check(ctx context.Context, s *share) {
+	ctx, cancel := context.WithTimeout(ctx, checkTime)
+	defer cancel()
+	_ = s.Check(ctx)
 }
 
 func (d *Device) folderStatus(s *share) control.FolderStatus {

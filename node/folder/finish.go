@@ -3,6 +3,7 @@ package folder
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"slices"
@@ -170,21 +171,33 @@ func versionOf(e *entry.Entry) version.Version {
 	return e.Version
 }
 
-// commitBatch commits what lies on disk now, and wants it no more.
+// commitBatch commits what lies on disk now, and wants it no more. An item
+// that the index refuses holds up no other.
 func (a *actor) commitBatch(done []*item) {
+	if a.commitItems(done) != nil && len(done) > 1 && a.broken == nil {
+		for _, it := range done {
+			a.commitBatch([]*item{it})
+		}
+	}
+}
+
+func (a *actor) commitItems(done []*item) error {
 	rules := false
 	err := a.update(func(x *index.Folder) error {
 		for _, it := range done {
 			if err := a.commitItem(x, it); err != nil {
-				return err
+				return fmt.Errorf("commit %q: %w", it.path, err)
 			}
 			rules = rules || it.path.Name() == ignore.FileName
 		}
 		return nil
 	})
+	if err != nil && len(done) == 1 {
+		a.stuck.add(a.Clock(), done[0].path, Problem{Path: done[0].path, Code: "cannot_record", Text: err.Error()})
+		a.recheck(done[0].path, true)
+	}
 	if err != nil {
-		a.recheck("", true)
-		return
+		return err
 	}
 	for _, it := range done {
 		a.stuck.clear(it.path)
@@ -196,6 +209,7 @@ func (a *actor) commitBatch(done []*item) {
 	if rules {
 		a.rulesChanged()
 	}
+	return nil
 }
 
 func (a *actor) commitItem(x *index.Folder, it *item) error {
