@@ -77,6 +77,7 @@ func give2(own func(entry.BlockID) []byte) func(*frame.Writer, entry.BlockID) er
 // content, while an honest device syncs. At no moment may one of them be there;
 // once the hostile gives the truth, each is there in full.
 func TestNoForeignByteIsEverSeen(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	m := w.mallory
 	before := listing(t, w.victim.root)
@@ -131,6 +132,7 @@ func TestNoForeignByteIsEverSeen(t *testing.T) {
 
 // TestASilentGiverHoldsUpNobodyElse never answers a request for a block.
 func TestASilentGiverHoldsUpNobodyElse(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	m := w.mallory
 	before := listing(t, w.victim.root)
@@ -161,6 +163,7 @@ func TestASilentGiverHoldsUpNobodyElse(t *testing.T) {
 // TestOnlyWhatIsSharedIsGiven asks, as a member who can name blocks, for what
 // is in the folder's directory and not in the folder.
 func TestOnlyWhatIsSharedIsGiven(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	m := w.mallory
 	w.victim.write(".kithignore", "secret\n*.tmp\n")
@@ -194,6 +197,7 @@ func TestOnlyWhatIsSharedIsGiven(t *testing.T) {
 
 // TestAMemberHasAllOfItsBlockStreams: as many as a member may have, at once.
 func TestAMemberHasAllOfItsBlockStreams(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	m := w.mallory
 	const slots = 32

@@ -117,7 +117,7 @@ func (j *journal) tail(n int) string {
 // until waits for something to become so.
 func until(t testing.TB, what string, is func() bool) {
 	t.Helper()
-	if !within(20*time.Second, is) {
+	if !within(30*time.Second, is) {
 		t.Fatalf("waited in vain: %s", what)
 	}
 }

@@ -74,7 +74,7 @@ func TestAFloodOfStreamsAndGarbage(t *testing.T) {
 						if err != nil {
 							continue
 						}
-						_ = s.SetDeadline(time.Now().Add(5 * time.Second))
+						_ = s.SetDeadline(time.Now().Add(100 * time.Millisecond))
 						if n%10 == 0 && worker == 0 {
 							_, _ = s.Write(garbage)
 						} else {

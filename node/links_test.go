@@ -25,6 +25,7 @@ func (h *hostile) gone(p entry.Path, base version.Version) *entry.Entry {
 // TestNothingGoesThroughALink announces files, directories, links and deletes
 // below a link that the victim's user made, as if it were a directory.
 func TestNothingGoesThroughALink(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	m := w.mallory
 	before := listing(t, w.victim.root)
@@ -44,6 +45,7 @@ func TestNothingGoesThroughALink(t *testing.T) {
 // TestALinkIsNeverADirectory announces a link of its own out of the folder,
 // and files below it: in the same message, and in the next.
 func TestALinkIsNeverADirectory(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	m := w.mallory
 	before := listing(t, w.victim.root)
@@ -57,6 +59,7 @@ func TestALinkIsNeverADirectory(t *testing.T) {
 // victim has by links to the canary, one with what lies in it deleted first,
 // and then writes and deletes below them.
 func TestADirectoryThatBecomesALinkLeadsNowhere(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	m := w.mallory
 	before := listing(t, w.victim.root)
@@ -89,6 +92,7 @@ func TestADirectoryThatBecomesALinkLeadsNowhere(t *testing.T) {
 
 // TestKithsOwnNamesAreNobodyElses announces what would be staged content.
 func TestKithsOwnNamesAreNobodyElses(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	m := w.mallory
 	before := listing(t, w.victim.root)

@@ -20,6 +20,7 @@ func addFolder(t testing.TB, d *device) {
 // TestNoNameLeadsOutOfTheFolder announces, properly sealed, what no path may
 // be, as a file, a directory, a symlink and a delete.
 func TestNoNameLeadsOutOfTheFolder(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	m := w.mallory
 	before := listing(t, w.victim.root)

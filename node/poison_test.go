@@ -50,7 +50,8 @@ var poisons = map[string]func(h *hostile, base version.Version) version.Version{
 func TestAPoisonedFileCanStillBeEdited(t *testing.T) {
 	for name, poison := range poisons {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
+			t.Parallel()
+	w := newWorld(t)
 			m := w.mallory
 			base, _ := m.knows("keep.txt")
 			e := m.file("keep.txt", version.Version{}, "poisoned")
@@ -101,7 +102,8 @@ func TestNobodyIsFencedByALie(t *testing.T) {
 		"a Start after what does not exist": func(w *world) { w.mallory.startWith(0, 1<<40) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
+			t.Parallel()
+	w := newWorld(t)
 			w.honest.write("made-there", "by the honest device")
 			until(t, "the honest device's file", func() bool { _, ok := w.mallory.knows("made-there"); return ok })
 			lie(w)
@@ -122,6 +124,7 @@ func TestNobodyIsFencedByALie(t *testing.T) {
 // reaches, and keeps silent: copies, moves and directories that become files
 // still come through from the honest device.
 func TestAMemberThatHasMoreToTellHoldsNobodyUp(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.mallory.say(w.mallory.state(1 << 60))
 	until(t, "the new start", func() bool {
@@ -139,6 +142,7 @@ func TestAMemberThatHasMoreToTellHoldsNobodyUp(t *testing.T) {
 // TestAFileThatDoesNotFitHoldsNobodyUp announces a file of 4 TiB along with
 // small ones, all in one batch.
 func TestAFileThatDoesNotFitHoldsNobodyUp(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	m := w.mallory
 	huge := m.file("mm-huge", version.Version{}, "")

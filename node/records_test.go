@@ -68,6 +68,7 @@ func symlink(b *bare, target string) {
 
 // TestWhatNoEntryCanBeIsLeftOutAndNamed, one record at a time, among good ones.
 func TestWhatNoEntryCanBeIsLeftOutAndNamed(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	m := w.mallory
 	before := listing(t, w.victim.root)
@@ -97,6 +98,7 @@ func TestWhatNoEntryCanBeIsLeftOutAndNamed(t *testing.T) {
 // TestARecordThatDoesNotOpenIsLeftOutAndNamed: sealed by another key, tampered
 // with in each of its parts, put together from two, of an epoch nobody knows.
 func TestARecordThatDoesNotOpenIsLeftOutAndNamed(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	m := w.mallory
 	before := listing(t, w.victim.root)
@@ -160,6 +162,7 @@ func namesIn(t testing.TB, root string) (out []string) {
 // TestOldRecordsMoveNothingBack replays all that the victim has told, in
 // order, in reverse, and what the hostile itself has told before.
 func TestOldRecordsMoveNothingBack(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	m := w.mallory
 	var old []*wirepb.Record
@@ -196,6 +199,7 @@ func TestOldRecordsMoveNothingBack(t *testing.T) {
 
 // TestAFolderOfWhichItIsNoMemberIsNotToBeHad though it knows its ID.
 func TestAFolderOfWhichItIsNoMemberIsNotToBeHad(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	m := w.mallory
 	private := t.TempDir()
@@ -245,6 +249,7 @@ func TestAFolderOfWhichItIsNoMemberIsNotToBeHad(t *testing.T) {
 
 // TestWhoWasRemovedIsNotHeardAndGivenNothing from then on.
 func TestWhoWasRemovedIsNotHeardAndGivenNothing(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	m := w.mallory
 	mine := m.keys.BlockID([]byte("mine"))
@@ -273,6 +278,7 @@ func TestWhoWasRemovedIsNotHeardAndGivenNothing(t *testing.T) {
 // TestAMessageThatIsTooLongEndsTheStreamAndNothingElse, and the victim listens
 // to the next stream.
 func TestAMessageThatIsTooLongEndsTheStreamAndNothingElse(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	m := w.mallory
 	before := listing(t, w.victim.root)

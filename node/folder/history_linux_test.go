@@ -87,6 +87,11 @@ func runHistory(t *testing.T, seed uint64) {
 	}
 	t.Cleanup(func() {
 		if t.Failed() {
+			for _, d := range h.w.all {
+				if d.folder != nil {
+					h.note(d, "in the end", fmt.Sprintf("%+v, %d steps", d.folder.Status(), d.ticks.Load()), d.files())
+				}
+			}
 			h.mu.Lock()
 			defer h.mu.Unlock()
 			t.Logf("what happened:\n%s", h.steps.String())

@@ -3,11 +3,11 @@ package folder
 import (
 	"errors"
 	"io/fs"
+	"slices"
 	"time"
 
 	"github.com/kithmesh/kith/index"
 	"github.com/kithmesh/kith/index/entry"
-	"github.com/kithmesh/kith/index/version"
 	"github.com/kithmesh/kith/node/folder/look"
 	"github.com/kithmesh/kith/node/folder/merge"
 	"github.com/kithmesh/kith/node/tree/ignore"
@@ -198,11 +198,12 @@ func (a *actor) recordOne(x *index.Folder, e *entry.Entry, f look.Finding) (wrot
 	case e == nil && !a.settled, e != nil && e.Unknown:
 		n.Unknown, n.AuthorName = true, ""
 	default:
-		var base version.Version
-		if e != nil {
-			base = e.Version
+		if e != nil && e.Kind == entry.Directory && n.Kind != entry.Directory {
+			if err := a.recordBelow(x, e.Path); err != nil {
+				return false, err
+			}
 		}
-		if n.Version, err = a.event(x, base); err != nil {
+		if n.Version, err = a.event(x, versionOf(e)); err != nil {
 			return false, err
 		}
 	}
@@ -211,6 +212,24 @@ func (a *actor) recordOne(x *index.Folder, e *entry.Entry, f look.Finding) (wrot
 	}
 	_, err = x.Put(n)
 	return true, err
+}
+
+// recordBelow records as deleted what was below a directory that something else
+// has taken the place of: before that, or others would see it live on there.
+func (a *actor) recordBelow(x *index.Folder, dir entry.Path) error {
+	var gone []*entry.Entry
+	for e, err := range x.Below(dir) {
+		if err != nil {
+			return err
+		}
+		gone = append(gone, e)
+	}
+	for _, e := range slices.Backward(gone) {
+		if _, err := a.recordMissing(x, e); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (a *actor) recordMissing(x *index.Folder, e *entry.Entry) (bool, error) {
