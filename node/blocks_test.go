@@ -215,3 +215,21 @@ func TestAMemberHasAllOfItsBlockStreams(t *testing.T) {
 		}
 	}
 }
+
+// TestABlockIsAsLongAsItWasSaidToBe announces true blocks under false lengths,
+// which add up: what comes is then no file that anybody wrote.
+func TestABlockIsAsLongAsItWasSaidToBe(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	m := w.mallory
+	before := listing(t, w.victim.root)
+	for name, lengths := range map[string][2]uint32{"short": {40, 60}, "long": {160, 60}, "swapped": {101, 99}} {
+		e := m.file(entry.Path("lie-"+name), version.Version{}, strings.Repeat("a", 100))
+		e.Blocks = append(e.Blocks, m.file("", version.Version{}, strings.Repeat("b", 100)).Blocks...)
+		e.Blocks[0].Length, e.Blocks[1].Length = lengths[0], lengths[1]
+		e.Size = int64(lengths[0] + lengths[1])
+		m.announce(m.sealed(e))
+		until(t, "its refusal", func() bool { return len(w.victim.log.with("get content", "path=lie-"+name)) > 0 })
+	}
+	w.unharmed(before, m.barrier(w.victim))
+}

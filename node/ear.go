@@ -25,13 +25,7 @@ type ear struct {
 // that heard it.
 func (e *ear) end() {
 	e.asked.Wait()
-	l := e.link
-	l.mu.Lock()
-	current := l.listener == e.listener
-	l.mu.Unlock()
-	if current {
-		l.detachAll()
-	}
+	e.link.detachAll(e.listener)
 }
 
 // Met implements [exchange.Ear].
@@ -60,7 +54,7 @@ func (e *ear) Folders(ctx context.Context, states []exchange.FolderState) error 
 			continue
 		}
 		if s := l.device.share(id); s != nil {
-			if err := s.Detach(ctx, l.id); err != nil {
+			if err := s.DetachIf(ctx, l.id, seatOf(e.listener)); err != nil {
 				return err
 			}
 		}

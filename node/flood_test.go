@@ -166,9 +166,9 @@ func TestAFloodOfWantsDoesNotSpin(t *testing.T) {
 	until(t, "each of them tried", func() bool { return len(w.victim.log.with("get content")) >= files/2 })
 	lines := func() int { return len(w.victim.log.with("get content")) }
 	start := lines()
-	within(4*time.Second, func() bool { return false })
-	if n := lines() - start; n > 3*files {
-		t.Errorf("%d lines logged in 4 seconds", n)
+	within(2*time.Second, func() bool { return false })
+	if n := lines() - start; n > files {
+		t.Errorf("%d lines logged in 2 seconds", n)
 	}
 	w.unharmed(before)
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/kithmesh/kith/index/entry"
 	"github.com/kithmesh/kith/index/version"
+	"github.com/kithmesh/kith/node/folder"
 	"github.com/kithmesh/kith/protocol"
 	"github.com/kithmesh/kith/protocol/blocks"
 	"github.com/kithmesh/kith/protocol/exchange"
@@ -111,7 +112,10 @@ func (l *link) end() {
 	l.stop()
 	<-l.done
 	l.blocks.Close()
-	l.detachAll()
+	l.mu.Lock()
+	listener := l.listener
+	l.mu.Unlock()
+	l.detachAll(listener)
 }
 
 // open opens a stream on the connection that discovery keeps.
@@ -227,22 +231,35 @@ func (l *link) attach(ctx context.Context, id entry.FolderID) error {
 	gone := l.listener != listener
 	l.mu.Unlock()
 	if gone {
-		return s.Detach(ctx, l.id)
+		return s.DetachIf(ctx, l.id, seatOf(listener))
 	}
 	return nil
 }
 
-// detachAll takes the peer out of all folders.
-func (l *link) detachAll() {
+// detachAll takes the peer out of all folders that listen to it by this
+// listener; nothing if another has taken its place.
+func (l *link) detachAll(listener *exchange.Listener) {
 	l.mu.Lock()
+	if l.listener != listener {
+		l.mu.Unlock()
+		return
+	}
 	l.listener = nil
 	told := l.told
 	l.told = map[entry.FolderID]exchange.FolderState{}
 	l.mu.Unlock()
 	for id := range told {
 		if s := l.device.share(id); s != nil {
-			_ = s.Detach(context.Background(), l.id)
+			_ = s.DetachIf(context.Background(), l.id, seatOf(listener))
 		}
+	}
+}
+
+// seatOf tells the members that are attached by a listener from others.
+func seatOf(listener *exchange.Listener) func(folder.Member) bool {
+	return func(m folder.Member) bool {
+		s, ok := m.(*seat)
+		return ok && s.listener == listener
 	}
 }
 

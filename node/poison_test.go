@@ -51,7 +51,7 @@ func TestAPoisonedFileCanStillBeEdited(t *testing.T) {
 	for name, poison := range poisons {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-	w := newWorld(t)
+			w := newWorld(t)
 			m := w.mallory
 			base, _ := m.knows("keep.txt")
 			e := m.file("keep.txt", version.Version{}, "poisoned")
@@ -103,7 +103,7 @@ func TestNobodyIsFencedByALie(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-	w := newWorld(t)
+			w := newWorld(t)
 			w.honest.write("made-there", "by the honest device")
 			until(t, "the honest device's file", func() bool { _, ok := w.mallory.knows("made-there"); return ok })
 			lie(w)

@@ -2,6 +2,7 @@ package folder
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/kithmesh/kith/index"
@@ -86,9 +87,14 @@ func (f *Folder) refuse(d entry.DeviceID, err error) {
 	f.Log.Warn("refused a record", "device", d, "error", err)
 }
 
+var errNotAttached = errors.New("the member is not attached to the folder")
+
 func (a *actor) hear(d entry.DeviceID, b exchange.Batch, news []heard) error {
 	m := a.roll[d]
-	if m == nil || m.peer.Epoch != b.Index || a.fenced {
+	switch {
+	case m == nil:
+		return errNotAttached // what it told is lost: it has to begin again
+	case m.peer.Epoch != b.Index || a.fenced:
 		return nil // it will be told anew where to start
 	}
 	switch {

@@ -204,7 +204,7 @@ func (h *history) turnRoot(d *device) {
 	}
 	must(h.w.t, os.Rename(from, to))
 	h.away[d] = !h.away[d]
-	if d.folder != nil && h.rng.IntN(2) == 0 {
+	if d.folder != nil && (!h.away[d] || h.rng.IntN(2) == 0) {
 		ctx, cancel := bounded()
 		defer cancel()
 		must(h.w.t, d.folder.Check(ctx))

@@ -136,8 +136,17 @@ func (a *actor) forgetTold(x *index.Folder, d entry.DeviceID) error {
 
 // Detach ends what Attach began: the member is no longer connected.
 func (f *Folder) Detach(ctx context.Context, d entry.DeviceID) error {
+	return f.DetachIf(ctx, d, func(Member) bool { return true })
+}
+
+// DetachIf is Detach if the member is attached by a connection that is meant:
+// one that ends may be heard of after the next has taken its place.
+func (f *Folder) DetachIf(ctx context.Context, d entry.DeviceID, meant func(Member) bool) error {
 	return f.do(ctx, func(a *actor) {
 		if m := a.roll[d]; m != nil {
+			if !meant(m.Member) {
+				return
+			}
 			m.peer.LastSeen = a.Clock().UnixNano()
 			_ = a.update(func(x *index.Folder) error { return x.SetPeer(d, m.peer) })
 		}
