@@ -18,7 +18,7 @@ func (d *Device) serve() {
 		protocol.Rule{Name: "exchange", Streams: exchangeSlots, Memory: 256 << 10}, d.listen))
 	give := &blocks.Server{Source: d}
 	h.SetStreamHandler(protocol.Blocks, d.server.Serve(
-		protocol.Rule{Name: "blocks", Streams: blockSlots, Memory: 1 << 20, Idle: blockIdle},
+		protocol.Rule{Name: "blocks", Streams: blockSlots, Memory: 256 << 10, Idle: blockIdle},
 		func(ctx context.Context, id entry.DeviceID, s *protocol.Stream) error { return give.Handle(ctx, id, s) }))
 	d.net.HandlePairing(protocol.ID(pair.Protocol), d.showTo)
 }

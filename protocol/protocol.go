@@ -107,7 +107,7 @@ func (s *Server) Serve(r Rule, handle func(context.Context, entry.DeviceID, *Str
 		defer raw.Scope().ReleaseMemory(r.Memory)
 		ctx, cancel := context.WithCancel(s.ctx)
 		defer cancel()
-		defer context.AfterFunc(ctx, func() { _ = raw.Reset() })()
+		defer context.AfterFunc(ctx, func() { _ = raw.ResetWithError(codeClosing) })()
 		err = handle(ctx, entry.DeviceID(id.String()), s.Open(raw, r.Idle))
 		switch {
 		case err == nil:

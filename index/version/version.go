@@ -50,9 +50,10 @@ type Version struct {
 // on top of v. A replica numbers all its events, whatever the path, so that
 // its highest number alone tells whether an index is older than what its peers
 // remember of it; count must exceed v's counter for me. The zero Version is
-// the parent of a first version.
+// the parent of a first version. A clock at [MaxClock], which only a liar can
+// have made, stays there: the file can still be changed.
 func (v Version) Next(me ReplicaID, count uint64, now Clock) Version {
-	return Version{Vector: v.Vector.With(me, count), Clock: max(v.Clock+1, now), Author: me}
+	return Version{Vector: v.Vector.With(me, count), Clock: min(max(v.Clock+1, now), MaxClock), Author: me}
 }
 
 // Compare relates what v has seen to what o has seen.

@@ -10,6 +10,7 @@ import (
 	"github.com/kithmesh/kith/index/entry"
 	"github.com/kithmesh/kith/index/version"
 	"github.com/kithmesh/kith/node/folder/look"
+	"github.com/kithmesh/kith/protocol/exchange"
 )
 
 // actor owns the state of a running folder. Its parts each have a file: what
@@ -35,28 +36,34 @@ type actor struct {
 	next       time.Time // of the next scan of everything
 
 	roll     roll
+	acks     map[entry.DeviceID]exchange.Ack // the last of each member
 	inflight inflight
 	gathered chan *batch
 	pass     pass
+	wordDue  time.Time // when a member that is silent is waited for no longer
 	stuck    stuck
 	littered bool // staged files may lie about
 	ackDue   time.Time
 	needed   map[entry.Digest]int // how many wanted files have this content
 	recount  bool                 // needed may be wrong
 
-	scanned   bool                    // everything was looked at since the start
-	settled   bool                    // no history is unknown
-	copies    map[entry.Path]struct{} // conflict copies that live
-	fenced    bool
-	broken    error // of the index: it can no longer be trusted
-	published Status
-	stale     bool // the status is not what it was
+	// interrupted: something was wanted when the program last ended, and may
+	// have been placed and not committed. Nothing is heard or planned before
+	// the tree was looked at.
+	interrupted bool
+	scanned     bool                    // everything was looked at since the start
+	settled     bool                    // no history is unknown
+	copies      map[entry.Path]struct{} // conflict copies that live
+	fenced      bool
+	broken      error // of the index: it can no longer be trusted
+	published   Status
+	stale       bool // the status is not what it was
 }
 
 func newActor(f *Folder) *actor {
 	return &actor{
 		Folder: f, found: make(chan discovery), looked: make(chan error, 1),
-		gathered: make(chan *batch, maxBatches), dirty: newDirty(), going: newGoing(), arrivals: arrivals{}, roll: roll{},
+		gathered: make(chan *batch, maxBatches), dirty: newDirty(), going: newGoing(), arrivals: arrivals{}, roll: roll{}, acks: map[entry.DeviceID]exchange.Ack{},
 		inflight: newInflight(), stuck: stuck{}, needed: map[entry.Digest]int{}, copies: map[entry.Path]struct{}{}, stale: true,
 	}
 }
@@ -108,6 +115,7 @@ func (a *actor) load() error {
 			return err
 		}
 		a.settled = x.Joined()
+		a.interrupted = x.WantedTotals().Paths > 0
 		if seen := x.Seen(x.Replica()); seen > x.Count() {
 			a.fence(fmt.Errorf("event %d of %d was seen: %w", seen, x.Count(), index.ErrFenced))
 		}
@@ -163,6 +171,7 @@ func (a *actor) wait() time.Duration {
 			soonest(a.going.due)
 		}
 		soonest(a.stuck.due())
+		soonest(a.wordDue)
 		if a.published.NeedFiles > 0 && len(a.roll) > 0 {
 			soonest(a.ackDue)
 		}

@@ -31,6 +31,9 @@ func (g *going) add(now time.Time, f look.Finding) {
 	if len(g.missing) == 0 {
 		g.since = now
 	}
+	if had, ok := g.missing[f.Path]; ok && had.Seen == f.Seen {
+		return // looking at it again makes it wait no longer
+	}
 	g.missing[f.Path] = f
 	wait := 100 * time.Millisecond
 	switch n := len(g.missing); {
@@ -92,5 +95,8 @@ func (r arrivals) of(e *entry.Entry, now time.Time) (entry.Path, bool) {
 	}
 	return a.path, ok && a.path != e.Path
 }
+
+// has tells whether a path is missing and not recorded as that yet.
+func (g *going) has(p entry.Path) bool { _, ok := g.missing[p]; return ok }
 
 func (g *going) empty() bool { return len(g.missing) == 0 }

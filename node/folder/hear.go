@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/kithmesh/kith/index"
 	"github.com/kithmesh/kith/index/entry"
@@ -109,7 +110,12 @@ func (a *actor) hear(d entry.DeviceID, b exchange.Batch, news []heard) error {
 	peer.Received = max(peer.Received, b.Through)
 	err := a.update(func(x *index.Folder) error {
 		for _, n := range news {
-			if err := a.hearOne(x, d, n); err != nil {
+			err := a.hearOne(x, d, n)
+			if errors.Is(err, version.ErrBounds) || errors.Is(err, entry.ErrEntry) {
+				a.refuse(d, err) // what it would come to is no entry
+				continue
+			}
+			if err != nil {
 				return err
 			}
 		}
@@ -118,7 +124,7 @@ func (a *actor) hear(d entry.DeviceID, b exchange.Batch, news []heard) error {
 	if err != nil {
 		return err
 	}
-	m.peer, m.head = peer, max(b.Head, peer.Received)
+	m.peer, m.head, m.news = peer, max(b.Head, peer.Received), a.Clock()
 	a.pass.again = true
 	return nil
 }
@@ -127,12 +133,9 @@ func (a *actor) hear(d entry.DeviceID, b exchange.Batch, news []heard) error {
 func (a *actor) hearOne(x *index.Folder, d entry.DeviceID, n heard) error {
 	r := n.entry
 	if r.Version.Vector.Count(x.Replica()) > x.Count() {
-		// Either the teller lies, or this index has been set back.
-		if err := x.Saw(r.Version.Vector); err != nil {
-			return err
-		}
-		a.fence(fmt.Errorf("%s tells of event %d of %d at %q: %w",
-			d, r.Version.Vector.Count(x.Replica()), x.Count(), r.Path, index.ErrFenced))
+		// Either somebody lies, or this index has been set back: then members
+		// say so when they begin to listen, and the folder is fenced.
+		a.refuse(d, fmt.Errorf("%q: event %d of this device, which has made %d", r.Path, r.Version.Vector.Count(x.Replica()), x.Count()))
 		return nil
 	}
 	if err := x.Saw(r.Version.Vector); err != nil {
@@ -159,7 +162,25 @@ func (a *actor) hearOne(x *index.Folder, d entry.DeviceID, n heard) error {
 	if ignored, _, err := a.ignored(r); err != nil || ignored {
 		return err
 	}
-	return a.changeWanted(x, r.Path, func(w []merge.Want) []merge.Want { return merge.Remember(w, r, d, n.sequence) })
+	return a.changeWanted(x, r.Path, func(w []merge.Want) []merge.Want {
+		return a.withPlaced(w, merge.Remember(w, r, d, n.sequence), d, n.sequence)
+	})
+}
+
+// withPlaced keeps the versions of a path that is in flight among the wanted,
+// though later ones are known: one of them may be on disk already, and if the
+// program were killed now, that is how it would be known again.
+func (a *actor) withPlaced(before, after []merge.Want, d entry.DeviceID, s entry.Sequence) []merge.Want {
+	if len(before) == 0 || !a.inflight.has(before[0].Entry.Path) {
+		return after
+	}
+	for _, b := range before {
+		kept := slices.ContainsFunc(after, func(w merge.Want) bool { return w.Entry.Version.Compare(b.Entry.Version) == version.Equal })
+		if !kept {
+			after = append(after, merge.Want{Entry: b.Entry, Tellers: merge.Tellers{d: s}})
+		}
+	}
+	return after
 }
 
 // adoptVersion gives l, whose payload is that of r, a version that has seen r.

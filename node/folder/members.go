@@ -32,6 +32,7 @@ type member struct {
 	head  entry.Sequence // of its index, as last heard
 	acked exchange.Ack   // what it was last told
 	anew  bool           // it was asked to begin anew, and has not yet
+	news  time.Time      // when it last told anything, or was attached
 }
 
 // caughtUp tells whether all that the member had to tell was heard.
@@ -45,10 +46,13 @@ func (f *Folder) Attach(ctx context.Context, m Member, told exchange.FolderState
 
 func (a *actor) attach(link Member, told exchange.FolderState) {
 	d := link.Device()
-	m := &member{Member: link, told: told, head: told.Head}
+	m := &member{Member: link, told: told, head: told.Head, news: a.Clock()}
 	err := a.update(func(x *index.Folder) (err error) {
 		if m.peer, err = x.Peer(d); err != nil {
 			return err
+		}
+		if was := a.roll[d]; was != nil {
+			m.peer = was.peer // with what it has acknowledged: it will not say so again
 		}
 		if m.peer.Epoch != told.Index {
 			if err := a.forgetTold(x, d); err != nil {
@@ -66,6 +70,9 @@ func (a *actor) attach(link Member, told exchange.FolderState) {
 		return
 	}
 	a.roll[d] = m
+	if k, ok := a.acks[d]; ok {
+		a.takeAck(m, k)
+	}
 	a.stuck.retryAll() // it may have what nobody else could give
 	a.listen(m)
 	a.pass.again = true
@@ -73,6 +80,9 @@ func (a *actor) attach(link Member, told exchange.FolderState) {
 
 // listen asks a member for what comes after the last that was heard of it.
 func (a *actor) listen(m *member) {
+	if a.interrupted {
+		return // the first scan that ends begins it
+	}
 	start := exchange.Start{Folder: a.ID, Index: m.peer.Epoch, After: m.peer.Received}
 	_ = a.view(func(x *index.Folder) error {
 		start.Seen = x.Seen(m.told.Replica)
@@ -151,6 +161,7 @@ func (f *Folder) DetachIf(ctx context.Context, d entry.DeviceID, meant func(Memb
 			_ = a.update(func(x *index.Folder) error { return x.SetPeer(d, m.peer) })
 		}
 		delete(a.roll, d)
+		delete(a.acks, d)
 		f.echoes.forget(d)
 		a.stale, a.pass.again = true, true // what waited for its word waits no more
 	})
@@ -182,16 +193,26 @@ func (f *Folder) Started(ctx context.Context, d entry.DeviceID, s exchange.Start
 // Acked takes what a member says of how far it is.
 func (f *Folder) Acked(ctx context.Context, d entry.DeviceID, k exchange.Ack) error {
 	return f.do(ctx, func(a *actor) {
-		m := a.roll[d]
-		now := a.State()
-		if m == nil || k.Index != now.Index {
-			return
+		a.acks[d] = k // it may come before the member is attached, and once only
+		if m := a.roll[d]; m != nil {
+			a.takeAck(m, k)
 		}
-		m.peer.Ours = k.Index
-		m.peer.TheyReceived, m.peer.TheyHold = min(k.Received, now.Head), min(k.Held, now.Head)
-		m.peer.NeedFiles, m.peer.NeedBytes = clampInt(k.NeedFiles), clampInt(k.NeedBytes)
-		a.stale = true
 	})
+}
+
+// takeAck notes how far a member is.
+func (a *actor) takeAck(m *member, k exchange.Ack) {
+	now := a.State()
+	if k.Index != now.Index {
+		return
+	}
+	m.peer.Ours = k.Index
+	m.peer.TheyReceived, m.peer.TheyHold = min(k.Received, now.Head), min(k.Held, now.Head)
+	m.peer.NeedFiles, m.peer.NeedBytes = clampInt(k.NeedFiles), clampInt(k.NeedBytes)
+	if k.OwnIndex == m.peer.Epoch {
+		m.head = max(m.head, k.OwnHead)
+	}
+	a.stale = true
 }
 
 func clampInt(n uint64) int64 { return int64(min(n, 1<<62)) }
@@ -205,18 +226,18 @@ const (
 )
 
 // sendAcks tells each member how far this device is, where that has changed.
-func (a *actor) sendAcks(now time.Time) {
+func (a *actor) sendAcks(at time.Time) {
 	need := index.WantedTotals{}
 	_ = a.view(func(x *index.Folder) error { need = x.WantedTotals(); return nil })
-	if len(a.roll) == 0 || need.Paths > 0 && now.Before(a.ackDue) {
+	if len(a.roll) == 0 || need.Paths > 0 && at.Before(a.ackDue) {
 		return
 	}
-	a.ackDue = now.Add(ackEvery)
-	held := a.firstWanted(need.Paths)
+	a.ackDue = at.Add(ackEvery)
+	held, now := a.firstWanted(need.Paths), a.State()
 	for d, m := range a.roll {
 		k := exchange.Ack{
 			Folder: a.ID, Index: m.peer.Epoch, Received: m.peer.Received, Held: m.peer.Received,
-			NeedFiles: uint64(need.Paths), NeedBytes: uint64(need.Bytes),
+			NeedFiles: uint64(need.Paths), NeedBytes: uint64(need.Bytes), OwnIndex: now.Index, OwnHead: now.Head,
 		}
 		if need.Paths > ackExactly {
 			k.Held = min(m.acked.Held, k.Held)

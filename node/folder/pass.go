@@ -31,8 +31,8 @@ const (
 // plan starts on a batch of what is wanted and can be had. The actor comes
 // back to it, after whatever else there is to do, while [actor.planning].
 func (a *actor) plan(now time.Time) {
-	if a.stuck.ripen(now) {
-		a.pass.again = true
+	if a.stuck.ripen(now) || !a.wordDue.IsZero() && !now.Before(a.wordDue) {
+		a.pass.again, a.wordDue = true, time.Time{}
 	}
 	if !a.planning() {
 		return
@@ -49,7 +49,7 @@ func (a *actor) plan(now time.Time) {
 
 // planning tells whether there is more to look through, and room for it.
 func (a *actor) planning() bool {
-	return a.disk != nil && !a.fenced && a.broken == nil && a.inflight.batches < maxBatches &&
+	return a.disk != nil && !a.fenced && !a.interrupted && a.broken == nil && a.inflight.batches < maxBatches &&
 		(a.pass.active || a.pass.again)
 }
 
@@ -107,7 +107,7 @@ func (a *actor) take(c *cut, it *item) {
 // Nil: nothing for now.
 func (a *actor) consider(x *index.Folder, wants []merge.Want, now time.Time) (*item, error) {
 	p := wants[0].Entry.Path
-	if a.inflight.has(p) || a.stuck.blocks(p, now) || a.dirty.has(p) {
+	if a.inflight.has(p) || a.stuck.blocks(p, now) || a.dirty.has(p) || a.going.has(p) {
 		return nil, nil
 	}
 	w, ok := merge.Best(wants, func(w merge.Want) bool { return a.obtainable(x, w) })
@@ -186,7 +186,7 @@ func (a *actor) findMove(x *index.Folder, it *item) (wait bool, err error) {
 		if o.Path == it.path || o.Unknown || a.inflight.has(o.Path) {
 			continue
 		}
-		if a.dirty.has(o.Path) {
+		if a.dirty.has(o.Path) || a.going.has(o.Path) {
 			wait = true // it may not be there any more
 			continue
 		}
@@ -223,10 +223,17 @@ func (a *actor) obtainable(x *index.Folder, w merge.Want) bool {
 	return false
 }
 
-// caughtUp tells whether all that connected members have to tell was heard.
+// wordTime is how long a member that has more to tell, and tells nothing, is
+// waited for.
+const wordTime = 2 * time.Second
+
+// caughtUp tells whether all that connected members have to tell was heard, of
+// those that go on telling.
 func (a *actor) caughtUp() bool {
+	now := a.Clock()
 	for _, m := range a.roll {
-		if !m.caughtUp() {
+		if silent := now.Sub(m.news); !m.caughtUp() && silent.Abs() < wordTime {
+			a.wordDue = now.Add(wordTime)
 			return false
 		}
 	}
@@ -240,7 +247,7 @@ func (a *actor) parentReady(x *index.Folder, it *item, now time.Time) (bool, err
 	if up == "" {
 		return true, nil
 	}
-	if a.inflight.has(up) || a.dirty.has(up) {
+	if a.inflight.has(up) || a.dirty.has(up) || a.going.has(up) {
 		return false, nil
 	}
 	e, err := x.Get(up)

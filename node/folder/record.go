@@ -203,6 +203,13 @@ func (a *actor) recordOne(x *index.Folder, e *entry.Entry, f look.Finding) (wrot
 				return false, err
 			}
 		}
+		taken, err := a.takeOver(x, e, n)
+		if err != nil {
+			return false, err
+		}
+		if taken {
+			return true, nil
+		}
 		if n.Version, err = a.event(x, versionOf(e)); err != nil {
 			return false, err
 		}
@@ -239,16 +246,42 @@ func (a *actor) recordMissing(x *index.Folder, e *entry.Entry) (bool, error) {
 	case e.Unknown:
 		return true, x.Drop(e.Path)
 	}
-	v, err := a.event(x, e.Version)
-	if err != nil {
-		return false, err
-	}
-	gone := &entry.Entry{Path: e.Path, Kind: entry.Deleted, Version: v, AuthorName: a.Name, Epoch: a.epoch}
+	gone := &entry.Entry{Path: e.Path, Kind: entry.Deleted, AuthorName: a.Name, Epoch: a.epoch}
 	if merge.HoldsContent(e) {
 		gone.Gone = e.Digest()
 	}
+	if taken, err := a.takeOver(x, e, gone); err != nil || taken {
+		return taken, err
+	}
+	var err error
+	if gone.Version, err = a.event(x, e.Version); err != nil {
+		return false, err
+	}
 	_, err = x.Put(gone)
 	return true, err
+}
+
+// takeOver gives what is on disk the version of a wanted one with the same
+// payload. That is how it got there, if the program was killed between placing
+// and committing it: to call it a change of this device would put it beside
+// later versions rather than before them.
+func (a *actor) takeOver(x *index.Folder, e, n *entry.Entry) (bool, error) {
+	wants, err := x.Wanted(n.Path)
+	if err != nil {
+		return false, err
+	}
+	for _, w := range toWants(wants) {
+		d := merge.Decide(e, w.Entry, false)
+		if d.Action != merge.Adopt || d.Keep != nil || !w.Entry.SamePayload(n) {
+			continue
+		}
+		n.Version, n.AuthorName, n.Epoch = d.Version, w.Entry.AuthorName, w.Entry.Epoch
+		if _, err := x.Put(n); err != nil {
+			return false, err
+		}
+		return true, a.changeWanted(x, n.Path, func(w []merge.Want) []merge.Want { return stillWanted(w, n) })
+	}
+	return false, nil
 }
 
 // entryOf is the entry of a path as it was found, without a version.

@@ -74,9 +74,13 @@ func (a *actor) startLook(now time.Time) {
 	}
 	if !a.next.IsZero() && !now.Before(a.next) {
 		a.dirty.add("", true, now)
+		a.next = now.Add(a.Rescan)
+		if _, degraded := a.disk.watcher.Degraded(); degraded {
+			a.disk.watcher.Renew()
+		}
 	}
 	targets := a.dirty.take(now)
-	if len(targets) == 0 {
+	if len(targets) == 0 || !a.present() {
 		return
 	}
 	for _, t := range targets {
@@ -148,12 +152,17 @@ func (a *actor) lookEnded(err error) {
 		a.scans.end(err)
 	}
 	a.scanned = a.scanned || err == nil
+	if a.scanned && a.interrupted {
+		a.interrupted = false
+		for _, m := range a.roll {
+			a.listen(m)
+		}
+	}
 }
 
 // rescanInterval is shorter while the watcher may miss things.
 func (a *actor) rescanInterval() time.Duration {
 	if _, degraded := a.disk.watcher.Degraded(); degraded {
-		a.disk.watcher.Renew()
 		return min(a.Rescan, time.Minute)
 	}
 	return a.Rescan

@@ -72,16 +72,18 @@ const (
 	firstTrouble = time.Second
 	lastTrouble  = 5 * time.Minute
 	lastFull     = 10 * time.Second
-	// maxTroubles bounds what is remembered of paths in trouble; beyond, they
-	// are only logged and tried again at once.
+	// maxTroubles bounds what is remembered of paths in trouble; beyond, all
+	// others wait together.
 	maxTroubles = 10_000
+	everything  = entry.Path("")
 )
 
 // add notes a problem; the path is tried again later and later.
 func (s stuck) add(now time.Time, p entry.Path, why Problem) {
 	t, ok := s[p]
 	if !ok && len(s) >= maxTroubles {
-		return
+		p, why = everything, Problem{Code: "many_problems", Text: "there are more problems than can be shown", Hint: "Solve some of them."}
+		t = s[p]
 	}
 	t.Problem, t.tries = why, t.tries+1
 	last := lastTrouble
@@ -95,6 +97,9 @@ func (s stuck) add(now time.Time, p entry.Path, why Problem) {
 // blocks tells whether a path is to be left alone for now.
 func (s stuck) blocks(p entry.Path, now time.Time) bool {
 	t, ok := s[p]
+	if !ok {
+		t, ok = s[everything]
+	}
 	return ok && t.due.After(now)
 }
 

@@ -944,8 +944,12 @@ type Ack struct {
 	// Applied, and durable: all changes up to here are on the listener's disk.
 	Held uint64 `protobuf:"varint,4,opt,name=held,proto3" json:"held,omitempty"`
 	// What the listener still wants, from whomever.
-	NeedFiles     uint64 `protobuf:"varint,5,opt,name=need_files,json=needFiles,proto3" json:"need_files,omitempty"`
-	NeedBytes     uint64 `protobuf:"varint,6,opt,name=need_bytes,json=needBytes,proto3" json:"need_bytes,omitempty"`
+	NeedFiles uint64 `protobuf:"varint,5,opt,name=need_files,json=needFiles,proto3" json:"need_files,omitempty"`
+	NeedBytes uint64 `protobuf:"varint,6,opt,name=need_bytes,json=needBytes,proto3" json:"need_bytes,omitempty"`
+	// The listener's own index and its last sequence, so that no acknowledgement
+	// overtakes what applying the changes has changed.
+	OwnIndex      uint64 `protobuf:"fixed64,7,opt,name=own_index,json=ownIndex,proto3" json:"own_index,omitempty"`
+	OwnHead       uint64 `protobuf:"varint,8,opt,name=own_head,json=ownHead,proto3" json:"own_head,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1018,6 +1022,20 @@ func (x *Ack) GetNeedFiles() uint64 {
 func (x *Ack) GetNeedBytes() uint64 {
 	if x != nil {
 		return x.NeedBytes
+	}
+	return 0
+}
+
+func (x *Ack) GetOwnIndex() uint64 {
+	if x != nil {
+		return x.OwnIndex
+	}
+	return 0
+}
+
+func (x *Ack) GetOwnHead() uint64 {
+	if x != nil {
+		return x.OwnHead
 	}
 	return 0
 }
@@ -1224,7 +1242,7 @@ const file_wirepb_exchange_proto_rawDesc = "" +
 	"\x05index\x18\x02 \x01(\x06R\x05index\x12\x14\n" +
 	"\x05after\x18\x03 \x01(\x04R\x05after\x12\x12\n" +
 	"\x04seen\x18\x04 \x01(\x04R\x04seen\x12\x16\n" +
-	"\x06roster\x18\x05 \x01(\fR\x06roster\"\xa1\x01\n" +
+	"\x06roster\x18\x05 \x01(\fR\x06roster\"\xd9\x01\n" +
 	"\x03Ack\x12\x16\n" +
 	"\x06folder\x18\x01 \x01(\fR\x06folder\x12\x14\n" +
 	"\x05index\x18\x02 \x01(\x06R\x05index\x12\x1a\n" +
@@ -1233,7 +1251,9 @@ const file_wirepb_exchange_proto_rawDesc = "" +
 	"\n" +
 	"need_files\x18\x05 \x01(\x04R\tneedFiles\x12\x1d\n" +
 	"\n" +
-	"need_bytes\x18\x06 \x01(\x04R\tneedBytes\"3\n" +
+	"need_bytes\x18\x06 \x01(\x04R\tneedBytes\x12\x1b\n" +
+	"\town_index\x18\a \x01(\x06R\bownIndex\x12\x19\n" +
+	"\bown_head\x18\b \x01(\x04R\aownHead\"3\n" +
 	"\x03Ask\x12\x16\n" +
 	"\x06folder\x18\x01 \x01(\fR\x06folder\x12\x14\n" +
 	"\x05nonce\x18\x02 \x01(\x04R\x05nonce\"z\n" +

@@ -110,6 +110,9 @@ type Ack struct {
 	Held      entry.Sequence
 	NeedFiles uint64
 	NeedBytes uint64
+	// OwnIndex and OwnHead are where the listener's own index stands.
+	OwnIndex uint64
+	OwnHead  entry.Sequence
 }
 
 // Ask wants the listener to scan a folder.

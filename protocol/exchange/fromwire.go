@@ -227,6 +227,7 @@ func ackFromWire(m *wirepb.Ack) (Ack, error) {
 	return Ack{
 		Folder: id, Index: m.GetIndex(), Received: entry.Sequence(m.GetReceived()), Held: entry.Sequence(m.GetHeld()),
 		NeedFiles: m.GetNeedFiles(), NeedBytes: m.GetNeedBytes(),
+		OwnIndex: m.GetOwnIndex(), OwnHead: entry.Sequence(m.GetOwnHead()),
 	}, nil
 }
 

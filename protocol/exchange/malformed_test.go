@@ -242,6 +242,16 @@ func malformedTells(t testing.TB) map[string]*wirepb.Tell {
 		m.Through, m.Head = 1<<20, 1<<20
 	})
 
+	batch("sealed as well", func(m *wirepb.Records) { m.Batch = &wirepb.Batch{Epoch: 1, Sealed: make([]byte, 100)} })
+	batch("sealed, of epoch 0", func(m *wirepb.Records) { m.Records, m.Batch = nil, &wirepb.Batch{Sealed: make([]byte, 100)} })
+	batch("sealed, without steps", func(m *wirepb.Records) {
+		m.Records, m.Steps, m.Batch = nil, nil, &wirepb.Batch{Epoch: 1, Sealed: make([]byte, 100)}
+	})
+	batch("sealed, but nothing", func(m *wirepb.Records) { m.Records, m.Batch = nil, &wirepb.Batch{Epoch: 1} })
+	batch("sealed, a step of zero", func(m *wirepb.Records) {
+		m.Records, m.Steps, m.Batch = nil, []uint64{1, 0}, &wirepb.Batch{Epoch: 1, Sealed: make([]byte, 100)}
+	})
+
 	out["ask: no ID"] = &wirepb.Tell{What: &wirepb.Tell_Ask{Ask: &wirepb.Ask{Nonce: 1}}}
 	out["ask: an ID of 15 bytes"] = &wirepb.Tell{What: &wirepb.Tell_Ask{Ask: &wirepb.Ask{Folder: id16[1:]}}}
 	return out

@@ -79,7 +79,7 @@ func (s Start) toWire() *wirepb.Start {
 func (a Ack) toWire() *wirepb.Ack {
 	return &wirepb.Ack{
 		Folder: a.Folder[:], Index: a.Index, Received: uint64(a.Received), Held: uint64(a.Held),
-		NeedFiles: a.NeedFiles, NeedBytes: a.NeedBytes,
+		NeedFiles: a.NeedFiles, NeedBytes: a.NeedBytes, OwnIndex: a.OwnIndex, OwnHead: uint64(a.OwnHead),
 	}
 }
 

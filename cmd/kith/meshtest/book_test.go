@@ -127,7 +127,7 @@ func (b *book) drop(u *user, p string, s sum, deleted bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, d := range b.debts[s] {
-		if d.paid == "" && d.step < u.step && sameBase(p, d.path) {
+		if d.paid == "" && (d.path == p || d.step < u.step && sameBase(p, d.path)) {
 			d.paid = fmt.Sprintf("superseded by %s in step %d", u.d.name, u.step)
 		}
 	}

@@ -30,13 +30,15 @@ type device struct {
 	namespace        string
 	id               string
 
-	mu      sync.Mutex
-	process *exec.Cmd
-	ended   chan struct{}
-	asked   bool // to end
-	stops   int  // how many want it stopped
+	mu       sync.Mutex
+	process  *exec.Cmd
+	ended    chan struct{}
+	asked    bool // to end
+	starting bool
+	stops    int // how many want it stopped
 
-	busy map[string]bool // paths with a slow writer; only the generator and its writers
+	frozen bool            // only the generator
+	busy   map[string]bool // paths with a slow writer; only the generator and its writers
 }
 
 // ready is what kith up prints.
@@ -146,7 +148,11 @@ func (d *device) quit(ctx context.Context) error {
 	if !runs {
 		return nil
 	}
-	if _, err := d.ask(ctx, "down"); err != nil {
+	_, err := d.ask(ctx, "down")
+	if !d.runs() {
+		return nil // perhaps by a kill that was quicker
+	}
+	if err != nil {
 		return err
 	}
 	select {
@@ -200,7 +206,26 @@ func stopped(pid int) bool {
 	return true
 }
 
-// command is the error of a command.
+// dump has a device that does not answer write what its goroutines are at into
+// its log, and ends it.
+func (d *device) dump() {
+	d.mu.Lock()
+	d.asked = true
+	runs, ended := d.runsLocked(), d.ended
+	if runs {
+		_ = d.process.Process.Signal(syscall.SIGQUIT)
+	}
+	d.mu.Unlock()
+	if runs {
+		select {
+		case <-ended:
+		case <-time.After(10 * time.Second):
+			d.kill()
+		}
+	}
+}
+
+// commandError is a command that did not end well.
 type commandError struct {
 	args []string
 	code int
@@ -230,10 +255,12 @@ type status struct {
 	Folders []struct {
 		State    string
 		Held     int
+		Need     int `json:"need_files"`
 		Problems []struct{ Path, Code, Message string }
 		Members  []struct {
 			Name      string
 			Connected bool
+			Need      int `json:"need_files"`
 		}
 	}
 	Peers []struct {
@@ -244,6 +271,8 @@ type status struct {
 
 func (d *device) status(ctx context.Context) (status, error) {
 	var s status
+	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
+	defer cancel()
 	out, err := d.ask(ctx, "status")
 	if e, ok := errors.AsType[*commandError](err); ok && e.code == 3 {
 		err = nil

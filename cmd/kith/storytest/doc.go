@@ -11,10 +11,11 @@
 //
 //	go test ./cmd/kith/storytest -full -v -timeout 90m
 //
-// Choices at random come from a seed that a failing test prints; -seed N makes
-// them again. Stories that need a network of their own make it out of network
-// namespaces, and skip where that is not possible: it takes root and the ip
-// command.
+// With -kith they test a program that was built before, with -keep they leave
+// what a failed story is about. Choices at random come from a seed that is
+// logged; -seed N makes them again. Stories that need a network of their own
+// make it out of network namespaces, and skip where that is not possible: it
+// takes root and the ip command.
 //
 // Stories run at the same time, each with devices, directories and networks of
 // its own.

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // hand does what people and programs do to files, at random, in that part of a
@@ -48,7 +49,7 @@ func (h *hand) act() error {
 		if errors.Is(err, errNothing) {
 			continue
 		}
-		h.done = append(h.done, op.name+" "+what)
+		h.done = append(h.done, time.Now().Format("15:04:05.000 ")+op.name+" "+what)
 		if err != nil {
 			return fmt.Errorf("%s %s: %w", op.name, what, err)
 		}

@@ -16,7 +16,9 @@ import (
 
 var (
 	full = flag.Bool("full", false, "run at the sizes that the product promises (add -timeout 90m)")
-	seed = flag.Uint64("seed", 0, "make the random choices of the run that printed this seed")
+	keep = flag.Bool("keep", false, "leave the directories of the devices of a story that fails, and name them")
+	kith = flag.String("kith", "", "test the program at this path, and build none")
+	seed = flag.Uint64("seed", uint64(time.Now().UnixNano()), "make the random choices of the run that printed this seed")
 )
 
 // program is the kith under test.
@@ -37,14 +39,16 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	program = filepath.Join(dir, "kith")
-	if runtime.GOOS == "windows" {
-		program += ".exe"
-	}
-	build := exec.Command("go", "build", "-o", program, "github.com/kithmesh/kith/cmd/kith")
-	if out, err := build.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "build the program: %v\n%s", err, out)
-		return 1
+	if program = *kith; program == "" {
+		program = filepath.Join(dir, "kith")
+		if runtime.GOOS == "windows" {
+			program += ".exe"
+		}
+		build := exec.Command("go", "build", "-o", program, "github.com/kithmesh/kith/cmd/kith")
+		if out, err := build.CombinedOutput(); err != nil {
+			fmt.Fprintf(os.Stderr, "build the program: %v\n%s", err, out)
+			return 1
+		}
 	}
 	sweepNamespaces()
 	return m.Run()
@@ -59,17 +63,14 @@ func size(short, promised int) int {
 }
 
 // chance is where a test takes its random choices from: the same for the same
-// seed, name of the test and purpose.
+// seed, name of the test and purpose. What the devices make of them depends on
+// the moment, so a run is not always the same again.
 func chance(t *testing.T, purpose string) *rand.Rand {
 	t.Helper()
-	n := *seed
-	if n == 0 {
-		n = uint64(time.Now().UnixNano())
-	}
-	t.Logf("random choices for %s: -seed %d", purpose, n)
+	t.Logf("%s: choices at random, made again by -seed %d", purpose, *seed)
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(t.Name() + "/" + purpose))
-	return rand.New(rand.NewPCG(n, h.Sum64()))
+	return rand.New(rand.NewPCG(*seed, h.Sum64()))
 }
 
 // noise is n random bytes: content that no compression makes smaller.

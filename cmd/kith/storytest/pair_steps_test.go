@@ -108,7 +108,9 @@ func pair(t *testing.T, shower, user *device, args ...string) {
 func (d *device) accept() {
 	d.t.Helper()
 	eventually(d.t, "the offer", patience, func() error {
-		var o struct{ Offers []struct{ Folder, Label, From, Role string } }
+		var o struct {
+			Offers []struct{ Folder, Label, From, Role string }
+		}
 		d.do(&o, "offers")
 		if len(o.Offers) != 1 || o.Offers[0].Label != label {
 			return fmt.Errorf("it has %+v", o.Offers)

@@ -78,7 +78,9 @@ func (d *device) isBack() {
 func (d *device) wait(timeout time.Duration) {
 	d.t.Helper()
 	d.do(nil, "wait", "--for", "connected", "--timeout", "60s")
-	d.do(nil, "wait", "--timeout", timeout.String())
+	if a := d.ask("wait", "--timeout", timeout.String()); a.code != 0 {
+		d.t.Fatalf("%s: exit code %d: %s%s says: %+v", a.command, a.code, a.err, d.name, d.status())
+	}
 }
 
 // sameTrees has one device wait, and demands that then, at once, both trees
@@ -87,7 +89,7 @@ func sameTrees(t *testing.T, waits, other *device, timeout time.Duration) tree {
 	t.Helper()
 	waits.wait(timeout)
 	a, b := look(t, waits.files), look(t, other.files)
-	if diff := a.differences(b); len(diff) > 0 {
+	if diff := a.differences(b); diff != "" {
 		t.Fatalf("%s says that all is synced, but %s has other files:\n%s", waits.name, other.name, diff)
 	}
 	return a

@@ -166,25 +166,37 @@ func (a tree) conflicts() []string {
 	return out
 }
 
-// nothingLeft demands that no temporary file lies about on a device.
+// nothingLeft demands that no temporary file lies about on a device. A device
+// may tell the other that all is done a moment before it has tidied up.
 func nothingLeft(t *testing.T, devices ...*device) {
 	t.Helper()
 	for _, d := range devices {
-		for _, own := range []string{"tmp", "aside", "notes"} {
-			entries, err := os.ReadDir(d.at(".kith/" + own))
-			if err != nil && !errors.Is(err, fs.ErrNotExist) {
-				t.Error(err)
-			}
-			for _, e := range entries {
-				t.Errorf("%s: .kith/%s/%s is left", d.name, own, e.Name())
-			}
+		eventually(t, d.name+" to leave no temporary file", 10*time.Second, d.isTidy)
+	}
+}
+
+func (d *device) isTidy() error {
+	for _, own := range []string{"tmp", "aside", "notes"} {
+		entries, err := os.ReadDir(d.at(".kith/" + own))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
 		}
-		for p := range look(t, d.files) {
-			if name := filepath.Base(p); strings.HasPrefix(name, ".kith") || strings.Contains(name, " (kept ") {
-				t.Errorf("%s: %q is left", d.name, p)
-			}
+		if n := len(entries); n > 0 {
+			return fmt.Errorf("%d files in .kith/%s, such as %q", n, own, entries[0].Name())
 		}
 	}
+	return filepath.WalkDir(d.files, func(path string, _ fs.DirEntry, err error) error {
+		name := filepath.Base(path)
+		switch {
+		case err != nil:
+			return err
+		case path == d.at(".kith"):
+			return fs.SkipDir
+		case strings.HasPrefix(name, ".kith"), strings.Contains(name, " (kept "):
+			return fmt.Errorf("%q lies about", strings.TrimPrefix(path, d.files))
+		}
+		return nil
+	})
 }
 
 // noConflicts demands that a tree has no conflict copies.

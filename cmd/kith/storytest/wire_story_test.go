@@ -38,6 +38,8 @@ func TestAnInsertionAndARenameOfABigFileMoveLittle(t *testing.T) {
 func TestARenameOfADirectoryMovesLittle(t *testing.T) {
 	t.Parallel()
 	laptop, phone := onLAN(t)
+	// Names must cross, as they were and as they are: this leaves each file 204
+	// bytes for both.
 	const each = 20 << 10
 	n := size(500, 5000)
 	rng := chance(t, "the files")
