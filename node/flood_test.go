@@ -163,7 +163,7 @@ func TestAFloodOfWantsDoesNotSpin(t *testing.T) {
 		m.announce(records...)
 	}
 	until(t, "all of them wanted", func() bool { return w.victim.folder().NeedFiles == files })
-	until(t, "each of them tried", func() bool { return len(w.victim.log.with("get content")) >= files/2 })
+	until(t, "some of them tried", func() bool { return len(w.victim.log.with("get content")) >= 1000 })
 	lines := func() int { return len(w.victim.log.with("get content")) }
 	start := lines()
 	within(2*time.Second, func() bool { return false })

@@ -2,6 +2,7 @@ package node_test
 
 import (
 	"fmt"
+	"maps"
 	"testing"
 	"time"
 
@@ -75,8 +76,33 @@ func TestAPoisonedFileCanStillBeEdited(t *testing.T) {
 	}
 }
 
-// TestNobodyIsFencedByALie tells a device of events that it never made: in a
-// record, in a Start, and by way of the other device. None may stop a folder.
+// TestAMemberThatHasSeenTooMuchStopsTheFolderAndNoMore: what a member says it
+// has seen cannot be told from what a restored index has forgotten, so the
+// folder stops, says so, and nothing in it is touched.
+func TestAMemberThatHasSeenTooMuchStopsTheFolderAndNoMore(t *testing.T) {
+	for name, lie := range map[string]func(w *world){
+		"a Start that has seen too much":    func(w *world) { w.mallory.startWith(1<<40, 0) },
+		"a Start after what does not exist": func(w *world) { w.mallory.startWith(0, 1<<40) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			before := listing(t, w.victim.root)
+			lie(w)
+			until(t, "the folder to stop", func() bool { return w.victim.folder().State == control.StateFenced })
+			problems := w.victim.folder().Problems
+			if len(problems) == 0 || problems[0].Code != "fenced" {
+				t.Errorf("it says %v", problems)
+			}
+			if after := listing(t, w.victim.root); !maps.Equal(before, after) {
+				t.Errorf("the folder was %v, and is %v", before, after)
+			}
+		})
+	}
+}
+
+// TestNobodyIsFencedByALie tells a device of events that it never made, in a
+// record, and by way of the other device. None may stop a folder.
 func TestNobodyIsFencedByALie(t *testing.T) {
 	raised := func(w *world, of *device, by uint64) *wirepb.Record {
 		m := w.mallory
@@ -95,11 +121,9 @@ func TestNobodyIsFencedByALie(t *testing.T) {
 		return m.sealed(e)
 	}
 	for name, lie := range map[string]func(w *world){
-		"the victim's counter, a little":    func(w *world) { w.mallory.announce(raised(w, w.victim, 1000)) },
-		"the victim's counter, to the end":  func(w *world) { w.mallory.announce(raised(w, w.victim, 1<<47)) },
-		"the honest device's counter":       func(w *world) { w.mallory.announce(raised(w, w.honest, 1<<47)) },
-		"a Start that has seen too much":    func(w *world) { w.mallory.startWith(1<<40, 0) },
-		"a Start after what does not exist": func(w *world) { w.mallory.startWith(0, 1<<40) },
+		"the victim's counter, a little":   func(w *world) { w.mallory.announce(raised(w, w.victim, 1000)) },
+		"the victim's counter, to the end": func(w *world) { w.mallory.announce(raised(w, w.victim, 1<<47)) },
+		"the honest device's counter":      func(w *world) { w.mallory.announce(raised(w, w.honest, 1<<47)) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -50,7 +50,7 @@ func (d *Device) startFolder(rec membership.Folder, begin bool) (*share, error) 
 	}
 	f, err := folder.New(folder.Options{
 		ID: rec.ID, Root: rec.Path, Name: d.Name(), Device: d.id.ID(), Keys: keys, DB: d.db, Log: d.Log,
-		Begin: begin, Alone: s.alone, Rescan: d.Settings.RescanInterval, Changed: d.news,
+		Begin: begin, Alone: s.alone, Claimed: s.isClaimed, Rescan: d.Settings.RescanInterval, Changed: d.news,
 	})
 	if err != nil {
 		return nil, err
@@ -181,6 +181,14 @@ func (s *share) say(make func(r roster.Roster, now version.Clock) (roster.Statem
 	}
 	s.device.news()
 	return err
+}
+
+// isClaimed tells whether a member has said that a replica is its own.
+func (s *share) isClaimed(r version.ReplicaID) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, ok := s.roster.DeviceOf(r)
+	return ok
 }
 
 // claim ties this index's replica to this device, for all members to know.

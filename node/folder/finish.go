@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"slices"
+	"time"
 
 	"github.com/kithmesh/kith/index"
 	"github.com/kithmesh/kith/index/entry"
@@ -117,6 +118,9 @@ func (a *actor) notGathered(it *item, err error) {
 	case errors.Is(err, fs.ErrPermission):
 		p.Code, p.Hint = "no_permission", "Let the user that kith runs as write to the folder."
 	}
+	if errors.Is(err, gather.ErrUnavailable) {
+		a.lacked(it)
+	}
 	level := slog.LevelWarn
 	if errors.Is(err, gather.ErrUnavailable) || errors.Is(err, context.Canceled) {
 		level = slog.LevelDebug // the status shows it, and it can be true of many files at once
@@ -125,6 +129,27 @@ func (a *actor) notGathered(it *item, err error) {
 	a.stuck.add(a.Clock(), it.path, p)
 	if it.local != nil {
 		a.recheck(it.path, false) // what was to be kept may have changed
+	}
+}
+
+// A member that announced so many files in a row which it could not give is
+// left alone for a while, so that others get their turn.
+const (
+	maxLacking = 2000
+	barrenTime = 30 * time.Second
+)
+
+// lacked notes that the members which announced a file could not give it.
+func (a *actor) lacked(it *item) {
+	for d := range it.tellers {
+		m := a.roll[d]
+		if m == nil {
+			continue
+		}
+		if m.lacking++; m.lacking >= maxLacking {
+			m.lacking, m.barren = 0, a.Clock().Add(barrenTime)
+			a.Log.Warn("a device does not have what it announced", "device", d)
+		}
 	}
 }
 
@@ -201,6 +226,11 @@ func (a *actor) commitItems(done []*item) error {
 	}
 	for _, it := range done {
 		a.stuck.clear(it.path)
+		for d := range it.tellers {
+			if m := a.roll[d]; m != nil && it.job != nil {
+				m.lacking = 0
+			}
+		}
 		a.countCopy(it.path, it.result.Lives())
 		if it.from != nil {
 			a.countCopy(it.from.Path, false)

@@ -74,6 +74,9 @@ type Options struct {
 	// Alone tells whether the folder has no other member that holds its key,
 	// whom the history of a file could be learnt from.
 	Alone func() bool
+	// Claimed tells whether a member has said that a replica is its own. Nil:
+	// all count as claimed.
+	Claimed func(version.ReplicaID) bool
 	// Rescan is how often the whole tree is looked at, whatever the watcher
 	// says. Zero: once an hour.
 	Rescan time.Duration

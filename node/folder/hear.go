@@ -138,11 +138,15 @@ func (a *actor) hearOne(x *index.Folder, d entry.DeviceID, n heard) error {
 		a.refuse(d, fmt.Errorf("%q: event %d of this device, which has made %d", r.Path, r.Version.Vector.Count(x.Replica()), x.Count()))
 		return nil
 	}
-	if err := x.Saw(r.Version.Vector); err != nil {
-		return err
-	}
 	l, err := x.Get(r.Path)
 	if err != nil {
+		return err
+	}
+	if n := a.strangers(r, l); n > maxStrangers {
+		a.refuse(d, fmt.Errorf("%q: a version with events of %d replicas that are nobody's", r.Path, n))
+		return nil
+	}
+	if err := x.Saw(r.Version.Vector); err != nil {
 		return err
 	}
 	if l != nil && !l.Unknown {
@@ -181,6 +185,29 @@ func (a *actor) withPlaced(before, after []merge.Want, d entry.DeviceID, s entry
 		}
 	}
 	return after
+}
+
+// maxStrangers is how many replicas of a vector may be nobody's: some, as the
+// statement of a member that has just joined may come after its changes. With
+// more, a liar could fill vectors until nobody can change the path any more.
+const maxStrangers = 16
+
+// strangers counts the replicas of a version, joined with the local one, that
+// no member has claimed.
+func (a *actor) strangers(r, l *entry.Entry) (n int) {
+	if a.Claimed == nil || len(r.Version.Vector) <= maxStrangers && l == nil {
+		return 0
+	}
+	v := r.Version.Vector
+	if l != nil {
+		v = v.Join(l.Version.Vector)
+	}
+	for _, c := range v {
+		if !a.Claimed(c.Replica) {
+			n++
+		}
+	}
+	return n
 }
 
 // adoptVersion gives l, whose payload is that of r, a version that has seen r.

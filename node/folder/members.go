@@ -33,6 +33,10 @@ type member struct {
 	acked exchange.Ack   // what it was last told
 	anew  bool           // it was asked to begin anew, and has not yet
 	news  time.Time      // when it last told anything, or was attached
+	// lacking counts the files in a row that it announced and nobody could
+	// give; after too many it is not asked for anything until barren is over.
+	lacking int
+	barren  time.Time
 }
 
 // caughtUp tells whether all that the member had to tell was heard.

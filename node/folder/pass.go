@@ -137,6 +137,9 @@ func (a *actor) consider(x *index.Folder, wants []merge.Want, now time.Time) (*i
 			return nil, err
 		}
 	}
+	if a.strangers(w.Entry, l) > maxStrangers {
+		return it, nil // forgotten: l has met others since it was heard
+	}
 	it.choice = merge.Decide(l, w.Entry, living)
 	return a.equip(x, it)
 }
@@ -213,7 +216,7 @@ func (a *actor) obtainable(x *index.Folder, w merge.Want) bool {
 		return true
 	}
 	for d := range w.Tellers {
-		if a.roll[d] != nil {
+		if a.roll[d] != nil && !a.Clock().Before(a.roll[d].barren) {
 			return true
 		}
 	}

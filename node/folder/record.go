@@ -8,6 +8,7 @@ import (
 
 	"github.com/kithmesh/kith/index"
 	"github.com/kithmesh/kith/index/entry"
+	"github.com/kithmesh/kith/index/version"
 	"github.com/kithmesh/kith/node/folder/look"
 	"github.com/kithmesh/kith/node/folder/merge"
 	"github.com/kithmesh/kith/node/tree/ignore"
@@ -138,6 +139,10 @@ func (a *actor) commit(found []look.Finding) {
 				continue
 			}
 			wrote, err := a.recordOne(x, e, f)
+			if errors.Is(err, version.ErrBounds) || errors.Is(err, entry.ErrEntry) || errors.Is(err, entry.ErrPath) {
+				a.stuck.add(a.Clock(), f.Path, Problem{Path: f.Path, Code: "cannot_record", Text: err.Error()})
+				continue
+			}
 			if err != nil {
 				return err
 			}
