@@ -220,9 +220,6 @@ func (m *mesh) tellAll(ctx context.Context) {
 	for _, d := range diffs {
 		m.note("  %s", d)
 	}
-	for _, d := range m.devices {
-		d.dump()
-	}
 }
 
 // down ends all devices.

@@ -94,20 +94,15 @@ func (b *book) putAt(p string) bool {
 	return false
 }
 
-// judgeRevived looks for what was superseded and is there (I3).
+// judgeRevived looks for what was superseded and is there (I3). What all had
+// agreed upon before, like a conflict copy that nobody has looked at, may stay.
 func (m *mesh) judgeRevived(l listing) {
 	for p, n := range l {
-		if !n.content() || m.book.owed(p, n.sum) || m.book.contended(p) || m.revived[p] == n.sum {
-			continue
-		}
-		m.fail("I3: %q is %s, which was superseded there with only one device busy", p, m.book.label(n.sum))
-	}
-	m.revived = map[string]sum{}
-	for p, n := range l {
-		if n.content() && !m.book.owed(p, n.sum) {
-			m.revived[p] = n.sum // as it was agreed upon, it may stay
+		if n.content() && !m.book.owed(p, n.sum) && !m.book.contended(p) && m.agreed[p].sum != n.sum {
+			m.fail("I3: %q is %s, which was superseded there with only one device busy", p, m.book.label(n.sum))
 		}
 	}
+	m.agreed = l
 }
 
 // owed tells whether a content should be at a path.

@@ -139,7 +139,7 @@ type mesh struct {
 	begun   time.Time
 	settled []time.Duration
 	copies  map[string]bool // conflict copies there were when all last agreed
-	revived map[string]sum  // what nobody was owed and all agreed upon
+	agreed  listing         // what all last agreed upon
 	swept   []sweep
 	ctx     context.Context // of the run; users keep to it
 
@@ -152,7 +152,7 @@ type mesh struct {
 func runMesh(t *testing.T, p plan, program string) []time.Duration {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Duration(240+10*p.ops)*time.Second)
 	defer cancel()
-	m := &mesh{plan: p, profile: profiles[p.profile], book: newBook(p.seed), begun: time.Now(), copies: map[string]bool{}, revived: map[string]sum{}, ctx: ctx}
+	m := &mesh{plan: p, profile: profiles[p.profile], book: newBook(p.seed), begun: time.Now(), copies: map[string]bool{}, ctx: ctx}
 	var err error
 	if m.dir, err = os.MkdirTemp("", "mesh"); err != nil {
 		t.Fatal(err)
