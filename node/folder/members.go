@@ -176,6 +176,10 @@ func (f *Folder) DetachIf(ctx context.Context, d entry.DeviceID, meant func(Memb
 func (f *Folder) Started(ctx context.Context, d entry.DeviceID, s exchange.Start) error {
 	f.echoes.forget(d)
 	return f.do(ctx, func(a *actor) {
+		if m := a.roll[d]; m != nil {
+			// It has just been attached there, and may not have heard the last.
+			m.acked, a.stale = exchange.Ack{}, true
+		}
 		_ = a.update(func(x *index.Folder) error {
 			if s.Index != x.Epoch() {
 				return nil // of an index that is gone

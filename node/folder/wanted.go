@@ -39,6 +39,9 @@ func (a *actor) changeWanted(x *index.Folder, p entry.Path, change func([]merge.
 	if len(before) == 0 && len(after) == 0 {
 		return nil
 	}
+	if t, ok := a.stuck[p]; ok && len(after) == 0 && t.look == 0 {
+		a.stuck.clear(p) // what stood in its way does so no more
+	}
 	return x.SetWanted(p, after)
 }
 

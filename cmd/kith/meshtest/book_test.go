@@ -36,9 +36,9 @@ type book struct {
 	n       int
 	labels  map[sum]string
 	debts   map[sum][]*debt
-	deleted map[string]int // sum and path -> epoch in which a user deleted it there
-	writing map[uint64]int // inode -> writers
-	written map[uint64]int // inode -> how often one has begun or ended
+	dropped map[string]map[string]int // sum and path -> device -> epoch in which its user superseded it there
+	writing map[uint64]int            // inode -> writers
+	written map[uint64]int            // inode -> how often one has begun or ended
 	epoch   int
 	touched map[string]map[string]bool // path -> devices, since all last agreed
 }
@@ -46,7 +46,7 @@ type book struct {
 func newBook(seed uint64) *book {
 	return &book{
 		rng: rand.New(rand.NewPCG(seed, 5)), run: seed,
-		labels: map[sum]string{}, debts: map[sum][]*debt{}, deleted: map[string]int{},
+		labels: map[sum]string{}, debts: map[sum][]*debt{}, dropped: map[string]map[string]int{},
 		writing: map[uint64]int{}, written: map[uint64]int{}, touched: map[string]map[string]bool{},
 	}
 }
@@ -120,9 +120,8 @@ func (b *book) unput(p string, s sum) {
 	}
 }
 
-// drop notes that a user who saw a content at a path replaced it or, if
-// deleted is set, removed it.
-func (b *book) drop(u *user, p string, s sum, deleted bool) {
+// drop notes that a user who saw a content at a path replaced or removed it.
+func (b *book) drop(u *user, p string, s sum) {
 	b.touch(u.d.name, p)
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -131,16 +130,23 @@ func (b *book) drop(u *user, p string, s sum, deleted bool) {
 			d.paid = fmt.Sprintf("superseded by %s in step %d", u.d.name, u.step)
 		}
 	}
-	if deleted {
-		b.deleted[string(s[:])+plain(p)] = b.epoch
+	key := string(s[:]) + plain(p)
+	if b.dropped[key] == nil {
+		b.dropped[key] = map[string]int{}
 	}
+	b.dropped[key][u.d.name] = b.epoch
 }
 
-// excused tells whether a debt was removed, seen, on another device while it
-// was put here again: the delete had seen these very bytes.
+// excused tells whether the user of another device, since all last agreed, has
+// superseded just this content at the path: whoever took it away and put it
+// back meanwhile has, as far as can be seen, changed nothing.
 func (b *book) excused(s sum, d *debt) bool {
-	e, ok := b.deleted[string(s[:])+plain(d.path)]
-	return ok && e >= d.epoch
+	for device, epoch := range b.dropped[string(s[:])+plain(d.path)] {
+		if device != d.by && epoch >= d.epoch {
+			return true
+		}
+	}
+	return false
 }
 
 // expected tells whether some user put the content at the path, or at one that

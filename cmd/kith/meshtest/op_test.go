@@ -112,14 +112,14 @@ func (u *user) replace() string {
 		return "" // somebody else has it
 	}
 	u.m.book.put(u, p, n.sum)
-	u.m.book.drop(u, temp, n.sum, true)
+	u.m.book.drop(u, temp, n.sum)
 	old, ok := u.displace(held, p)
 	if !ok {
 		u.m.book.unput(p, n.sum)
 		return ""
 	}
 	if old.content() {
-		u.m.book.drop(u, p, old.sum, false)
+		u.m.book.drop(u, p, old.sum)
 	}
 	return fmt.Sprintf("%q: %s over %s", p, u.known(n), u.known(old))
 }
@@ -130,7 +130,7 @@ func (u *user) renameTo(from, to string) string {
 	n, old := u.node(from), u.node(to)
 	if !n.content() || old.kind == 'd' || old.ino == n.ino {
 		if n.content() && os.Remove(u.abs(from)) == nil {
-			u.m.book.drop(u, from, n.sum, true)
+			u.m.book.drop(u, from, n.sum)
 		}
 		return ""
 	}
@@ -139,9 +139,9 @@ func (u *user) renameTo(from, to string) string {
 		u.m.book.unput(to, n.sum)
 		return ""
 	}
-	u.m.book.drop(u, from, n.sum, true)
+	u.m.book.drop(u, from, n.sum)
 	if old.content() {
-		u.m.book.drop(u, to, old.sum, false)
+		u.m.book.drop(u, to, old.sum)
 	}
 	return fmt.Sprintf("%q to %q: %s over %s", from, to, u.known(n), u.known(old))
 }
@@ -163,7 +163,7 @@ func (u *user) rename() string {
 		u.m.book.put(u, q, now.sum)
 		n = now
 	}
-	u.m.book.drop(u, p, n.sum, true)
+	u.m.book.drop(u, p, n.sum)
 	return fmt.Sprintf("%q to %q: %s", p, q, u.known(n))
 }
 
@@ -223,7 +223,7 @@ func (u *user) deleteFile() string {
 			u.dropAll(u.within(held, p))
 			return fmt.Sprintf("%q: a directory", p)
 		}
-		u.m.book.drop(u, p, n.sum, true)
+		u.m.book.drop(u, p, n.sum)
 		return fmt.Sprintf("%q: %s", p, u.known(n))
 	}
 	return u.stopped(func() string {
@@ -231,7 +231,7 @@ func (u *user) deleteFile() string {
 		if !n.content() || os.Remove(u.abs(p)) != nil {
 			return ""
 		}
-		u.m.book.drop(u, p, n.sum, true)
+		u.m.book.drop(u, p, n.sum)
 		return fmt.Sprintf("%q: %s", p, u.known(n))
 	})
 }
@@ -261,7 +261,7 @@ func (u *user) takeDir(p string) string {
 	held, n, ok := u.take(p)
 	if !ok || n.kind != 'd' {
 		if ok && n.content() {
-			u.m.book.drop(u, p, n.sum, true)
+			u.m.book.drop(u, p, n.sum)
 		}
 		return ""
 	}
@@ -293,7 +293,7 @@ func (u *user) turn() string {
 		if !ok || !n.content() {
 			return ""
 		}
-		u.m.book.drop(u, p, n.sum, true)
+		u.m.book.drop(u, p, n.sum)
 		if os.Mkdir(u.abs(p), 0o755) != nil {
 			return fmt.Sprintf("%q: %s went, but no directory came", p, u.known(n))
 		}
@@ -336,7 +336,7 @@ func (u *user) symlink() string {
 		return ""
 	}
 	if old.content() {
-		u.m.book.drop(u, p, old.sum, false)
+		u.m.book.drop(u, p, old.sum)
 	}
 	return fmt.Sprintf("%q: %s over %s", p, u.m.book.label(s), u.known(old))
 }
@@ -394,8 +394,8 @@ func (u *user) exchange() string {
 			u.m.book.unput(p, y.sum)
 			return ""
 		}
-		u.m.book.drop(u, p, x.sum, false)
-		u.m.book.drop(u, q, y.sum, false)
+		u.m.book.drop(u, p, x.sum)
+		u.m.book.drop(u, q, y.sum)
 		return fmt.Sprintf("%q (%s) with %q (%s)", p, u.known(x), q, u.known(y))
 	})
 }

@@ -224,7 +224,7 @@ func (u *user) inPlace(p string, c change) string {
 		defer u.m.book.end(ino)
 		if !made {
 			for _, name := range names {
-				u.m.book.drop(u, name, was, false)
+				u.m.book.drop(u, name, was)
 			}
 		}
 		u.write(f, body, c.from(old), c)
@@ -321,7 +321,7 @@ func (u *user) dropAll(l listing) {
 	for p, n := range l {
 		u.m.book.touch(u.d.name, p)
 		if n.content() {
-			u.m.book.drop(u, p, n.sum, true)
+			u.m.book.drop(u, p, n.sum)
 		}
 	}
 }
