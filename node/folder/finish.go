@@ -218,7 +218,7 @@ func (a *actor) commitItems(done []*item) error {
 		return nil
 	})
 	if err != nil && len(done) == 1 {
-		a.stuck.add(a.Clock(), done[0].path, Problem{Path: done[0].path, Code: "cannot_record", Text: err.Error()})
+		a.stuck.add(a.Clock(), done[0].path, Problem{Path: done[0].path, Code: codeCannotRecord, Text: err.Error()})
 		a.recheck(done[0].path, true)
 	}
 	if err != nil {

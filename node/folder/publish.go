@@ -26,6 +26,9 @@ func (a *actor) publish() {
 	if err != nil {
 		return
 	}
+	if s.NeedFiles == 0 {
+		a.stuck.nothingWanted()
+	}
 	s.Conflicts = int64(len(a.copies))
 	s.Problems = a.problems()
 	s.Quiet = a.quiet(s)

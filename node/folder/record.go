@@ -140,7 +140,7 @@ func (a *actor) commit(found []look.Finding) {
 			}
 			wrote, err := a.recordOne(x, e, f)
 			if errors.Is(err, version.ErrBounds) || errors.Is(err, entry.ErrEntry) || errors.Is(err, entry.ErrPath) {
-				a.stuck.add(a.Clock(), f.Path, Problem{Path: f.Path, Code: "cannot_record", Text: err.Error()})
+				a.stuck.add(a.Clock(), f.Path, Problem{Path: f.Path, Code: codeCannotRecord, Text: err.Error()})
 				continue
 			}
 			if err != nil {
@@ -188,7 +188,7 @@ func (a *actor) holds(f look.Finding) bool {
 func (a *actor) recordOne(x *index.Folder, e *entry.Entry, f look.Finding) (wrote bool, err error) {
 	if f.Present && f.Stat.Kind == 0 {
 		a.stuck.add(a.Clock(), f.Path, Problem{
-			Path: f.Path, Code: "special_file", Text: "a fifo, socket or device is not synced",
+			Path: f.Path, Code: codeSpecial, Text: "a fifo, socket or device is not synced",
 			Hint: "Move it out of the folder, or name it in .kithignore.",
 		})
 	}

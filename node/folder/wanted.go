@@ -68,8 +68,12 @@ type trouble struct {
 	look  int // the number of the look that could not read it, if one did
 }
 
-// codeDiskFull is the code of every problem that comes of a full disk.
-const codeDiskFull = "disk_full"
+// Codes of problems that the code itself goes by.
+const (
+	codeDiskFull     = "disk_full"
+	codeSpecial      = "special_file"  // of what lies on disk
+	codeCannotRecord = "cannot_record" // of what lies on disk
+)
 
 const (
 	firstTrouble = time.Second
@@ -114,6 +118,15 @@ func (s stuck) readable(number int, targets []look.Target) {
 	for p, t := range s {
 		asked := targets == nil || slices.ContainsFunc(targets, func(o look.Target) bool { return o.Path == p })
 		if asked && t.look > 0 && t.look < number {
+			delete(s, p)
+		}
+	}
+}
+
+// nothingWanted forgets the problems of applying: there is nothing to apply.
+func (s stuck) nothingWanted() {
+	for p, t := range s {
+		if t.look == 0 && t.Code != codeSpecial && t.Code != codeCannotRecord {
 			delete(s, p)
 		}
 	}
