@@ -46,7 +46,7 @@ func tag(e *entry.Entry, try int) string {
 	return text[:min(4<<try, len(text))]
 }
 
-var copySuffix = regexp.MustCompile(`(?s)^(.+) \(conflict, [^/]{1,64}, \d{4}-\d\d-\d\d \d\d\.\d\d\.\d\d [a-z2-9]{4,26}\)(\.[^.]{0,15})?$`)
+var copySuffix = regexp.MustCompile(`(?s)^(.+) \(conflict, [^/]{1,64}, \d{4,5}-\d\d-\d\d \d\d\.\d\d\.\d\d [a-z2-9]{4,26}\)(\.[^.]{0,15})?$`)
 
 // plainName is the name of what a conflict copy is a copy of.
 func plainName(name string) string {
