@@ -102,10 +102,10 @@ func TestAVersionThatIsForgottenHoldsUpNoDelete(t *testing.T) {
 	a.write("a", "X")
 	w.settle()
 	w.cut(a, b)
-	b.skew = time.Hour
 	a.rename("a", "b")
 	a.quiet()
 	b.down()
+	b.skew = time.Hour
 	b.up()
 	b.write("b", "Y") // wins
 	b.quiet()
