@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,6 +21,17 @@ type Folder struct {
 	Keys    map[entry.Epoch]Key // empty if the role holds none
 	Roster  []roster.Statement
 	AddedAt time.Time
+	// Choices say which paths are to lie here; the longest that is at or above
+	// a path counts, and without any all do.
+	Choices []Choice
+}
+
+// Choice says of one path, and all below it, whether its content is to lie on
+// this device.
+type Choice struct {
+	Path   entry.Path // empty: the whole folder
+	Here   bool
+	Pinned bool // and is not to be freed; only with Here
 }
 
 // Folders are the folders that this device is in, by ID.
@@ -84,6 +96,7 @@ func (s *Store) folderPath(id entry.FolderID) string {
 func (f Folder) clone() Folder {
 	f.Keys = maps.Clone(f.Keys)
 	f.Roster = cloneStatements(f.Roster)
+	f.Choices = slices.Clone(f.Choices)
 	return f
 }
 
@@ -111,7 +124,32 @@ func (f *Folder) check() error {
 	if err := checkKeys(f.Keys); err != nil {
 		return err
 	}
+	if err := checkChoices(f.Choices); err != nil {
+		return err
+	}
 	return checkStatements(f.ID, f.Roster)
+}
+
+// MaxChoices bounds what is chosen by path in one folder.
+const MaxChoices = 4096
+
+func checkChoices(choices []Choice) error {
+	if len(choices) > MaxChoices {
+		return fmt.Errorf("%w: more than %d paths are chosen one by one", ErrFull, MaxChoices)
+	}
+	seen := make(map[entry.Path]bool, len(choices))
+	for _, c := range choices {
+		if c.Path != "" {
+			if _, err := entry.ParsePath(string(c.Path)); err != nil {
+				return fmt.Errorf("%w: choice %q: %w", ErrInvalid, c.Path, err)
+			}
+		}
+		if seen[c.Path] || c.Pinned && !c.Here {
+			return fmt.Errorf("%w: choice %q", ErrInvalid, c.Path)
+		}
+		seen[c.Path] = true
+	}
+	return nil
 }
 
 func knownRole(r entry.Role) bool { return r >= entry.RoleSync && r <= entry.RoleBackup }

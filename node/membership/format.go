@@ -38,6 +38,12 @@ type (
 		Role    string `toml:"role"`
 		AddedAt string `toml:"added-at"`
 		shared
+		Choices []choiceDoc `toml:"choice,omitempty"`
+	}
+	choiceDoc struct {
+		PathHex string `toml:"path-hex"` // names are bytes
+		Here    bool   `toml:"here"`
+		Pinned  bool   `toml:"pinned,omitempty"`
 	}
 	offerDoc struct {
 		Folder string `toml:"folder"`
@@ -97,6 +103,9 @@ func encodeFolder(f *Folder) ([]byte, error) {
 	if !utf8.ValidString(f.Path) {
 		doc.Path, doc.PathHex = "", hex.EncodeToString([]byte(f.Path))
 	}
+	for _, c := range f.Choices {
+		doc.Choices = append(doc.Choices, choiceDoc{hex.EncodeToString([]byte(c.Path)), c.Here, c.Pinned})
+	}
 	return toml.Marshal(doc)
 }
 
@@ -120,6 +129,13 @@ func decodeFolder(text []byte) (f Folder, err error) {
 	}
 	if f.AddedAt, err = parseTime(doc.AddedAt); err != nil {
 		return Folder{}, err
+	}
+	for _, c := range doc.Choices {
+		raw, err := hex.DecodeString(c.PathHex)
+		if err != nil {
+			return Folder{}, fmt.Errorf("%w: choice %q", ErrDamaged, c.PathHex)
+		}
+		f.Choices = append(f.Choices, Choice{entry.Path(raw), c.Here, c.Pinned})
 	}
 	return f, f.check()
 }

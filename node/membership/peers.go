@@ -12,13 +12,14 @@ import (
 	"github.com/kithmesh/kith/index/entry"
 )
 
-// Peer is a device that this one is paired with.
+// Peer is a device that this one is paired with, or has learnt of through the
+// roster of a folder that both are in.
 type Peer struct {
 	ID        entry.DeviceID
 	Name      string   // as it calls itself
 	Given     string   // as it is called here; empty: by its own name
 	Addresses []string // where it was reached, as multiaddrs, best first
-	PairedAt  time.Time
+	PairedAt  time.Time // zero: known through a roster only
 	LastSeen  time.Time // zero if never since pairing
 }
 
