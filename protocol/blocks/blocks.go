@@ -7,12 +7,17 @@
 // only it knows the key. Answers come in the order of the request, so no block
 // needs to carry its name.
 //
+// Instead of blocks a request may ask for proofs that they are there ([Proof]):
+// the Server makes them of what its Source gives, and comparing them with what
+// they must be is again the caller's part.
+//
 // A Server's Handle may run for many streams at once. A Client is safe for
 // concurrent use and keeps idle streams for later requests.
 package blocks
 
 import (
 	"errors"
+	"time"
 
 	"github.com/kithmesh/kith/index/entry"
 )
@@ -23,7 +28,11 @@ const (
 	MaxWants = 4096
 	// MaxSealed bounds one sealed block in bytes.
 	MaxSealed = entry.MaxBlock + 64
+	// MaxHold bounds for how long the other side may be asked to keep what it
+	// proves.
+	MaxHold = time.Hour
 
+	proofSize  = 32
 	maxRequest = MaxWants*32 + 256
 	maxHeader  = 64
 )
@@ -33,6 +42,9 @@ var (
 	ErrMissing = errors.New("block is not there")
 	// ErrRefused: the other side does not count this device as a member.
 	ErrRefused = errors.New("not a member of the folder")
+	// ErrNotHeld: the other side does not promise to keep the blocks for as
+	// long as it was asked to.
+	ErrNotHeld = errors.New("not held for that long")
 	// ErrRequest: a request that breaks the protocol.
 	ErrRequest = errors.New("malformed block request")
 	// ErrAnswer: an answer that breaks the protocol.

@@ -45,9 +45,13 @@ func NewClient(open func(context.Context) (Stream, error)) *Client {
 
 // Fetch asks for the blocks of r and calls got for each, in order, with its
 // sealed bytes, valid only during the call, or with nil where the peer does
-// not hold it. It stops at the first error of got and returns it as it is. An
-// error wrapping [ErrRefused] says that the peer does not count this device as
-// a member; any other that the peer could not be asked.
+// not hold it. Where r has a Nonce, got is called with the 32 bytes of what the
+// peer says is the [Proof] instead; it is not compared. Fetch stops at the first
+// error of got and returns it as it is. An error wrapping [ErrRefused] says that
+// the peer does not count this device as a member, one wrapping [ErrNotHeld]
+// that it will not keep the blocks for as long as r.Hold says, one wrapping
+// [ErrRequest] that r is none that may be sent; any other that the peer could
+// not be asked.
 func (c *Client) Fetch(ctx context.Context, r Request, got func(i int, sealed []byte) error) error {
 	if l := c.takeIdle(); l != nil {
 		answered := false
@@ -55,7 +59,7 @@ func (c *Client) Fetch(ctx context.Context, r Request, got func(i int, sealed []
 			answered = true
 			return got(i, sealed)
 		})
-		if err == nil || answered || ctx.Err() != nil {
+		if err == nil || answered || declined(err) || ctx.Err() != nil {
 			return err
 		}
 		// The peer had given up the idle stream; a fresh one tells the truth.
@@ -65,6 +69,11 @@ func (c *Client) Fetch(ctx context.Context, r Request, got func(i int, sealed []
 		return fmt.Errorf("open block stream: %w", err)
 	}
 	return c.fetchOn(ctx, &line{stream: s, in: frame.NewReader(s, maxHeader), out: frame.NewWriter(s)}, r, got)
+}
+
+// declined tells whether a peer has answered, though with nothing.
+func declined(err error) bool {
+	return errors.Is(err, ErrRefused) || errors.Is(err, ErrNotHeld) || errors.Is(err, ErrRequest)
 }
 
 func (c *Client) fetchOn(ctx context.Context, l *line, r Request, got func(i int, sealed []byte) error) error {
@@ -116,8 +125,8 @@ func (c *Client) put(l *line) {
 }
 
 func (l *line) fetch(r Request, got func(i int, sealed []byte) error) error {
-	if len(r.IDs) == 0 || len(r.IDs) > MaxWants {
-		return fmt.Errorf("%w: %d blocks", ErrRequest, len(r.IDs))
+	if err := r.check(); err != nil {
+		return err
 	}
 	if err := l.out.Write(r.toWire()); err != nil {
 		return err
@@ -126,7 +135,7 @@ func (l *line) fetch(r Request, got func(i int, sealed []byte) error) error {
 		return err
 	}
 	for i := range r.IDs {
-		sealed, err := l.next()
+		sealed, err := l.next(&r)
 		if err != nil {
 			return err
 		}
@@ -137,8 +146,8 @@ func (l *line) fetch(r Request, got func(i int, sealed []byte) error) error {
 	return nil
 }
 
-// next reads one answer; nil without an error means that the peer lacks it.
-func (l *line) next() ([]byte, error) {
+// next reads one answer to r; nil without an error means that the peer lacks it.
+func (l *line) next(r *Request) ([]byte, error) {
 	var h wirepb.BlockHeader
 	if err := l.in.Read(&h); err != nil {
 		if errors.Is(err, io.EOF) {
@@ -146,17 +155,21 @@ func (l *line) next() ([]byte, error) {
 		}
 		return nil, err
 	}
-	switch h.GetStatus() {
-	case wirepb.BlockHeader_STATUS_MISSING:
+	switch status := h.GetStatus(); {
+	case status == wirepb.BlockHeader_STATUS_MISSING:
 		return nil, nil
-	case wirepb.BlockHeader_STATUS_REFUSED:
+	case status == wirepb.BlockHeader_STATUS_REFUSED:
 		return nil, ErrRefused
-	case wirepb.BlockHeader_STATUS_OK:
-	default:
-		return nil, fmt.Errorf("%w: status %d", ErrAnswer, h.GetStatus())
+	case status == wirepb.BlockHeader_STATUS_NOT_HELD && r.Hold > 0:
+		return nil, ErrNotHeld
+	case status != wirepb.BlockHeader_STATUS_OK:
+		return nil, fmt.Errorf("%w: status %d", ErrAnswer, status)
 	}
 	n := int(h.GetSize())
-	if n == 0 || n > MaxSealed {
+	switch {
+	case r.proves() && n != proofSize:
+		return nil, fmt.Errorf("%w: a proof of %d bytes", ErrAnswer, n)
+	case n == 0 || n > MaxSealed:
 		return nil, fmt.Errorf("%w: a block of %d bytes", ErrAnswer, n)
 	}
 	// Grown as bytes arrive would be safer still, but n is bounded by one

@@ -24,6 +24,11 @@ func FuzzRequest(f *testing.F) {
 	}
 	f.Add(b)
 	f.Add(b[:len(b)-3])
+	proofs := Request{Folder: docs, IDs: idsOf(1, 2), Nonce: nonce, Hold: MaxHold}
+	if b, err = proto.Marshal(proofs.toWire()); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b)
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var m wirepb.BlockRequest
@@ -37,11 +42,11 @@ func FuzzRequest(f *testing.F) {
 			}
 			return
 		}
-		if len(r.IDs) == 0 || len(r.IDs) > MaxWants {
-			t.Fatalf("%d IDs", len(r.IDs))
+		if len(r.IDs) == 0 || len(r.IDs) > MaxWants || r.Hold < 0 || r.Hold > MaxHold {
+			t.Fatalf("%d IDs, held for %s", len(r.IDs), r.Hold)
 		}
 		again, err := requestFromWire(r.toWire())
-		if err != nil || again.Folder != r.Folder || again.Compress != r.Compress || !slices.Equal(again.IDs, r.IDs) {
+		if err != nil || again.Folder != r.Folder || again.Compress != r.Compress || again.Nonce != r.Nonce || again.Hold != r.Hold || !slices.Equal(again.IDs, r.IDs) {
 			t.Fatalf("%v became %v: %v", r, again, err)
 		}
 	})
@@ -53,7 +58,9 @@ func FuzzAnswer(f *testing.F) {
 	f.Add(framed(f, header(missing, 0), header(missing, 0), header(ok, 1), []byte("x")))
 	f.Add(framed(f, header(ok, MaxSealed)))
 	f.Add([]byte{0, 0, 0})
+	f.Add(framed(f, header(ok, 32), make([]byte, 32), header(missing, 0), header(notHeld, 0)))
 	f.Fuzz(func(t *testing.T, answer []byte) {
+		checkProofs(t, answer)
 		c := NewClient(func(context.Context) (Stream, error) { return &duplex{Reader: bytes.NewReader(answer)}, nil })
 		defer c.Close()
 		next, size := 0, 0
@@ -80,11 +87,26 @@ func FuzzAnswer(f *testing.F) {
 	})
 }
 
+// checkProofs takes an answer as one to a request for proofs.
+func checkProofs(t *testing.T, answer []byte) {
+	c := NewClient(func(context.Context) (Stream, error) { return &duplex{Reader: bytes.NewReader(answer)}, nil })
+	defer c.Close()
+	r := Request{Folder: docs, IDs: idsOf(1, 2, 3), Nonce: nonce, Hold: MaxHold}
+	_ = c.Fetch(t.Context(), r, func(_ int, proof []byte) error {
+		if proof != nil && len(proof) != proofSize {
+			t.Fatalf("a proof of %d bytes", len(proof))
+		}
+		return nil
+	})
+}
+
 // FuzzServer takes any bytes as what a peer asks: it never panics, and ends.
 func FuzzServer(f *testing.F) {
 	r := Request{Folder: docs, IDs: idsOf(1, 2)}
 	f.Add(framed(f, r.toWire(), r.toWire()))
 	f.Add([]byte{5, 1, 2, 3})
+	proofs := Request{Folder: docs, IDs: idsOf(1, 2), Nonce: nonce}
+	f.Add(framed(f, proofs.toWire(), r.toWire()))
 	f.Fuzz(func(t *testing.T, asked []byte) {
 		s := &shelf{}
 		_ = (&Server{Source: s}).Handle(t.Context(), asker, &duplex{Reader: bytes.NewReader(asked)})

@@ -55,7 +55,12 @@ func header(status wirepb.BlockHeader_Status, size uint32) *wirepb.BlockHeader {
 	return &wirepb.BlockHeader{Status: status, Size: size}
 }
 
-const ok, missing, refused = wirepb.BlockHeader_STATUS_OK, wirepb.BlockHeader_STATUS_MISSING, wirepb.BlockHeader_STATUS_REFUSED
+const (
+	ok      = wirepb.BlockHeader_STATUS_OK
+	missing = wirepb.BlockHeader_STATUS_MISSING
+	refused = wirepb.BlockHeader_STATUS_REFUSED
+	notHeld = wirepb.BlockHeader_STATUS_NOT_HELD
+)
 
 // TestAMalformedAnswerIsAnError whatever has come before it.
 func TestAMalformedAnswerIsAnError(t *testing.T) {
@@ -69,7 +74,8 @@ func TestAMalformedAnswerIsAnError(t *testing.T) {
 		"a block that is too large": {framed(t, header(ok, MaxSealed+1)), ErrAnswer},
 		"a block of 4 GiB":          {framed(t, header(ok, math.MaxUint32)), ErrAnswer},
 		"no status":                 {framed(t, header(0, 5), []byte("12345")), ErrAnswer},
-		"an unknown status":         {framed(t, header(4, 0)), ErrAnswer},
+		"an unknown status":         {framed(t, header(5, 0)), ErrAnswer},
+		"not held, unasked":         {framed(t, header(notHeld, 0)), ErrAnswer},
 		"a negative status":         {framed(t, header(-1, 0)), ErrAnswer},
 		"a header that is too long": {framed(t, long), frame.ErrTooLarge},
 		"a header that is none":     {[]byte{2, 0x0f, 0x0f}, frame.ErrMalformed},
@@ -108,6 +114,14 @@ func TestAMalformedRequestEndsTheStream(t *testing.T) {
 		"a folder of 17 bytes":   {framed(t, &wirepb.BlockRequest{Folder: make([]byte, 17), Ids: ids}), ErrRequest},
 		"no IDs":                 {framed(t, &wirepb.BlockRequest{Folder: docs[:]}), ErrRequest},
 		"half an ID":             {framed(t, &wirepb.BlockRequest{Folder: docs[:], Ids: ids[:48]}), ErrRequest},
+		"a nonce of 31 bytes":    {framed(t, &wirepb.BlockRequest{Folder: docs[:], Ids: ids, Nonce: nonce[1:]}), ErrRequest},
+		"a nonce of 33 bytes":    {framed(t, &wirepb.BlockRequest{Folder: docs[:], Ids: ids, Nonce: append([]byte{1}, nonce[:]...)}), ErrRequest},
+		"a nonce of zeros":       {framed(t, &wirepb.BlockRequest{Folder: docs[:], Ids: ids, Nonce: make([]byte, 32)}), ErrRequest},
+		"compressed proofs":      {framed(t, &wirepb.BlockRequest{Folder: docs[:], Ids: ids, Nonce: nonce[:], Compress: true}), ErrRequest},
+		"a hold without a nonce": {framed(t, &wirepb.BlockRequest{Folder: docs[:], Ids: ids, Hold: 1}), ErrRequest},
+		"a hold for too long":    {framed(t, &wirepb.BlockRequest{Folder: docs[:], Ids: ids, Nonce: nonce[:], Hold: 3601}), ErrRequest},
+		"a hold for ever":        {framed(t, &wirepb.BlockRequest{Folder: docs[:], Ids: ids, Nonce: nonce[:], Hold: math.MaxUint32}), ErrRequest},
+		"a nonce and no IDs":     {framed(t, &wirepb.BlockRequest{Folder: docs[:], Nonce: nonce[:]}), ErrRequest},
 		"too many IDs":           {framed(t, &wirepb.BlockRequest{Folder: docs[:], Ids: make([]byte, 32*(MaxWants+1))}), ErrRequest},
 		"far too many IDs":       {framed(t, &wirepb.BlockRequest{Folder: docs[:], Ids: make([]byte, 32*2*MaxWants)}), frame.ErrTooLarge},
 		"a claim of 4 GiB":       {binary.AppendUvarint(nil, 1<<32), frame.ErrTooLarge},

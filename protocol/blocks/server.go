@@ -11,22 +11,15 @@ import (
 	"github.com/kithmesh/kith/protocol/frame"
 )
 
-// Request is one want-list.
-type Request struct {
-	Folder entry.FolderID
-	IDs    []entry.BlockID
-	// Compress asks for blocks that are small on the wire rather than quick
-	// to make.
-	Compress bool
-}
-
 // Source finds sealed blocks on this device.
 type Source interface {
 	// Sealed calls send for each block of the request, in its order, with
 	// the sealed bytes (valid only during the call) or nil where the block
-	// is not there. It returns an error wrapping [ErrRefused], having sent
-	// nothing, if the peer is no member of the folder, and any error of send
-	// as it is.
+	// is not there. It does so as well where the request has a Nonce: the
+	// Server makes the proofs. It returns an error wrapping [ErrRefused],
+	// having sent nothing, if the peer is no member of the folder, one wrapping
+	// [ErrNotHeld], having sent nothing, if it will not keep the blocks for as
+	// long as Hold says, and any error of send as it is.
 	Sealed(ctx context.Context, peer entry.DeviceID, r Request, send func(sealed []byte) error) error
 }
 
@@ -64,55 +57,65 @@ func (s *Server) Handle(ctx context.Context, peer entry.DeviceID, stream io.Read
 }
 
 func (s *Server) answer(ctx context.Context, peer entry.DeviceID, r Request, out *frame.Writer) error {
-	sent := 0
-	err := s.Source.Sealed(ctx, peer, r, func(sealed []byte) error {
-		sent++
-		if sealed == nil {
-			return out.Write(&wirepb.BlockHeader{Status: wirepb.BlockHeader_STATUS_MISSING})
-		}
-		h := &wirepb.BlockHeader{Status: wirepb.BlockHeader_STATUS_OK, Size: uint32(len(sealed))}
-		if err := out.Write(h); err != nil {
-			return err
-		}
-		return out.WriteRaw(sealed)
-	})
+	a := answerer{request: &r, out: out}
+	err := s.Source.Sealed(ctx, peer, r, a.send)
 	switch {
-	case errors.Is(err, ErrRefused) && sent == 0:
-		for range r.IDs {
-			if err := out.Write(&wirepb.BlockHeader{Status: wirepb.BlockHeader_STATUS_REFUSED}); err != nil {
-				return err
-			}
-		}
-		return nil
+	case errors.Is(err, ErrRefused) && a.sent == 0:
+		return a.all(wirepb.BlockHeader_STATUS_REFUSED)
+	case errors.Is(err, ErrNotHeld) && a.sent == 0 && r.Hold > 0:
+		return a.all(wirepb.BlockHeader_STATUS_NOT_HELD)
 	case err != nil:
 		return err
-	case sent != len(r.IDs):
-		return fmt.Errorf("answered %d of %d blocks", sent, len(r.IDs))
+	case a.sent != len(r.IDs):
+		return fmt.Errorf("answered %d of %d blocks", a.sent, len(r.IDs))
 	}
 	return nil
 }
 
-func requestFromWire(m *wirepb.BlockRequest) (Request, error) {
-	n := len(m.GetIds()) / len(entry.BlockID{})
-	switch {
-	case len(m.GetFolder()) != len(entry.FolderID{}):
-		return Request{}, fmt.Errorf("%w: a folder ID of %d bytes", ErrRequest, len(m.GetFolder()))
-	case len(m.GetIds())%len(entry.BlockID{}) != 0:
-		return Request{}, fmt.Errorf("%w: %d bytes of block IDs", ErrRequest, len(m.GetIds()))
-	case n == 0 || n > MaxWants:
-		return Request{}, fmt.Errorf("%w: %d blocks", ErrRequest, n)
-	}
-	r := Request{Folder: entry.FolderID(m.GetFolder()), IDs: make([]entry.BlockID, n), Compress: m.GetCompress()}
-	for i := range r.IDs {
-		copy(r.IDs[i][:], m.GetIds()[i*32:])
-	}
-	return r, nil
+// answerer writes the answers to one request.
+type answerer struct {
+	request *Request
+	out     *frame.Writer
+	sent    int
+	proven  int // bytes since the last flush
 }
 
-func (r *Request) toWire() *wirepb.BlockRequest {
-	ids := make([]byte, 0, len(r.IDs)*len(entry.BlockID{}))
-	for i := range r.IDs {
-		ids = append(ids, r.IDs[i][:]...)
+// flushEvery is how many bytes are proven before the proofs leave. They fill
+// the buffer so slowly that the asker would take the stream for dead.
+const flushEvery = 16 << 20
+
+func (a *answerer) send(sealed []byte) error {
+	a.sent++
+	if sealed == nil {
+		return a.out.Write(&wirepb.BlockHeader{Status: wirepb.BlockHeader_STATUS_MISSING})
 	}
-	return &wirepb.BlockRequest{Folder: r.Folder[:], Ids: ids, Compress: r.Compress}
+	if !a.request.proves() {
+		return a.write(sealed)
+	}
+	proof := Proof(a.request.Nonce, sealed)
+	if err := a.write(proof[:]); err != nil {
+		return err
+	}
+	if a.proven += len(sealed); a.proven < flushEvery {
+		return nil
+	}
+	a.proven = 0
+	return a.out.Flush()
+}
+
+func (a *answerer) write(b []byte) error {
+	if err := a.out.Write(&wirepb.BlockHeader{Status: wirepb.BlockHeader_STATUS_OK, Size: uint32(len(b))}); err != nil {
+		return err
+	}
+	return a.out.WriteRaw(b)
+}
+
+// all answers each block alike.
+func (a *answerer) all(status wirepb.BlockHeader_Status) error {
+	for range a.request.IDs {
+		if err := a.out.Write(&wirepb.BlockHeader{Status: status}); err != nil {
+			return err
+		}
+	}
+	return nil
 }

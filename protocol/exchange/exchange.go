@@ -1,20 +1,23 @@
 // Package exchange tells a peer what this device holds, and hears what the
-// peer holds: hello, folders, offers, membership statements, and every change
-// of an index in sequence order, sealed.
+// peer holds: hello, folders, offers, membership statements, keys, contacts,
+// and every change of an index in sequence order, sealed.
 //
 // A device is the teller on the stream that it opened ([Teller]) and the
 // listener on the one that the peer opened ([Listener]); see
 // proto/wirepb/exchange.proto for who says what. The package decides nothing
 // about versions and keeps no state beyond a stream: a [Book] says what there
-// is to tell, an [Ear] takes what was heard.
+// is to tell; an [Ear] takes what was heard, and a [Registry] what was heard of
+// members.
 //
 // # Promises
 //
-//   - Whatever reaches an Ear has passed its bounds; a message that does not
-//     ends the stream with an error wrapping [ErrMessage].
+//   - Whatever reaches an Ear or a Registry has passed its bounds; a message
+//     that does not ends the stream with an error wrapping [ErrMessage].
 //   - A folder is told of only after the listener has asked for it, and a
 //     Book is asked anew for each batch, so that what changes in between is
 //     told once and as it is then.
+//   - A batch is told only after the keys that the Book had when the batch was
+//     made, so that whoever may open it can.
 //
 // Teller and Listener belong to one stream each; their Run returns when the
 // stream or the context ends, having waited for all that they started.
@@ -77,6 +80,9 @@ type Start struct {
 	// listener has met.
 	Seen   uint64
 	Roster [16]byte
+	// Epochs are those whose keys the listener has; ascending where it was
+	// heard, in any order where it is to be said.
+	Epochs []entry.Epoch
 }
 
 // Item is one change.
@@ -96,6 +102,11 @@ type Batch struct {
 	Sealed    []byte
 	Epoch     entry.Epoch
 	Sequences []entry.Sequence
+
+	// Absent are the positions, in Items or in the entries of Sealed, of those
+	// whose bytes the teller does not hold: it knows of them, and nobody can
+	// have them from it. Ascending.
+	Absent []int
 
 	After   entry.Sequence // the batch continues here
 	Through entry.Sequence // and ends here

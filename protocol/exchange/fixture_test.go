@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"testing"
@@ -52,14 +53,20 @@ type fakeBook struct {
 	mu      sync.Mutex
 	news    News
 	items   map[entry.FolderID][]Item
+	absent  []int // positions in the first batch of each folder
+	keys    map[entry.FolderID]map[entry.Epoch]seal.FolderKey
 	replies []Reply
 	refuse  error // what Replied returns
 	broken  error // what Records returns
 	asked   []string
+
+	onRecords func() // called as a batch has been made, under the lock
 }
 
 func newBook(t testing.TB, batch int) *fakeBook {
-	return &fakeBook{t: t, batch: batch, items: map[entry.FolderID][]Item{}}
+	return &fakeBook{
+		t: t, batch: batch, items: map[entry.FolderID][]Item{}, keys: map[entry.FolderID]map[entry.Epoch]seal.FolderKey{},
+	}
 }
 
 // folder adds a folder with changes 1 to n.
@@ -84,12 +91,32 @@ func (b *fakeBook) News() News {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	n := b.news
-	n.Folders, n.Offers = slices.Clone(n.Folders), slices.Clone(n.Offers)
+	n.Folders, n.Offers, n.Contacts = slices.Clone(n.Folders), slices.Clone(n.Offers), slices.Clone(n.Contacts)
 	b.news.Asks = nil
 	return n
 }
 
 func (b *fakeBook) Statements(entry.FolderID) []roster.Statement { return nil }
+
+func (b *fakeBook) Keys(id entry.FolderID) map[entry.Epoch]seal.FolderKey {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return maps.Clone(b.keys[id])
+}
+
+// key adds the key of an epoch to a folder.
+func (b *fakeBook) key(letter byte, epochs ...entry.Epoch) {
+	id := folderID(letter)
+	if b.keys[id] == nil {
+		b.keys[id] = map[entry.Epoch]seal.FolderKey{}
+	}
+	for _, e := range epochs {
+		b.keys[id][e] = keyOf(e)
+	}
+}
+
+// keyOf is the key of an epoch in these tests.
+func keyOf(e entry.Epoch) seal.FolderKey { return seal.FolderKey{byte(e), byte(e >> 8), 31: 9} }
 
 func (b *fakeBook) Records(_ context.Context, id entry.FolderID, after entry.Sequence, _ Limit) (Batch, error) {
 	b.mu.Lock()
@@ -105,6 +132,12 @@ func (b *fakeBook) Records(_ context.Context, id entry.FolderID, after entry.Seq
 			out.Items = append(out.Items, it)
 			out.Through = it.Sequence
 		}
+	}
+	if after == 0 {
+		out.Absent = b.absent
+	}
+	if b.onRecords != nil {
+		b.onRecords()
 	}
 	return out, nil
 }
@@ -128,6 +161,14 @@ type fakeEar struct {
 	events []string
 	heard  []Heard
 	on     func(what string) error // called for each event
+
+	contacts []Contact // the last
+}
+
+// deaf is a listener to whom nobody listens.
+func deaf() (Ear, Registry) {
+	e := &fakeEar{}
+	return e, e
 }
 
 func (e *fakeEar) note(format string, args ...any) error {
@@ -168,6 +209,31 @@ func (e *fakeEar) Invited(offers []Offer) error {
 
 func (e *fakeEar) Joined(folder entry.FolderID, statements []roster.Statement) error {
 	return e.note("%d statements of %c", len(statements), folder[0])
+}
+
+func (e *fakeEar) Keyed(_ context.Context, folder entry.FolderID, keys map[entry.Epoch]seal.FolderKey) error {
+	s := ""
+	for _, epoch := range slices.Sorted(maps.Keys(keys)) {
+		s += fmt.Sprintf(" %d", epoch)
+		if keys[epoch] != keyOf(epoch) {
+			s += " with another key"
+		}
+	}
+	if len(keys) > 50 {
+		s = fmt.Sprintf(" %d of them", len(keys))
+	}
+	return e.note("keys of %c:%s", folder[0], s)
+}
+
+func (e *fakeEar) Acquainted(_ context.Context, contacts []Contact) error {
+	e.mu.Lock()
+	e.contacts = contacts
+	e.mu.Unlock()
+	s := ""
+	for _, c := range contacts {
+		s += fmt.Sprintf(" %s", c.Name)
+	}
+	return e.note("contacts%s", s)
 }
 
 func (e *fakeEar) Heard(_ context.Context, h Heard) error {

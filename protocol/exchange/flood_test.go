@@ -39,7 +39,7 @@ func empty(f protowire.Number) []byte {
 // TestABombOfAMessageCostsLittle sends messages whose two bytes become a
 // hundred in memory. Fields are numbered as in exchange.proto and record.proto.
 func TestABombOfAMessageCostsLittle(t *testing.T) {
-	const folders, offers, statements, records = 2, 3, 4, 5 // in Tell
+	const folders, offers, statements, records, keys, contacts = 2, 3, 4, 5, 7, 8 // in Tell
 	for name, b := range map[string][]byte{
 		"empty folders":             bomb(empty(1), folders),
 		"empty offers":              bomb(empty(1), offers),
@@ -53,6 +53,11 @@ func TestABombOfAMessageCostsLittle(t *testing.T) {
 		"counters one by one":       bomb([]byte{4 << 3, 1}, 3, records),
 		"replicas":                  bomb([]byte{1, 0, 0, 0, 0, 0, 0, 0}, 3, 3, records),
 		"sealed sizes of one byte":  bomb([]byte{30}, 8, 3, records),
+		"absent ones of one byte":   bomb([]byte{1}, 9, records),
+		"absent ones one by one":    bomb([]byte{9 << 3, 1}, records),
+		"empty keys":                bomb(empty(2), keys),
+		"empty contacts":            bomb(empty(1), contacts),
+		"empty addresses":           bomb(empty(3), 1, contacts),
 		"an unknown field, often":   bomb([]byte{15 << 3, 1}, records),
 		"unknown fields of records": bomb([]byte{15 << 3, 1}, 3, records),
 	} {
@@ -66,7 +71,7 @@ func TestABombOfAMessageCostsLittle(t *testing.T) {
 				stream.Write(binary.AppendUvarint(nil, uint64(len(m))))
 				stream.Write(m)
 			}
-			l := NewListener(&fakeEar{})
+			l := NewListener(deaf())
 			before := memory()
 			_ = l.hear(t.Context(), &stream)
 			if cost := memory() - before; cost > bombCost {
@@ -77,20 +82,28 @@ func TestABombOfAMessageCostsLittle(t *testing.T) {
 }
 
 func TestABombOfAReplyCostsLittle(t *testing.T) {
+	const start = 2 // in Reply
 	hello, err := proto.Marshal(helloReply())
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := bomb([]byte{15 << 3, 1}, 2)
-	var stream bytes.Buffer
-	for _, m := range [][]byte{hello, b} {
-		stream.Write(binary.AppendUvarint(nil, uint64(len(m))))
-		stream.Write(m)
-	}
-	before := memory()
-	_ = NewTeller(newBook(t, 1)).read(t.Context(), &stream)
-	if cost := memory() - before; cost > bombCost {
-		t.Errorf("a message of %d MiB cost %d MiB", len(b)>>20, cost>>20)
+	for name, b := range map[string][]byte{
+		"an unknown field, often": bomb([]byte{15 << 3, 1}, start),
+		"epochs of one byte":      bomb([]byte{1}, 6, start),
+		"epochs one by one":       bomb([]byte{6 << 3, 1}, start),
+	} {
+		t.Run(name, func(t *testing.T) {
+			var stream bytes.Buffer
+			for _, m := range [][]byte{hello, b} {
+				stream.Write(binary.AppendUvarint(nil, uint64(len(m))))
+				stream.Write(m)
+			}
+			before := memory()
+			_ = NewTeller(newBook(t, 1)).read(t.Context(), &stream)
+			if cost := memory() - before; cost > bombCost {
+				t.Errorf("a message of %d MiB cost %d MiB", len(b)>>20, cost>>20)
+			}
+		})
 	}
 }
 
@@ -117,7 +130,7 @@ func TestATellerThatDoesNotReadIsNotWaitedForInMemory(t *testing.T) {
 			}
 			return nil
 		}}
-		l = NewListener(ear)
+		l = NewListener(ear, ear)
 		y := run(func(ctx context.Context) error { return l.Run(ctx, b, me) })
 		f := newFar(t, a)
 		f.say(helloTell())

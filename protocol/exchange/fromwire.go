@@ -109,22 +109,23 @@ func offerFromWire(w *wirepb.Offer) (Offer, error) {
 	if o.Role < entry.RoleSync || o.Role > entry.RoleBackup || w.GetRole() > 255 {
 		return Offer{}, refuse("folder %s: role %d", id, w.GetRole())
 	}
-	if len(w.GetKeys()) > maxKeys || o.Role.HoldsKey() != (len(w.GetKeys()) > 0) {
+	if o.Role.HoldsKey() != (len(w.GetKeys()) > 0) {
 		return Offer{}, refuse("folder %s: %d keys for role %s", id, len(w.GetKeys()), o.Role)
 	}
-	o.Keys = make(map[entry.Epoch]seal.FolderKey, len(w.GetKeys()))
-	for _, k := range w.GetKeys() {
-		if len(k.GetKey()) != len(seal.FolderKey{}) || k.GetEpoch() == 0 {
-			return Offer{}, refuse("folder %s: key of %d bytes for epoch %d", id, len(k.GetKey()), k.GetEpoch())
-		}
-		e, key := entry.Epoch(k.GetEpoch()), seal.FolderKey(k.GetKey())
-		if _, twice := o.Keys[e]; twice || key.IsZero() {
-			return Offer{}, refuse("folder %s: a key of zeros, or two, for epoch %d", id, e)
-		}
-		o.Keys[e] = key
+	if o.Keys, err = folderKeysFromWire(id, w.GetKeys()); err != nil {
+		return Offer{}, err
 	}
 	o.Statements, err = statementsFromWire(w.GetStatements())
 	return o, err
+}
+
+func saidFromWire(m *wirepb.Statements) (entry.FolderID, []roster.Statement, error) {
+	id, err := folderFromWire(m.GetFolder())
+	if err != nil {
+		return entry.FolderID{}, nil, err
+	}
+	statements, err := statementsFromWire(m.GetStatements())
+	return id, statements, err
 }
 
 // statementsFromWire bounds what a roster will then verify.
@@ -162,26 +163,60 @@ func batchFromWire(m *wirepb.Records) (Batch, []error, error) {
 	if err != nil {
 		return Batch{}, nil, err
 	}
+	absent, err := absentFromWire(m.GetAbsent(), len(sequences))
+	if err != nil {
+		return Batch{}, nil, err
+	}
 	if len(b.Sealed) > 0 {
 		if len(m.GetRecords()) > 0 || len(sequences) == 0 || b.Epoch == 0 {
 			return Batch{}, nil, refuse("a sealed batch of epoch %d with %d sequences and %d records", b.Epoch, len(sequences), len(m.GetRecords()))
 		}
-		b.Sequences = sequences
+		b.Sequences, b.Absent = sequences, absent
 		return b, nil, nil
 	}
 	if len(m.GetRecords()) != len(sequences) {
 		return Batch{}, nil, refuse("%d records with %d sequences", len(m.GetRecords()), len(sequences))
 	}
-	var refused []error
-	for i, w := range m.GetRecords() {
+	refused := b.takeRecords(m.GetRecords(), sequences, absent)
+	return b, refused, nil
+}
+
+// takeRecords makes items of the records that are well-formed. Those that are
+// not leave no gap, so positions move up with them.
+func (b *Batch) takeRecords(records []*wirepb.Record, sequences []entry.Sequence, absent []int) (refused []error) {
+	for i, w := range records {
+		isAbsent := len(absent) > 0 && absent[0] == i
+		if isAbsent {
+			absent = absent[1:]
+		}
 		r, err := seal.RecordFromWire(w)
 		if err != nil {
 			refused = append(refused, fmt.Errorf("record %d: %w", sequences[i], err))
 			continue
 		}
+		if isAbsent {
+			b.Absent = append(b.Absent, len(b.Items))
+		}
 		b.Items = append(b.Items, Item{Sequence: sequences[i], Record: r})
 	}
-	return b, refused, nil
+	return refused
+}
+
+// absentFromWire are positions among n changes: ascending, and within them.
+func absentFromWire(steps []uint32, n int) ([]int, error) {
+	if len(steps) > n {
+		return nil, refuse("%d of %d changes are absent", len(steps), n)
+	}
+	var out []int
+	last := 0
+	for i, s := range steps {
+		if (s == 0 && i > 0) || uint64(last)+uint64(s) >= uint64(n) {
+			return nil, refuse("change %d after %d of %d is absent", uint64(last)+uint64(s), last, n)
+		}
+		last += int(s)
+		out = append(out, last)
+	}
+	return out, nil
 }
 
 // stepsFromWire are the sequences of a batch: ascending, and within it.
@@ -211,8 +246,13 @@ func startFromWire(m *wirepb.Start) (Start, error) {
 	if err != nil {
 		return Start{}, err
 	}
+	epochs, err := epochsFromWire(m.GetEpochs())
+	if err != nil {
+		return Start{}, err
+	}
 	return Start{
 		Folder: id, Index: m.GetIndex(), After: entry.Sequence(m.GetAfter()), Seen: m.GetSeen(), Roster: digest,
+		Epochs: epochs,
 	}, nil
 }
 

@@ -12,22 +12,37 @@ import (
 	"github.com/kithmesh/kith/index/roster"
 	"github.com/kithmesh/kith/proto/wirepb"
 	"github.com/kithmesh/kith/protocol/frame"
+	"github.com/kithmesh/kith/protocol/seal"
 )
 
-// Ear takes what a teller says, in the order in which it is said. A method
-// that blocks holds the teller back; an error ends the stream.
+// Ear takes what a teller says of itself and its folders. Its methods and
+// those of the [Registry] are called one at a time, in the order in which things
+// are said. A method that blocks holds the teller back; an error ends the
+// stream.
 type Ear interface {
 	// Met is the first to be called.
 	Met(h Hello)
 	// Folders replaces what the teller shares with this device.
 	Folders(ctx context.Context, states []FolderState) error
-	// Invited replaces the teller's offers, or adds statements to a folder.
-	Invited(offers []Offer) error
-	// Joined adds membership statements, not yet verified, to a folder.
-	Joined(folder entry.FolderID, statements []roster.Statement) error
 	// Heard takes changes, or an ask where ask is not nil; refused says
 	// which records of the batch were malformed and left out.
 	Heard(ctx context.Context, h Heard) error
+}
+
+// Registry takes what a teller says of the members of folders, and what they
+// share. Nothing of it is verified; of folders that the teller does not share
+// with this device, or to which this device was never admitted, it may speak
+// as well.
+type Registry interface {
+	// Invited replaces the teller's offers.
+	Invited(offers []Offer) error
+	// Joined adds membership statements to a folder.
+	Joined(folder entry.FolderID, statements []roster.Statement) error
+	// Keyed adds keys of epochs to a folder; at least one. Batches of those
+	// epochs are heard after it.
+	Keyed(ctx context.Context, folder entry.FolderID, keys map[entry.Epoch]seal.FolderKey) error
+	// Acquainted replaces what the teller knows of the whereabouts of others.
+	Acquainted(ctx context.Context, contacts []Contact) error
 }
 
 // Heard is a batch of records, or an ask; exactly one of them is set.
@@ -39,8 +54,9 @@ type Heard struct {
 
 // Listener listens to one peer on one stream.
 type Listener struct {
-	ear  Ear
-	wake chan struct{}
+	ear      Ear
+	registry Registry
+	wake     chan struct{}
 
 	mu  sync.Mutex
 	out outbox
@@ -58,9 +74,9 @@ func newOutbox() outbox {
 	return outbox{starts: map[entry.FolderID]Start{}, acks: map[entry.FolderID]Ack{}}
 }
 
-// NewListener hands what it hears to ear.
-func NewListener(ear Ear) *Listener {
-	return &Listener{ear: ear, wake: make(chan struct{}, 1), out: newOutbox()}
+// NewListener hands what it hears to ear and registry, which may be the same.
+func NewListener(ear Ear, registry Registry) *Listener {
+	return &Listener{ear: ear, registry: registry, wake: make(chan struct{}, 1), out: newOutbox()}
 }
 
 // Start asks the teller for a folder. Like Ack and Answer it never blocks, and
@@ -96,7 +112,7 @@ func (l *Listener) post(put func(*outbox)) {
 
 // Run introduces this device as me and listens until the stream ends or ctx
 // does; it gives up the stream at the end. It returns nil when the peer ended
-// the stream in order, an error of the Ear as it is, and wraps [ErrProtocol]
+// the stream in order, an error of the Ear or Registry as it is, and wraps [ErrProtocol]
 // or [ErrMessage] where the peer cannot be talked with.
 func (l *Listener) Run(ctx context.Context, stream Stream, me Hello) error {
 	g, ctx := errgroup.WithContext(ctx)
@@ -143,14 +159,6 @@ func (l *Listener) take(ctx context.Context, m *wirepb.Tell) error {
 			return err
 		}
 		return l.ear.Folders(ctx, states)
-	case *wirepb.Tell_Offers:
-		offers, err := offersFromWire(w.Offers)
-		if err != nil {
-			return err
-		}
-		return l.ear.Invited(offers)
-	case *wirepb.Tell_Statements:
-		return l.takeStatements(w.Statements)
 	case *wirepb.Tell_Records:
 		b, refused, err := batchFromWire(w.Records)
 		if err != nil {
@@ -164,19 +172,38 @@ func (l *Listener) take(ctx context.Context, m *wirepb.Tell) error {
 		}
 		return l.ear.Heard(ctx, Heard{Ask: &a})
 	}
-	return nil // of a later version
+	return l.register(ctx, m)
 }
 
-func (l *Listener) takeStatements(m *wirepb.Statements) error {
-	folder, err := folderFromWire(m.GetFolder())
-	if err != nil {
-		return err
+// register takes what is said of members.
+func (l *Listener) register(ctx context.Context, m *wirepb.Tell) error {
+	switch w := m.GetWhat().(type) {
+	case *wirepb.Tell_Offers:
+		offers, err := offersFromWire(w.Offers)
+		if err != nil {
+			return err
+		}
+		return l.registry.Invited(offers)
+	case *wirepb.Tell_Statements:
+		folder, statements, err := saidFromWire(w.Statements)
+		if err != nil {
+			return err
+		}
+		return l.registry.Joined(folder, statements)
+	case *wirepb.Tell_Keys:
+		folder, keys, err := keysFromWire(w.Keys)
+		if err != nil {
+			return err
+		}
+		return l.registry.Keyed(ctx, folder, keys)
+	case *wirepb.Tell_Contacts:
+		contacts, err := contactsFromWire(w.Contacts)
+		if err != nil {
+			return err
+		}
+		return l.registry.Acquainted(ctx, contacts)
 	}
-	statements, err := statementsFromWire(m.GetStatements())
-	if err != nil {
-		return err
-	}
-	return l.ear.Joined(folder, statements)
+	return nil // of a later version
 }
 
 // reply writes the hello and then whatever is in the outbox.

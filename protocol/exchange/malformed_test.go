@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -24,7 +25,7 @@ func hearing(t testing.TB, messages ...proto.Message) (heard []string, err error
 	t.Helper()
 	a, b := newStream(plenty)
 	ear := &fakeEar{}
-	y := run(func(ctx context.Context) error { return NewListener(ear).Run(ctx, b, me) })
+	y := run(func(ctx context.Context) error { return NewListener(ear, ear).Run(ctx, b, me) })
 	newFar(t, a).say(messages...)
 	a.CloseWrite()
 	err = <-y.ended
@@ -123,6 +124,33 @@ func goodRecords(t testing.TB) *wirepb.Records {
 		Folder: id16, Index: 5, After: 3, Through: 9, Head: 12, Steps: []uint64{1, 5},
 		Records: []*wirepb.Record{record(t, id, "x").ToWire(), record(t, id, "y").ToWire()},
 	}
+}
+
+func goodKeys() *wirepb.Keys {
+	return &wirepb.Keys{Folder: id16, Keys: []*wirepb.FolderKey{
+		{Epoch: 1, Key: bytes.Repeat([]byte{7}, 32)}, {Epoch: math.MaxUint32, Key: bytes.Repeat([]byte{8}, 32)},
+	}}
+}
+
+func goodContact() *wirepb.Contact {
+	return &wirepb.Contact{
+		Device: "12D3KooW", Name: "phone", LastSeen: 1_700_000_000, Connected: true,
+		Addresses: []string{"/ip4/192.0.2.1/udp/4001/quic-v1", "/ip6/2001:db8::1/tcp/4001"},
+	}
+}
+
+// goodContacts are as many and as long as they may be.
+func goodContacts() *wirepb.Contacts {
+	m := &wirepb.Contacts{}
+	for i := range MaxContacts {
+		c := goodContact()
+		c.Device = fmt.Sprintf("%0*d", maxDevice, i)
+		c.Name = strings.Repeat("n", maxName)
+		c.Addresses = many(MaxContactAddresses, strings.Repeat("a", maxAddress))
+		c.LastSeen = maxSeen
+		m.Contacts = append(m.Contacts, c)
+	}
+	return m
 }
 
 // many repeats a value.
@@ -242,6 +270,17 @@ func malformedTells(t testing.TB) map[string]*wirepb.Tell {
 		m.Through, m.Head = 1<<20, 1<<20
 	})
 
+	batch("absent beyond the records", func(m *wirepb.Records) { m.Absent = []uint32{2} })
+	batch("absent beyond the records later", func(m *wirepb.Records) { m.Absent = []uint32{1, 1} })
+	batch("absent twice", func(m *wirepb.Records) { m.Absent = []uint32{0, 0} })
+	batch("absent, more often than there are records", func(m *wirepb.Records) { m.Absent = []uint32{0, 1, 1} })
+	batch("absent, without records", func(m *wirepb.Records) { m.Records, m.Steps, m.Absent = nil, nil, []uint32{0} })
+	batch("absent, the largest", func(m *wirepb.Records) { m.Absent = []uint32{math.MaxUint32} })
+	batch("absent, and it overflows", func(m *wirepb.Records) { m.Absent = []uint32{1, math.MaxUint32} })
+	batch("absent beyond the sealed entries", func(m *wirepb.Records) {
+		m.Records, m.Batch, m.Absent = nil, &wirepb.Batch{Epoch: 1, Sealed: make([]byte, 100)}, []uint32{1, 1}
+	})
+
 	batch("sealed as well", func(m *wirepb.Records) { m.Batch = &wirepb.Batch{Epoch: 1, Sealed: make([]byte, 100)} })
 	batch("sealed, of epoch 0", func(m *wirepb.Records) { m.Records, m.Batch = nil, &wirepb.Batch{Sealed: make([]byte, 100)} })
 	batch("sealed, without steps", func(m *wirepb.Records) {
@@ -251,6 +290,52 @@ func malformedTells(t testing.TB) map[string]*wirepb.Tell {
 	batch("sealed, a step of zero", func(m *wirepb.Records) {
 		m.Records, m.Steps, m.Batch = nil, []uint64{1, 0}, &wirepb.Batch{Epoch: 1, Sealed: make([]byte, 100)}
 	})
+
+	keys := func(name string, change func(*wirepb.Keys)) {
+		m := goodKeys()
+		change(m)
+		out["keys: "+name] = &wirepb.Tell{What: &wirepb.Tell_Keys{Keys: m}}
+	}
+	keys("no ID", func(m *wirepb.Keys) { m.Folder = nil })
+	keys("an ID of 15 bytes", func(m *wirepb.Keys) { m.Folder = id16[1:] })
+	keys("none", func(m *wirepb.Keys) { m.Keys = nil })
+	keys("one of 31 bytes", func(m *wirepb.Keys) { m.Keys[1].Key = m.Keys[1].Key[1:] })
+	keys("one of 33 bytes", func(m *wirepb.Keys) { m.Keys[1].Key = make([]byte, 33) })
+	keys("an empty one", func(m *wirepb.Keys) { m.Keys[1].Key = nil })
+	keys("one of zeros", func(m *wirepb.Keys) { m.Keys[1].Key = make([]byte, 32) })
+	keys("one for epoch 0", func(m *wirepb.Keys) { m.Keys[0].Epoch = 0 })
+	keys("two for one epoch", func(m *wirepb.Keys) { m.Keys[0].Epoch = math.MaxUint32 })
+	keys("the same twice", func(m *wirepb.Keys) { m.Keys[1] = m.Keys[0] })
+	keys("too many", func(m *wirepb.Keys) {
+		m.Keys = nil
+		for i := range uint32(maxKeys + 1) {
+			m.Keys = append(m.Keys, &wirepb.FolderKey{Epoch: i + 1, Key: bytes.Repeat([]byte{7}, 32)})
+		}
+	})
+
+	contact := func(name string, change func(*wirepb.Contact)) {
+		m, other := goodContact(), goodContact()
+		other.Device = "another"
+		change(m)
+		out["contacts: "+name] = &wirepb.Tell{What: &wirepb.Tell_Contacts{Contacts: &wirepb.Contacts{Contacts: []*wirepb.Contact{other, m}}}}
+	}
+	contact("no device", func(m *wirepb.Contact) { m.Device = "" })
+	contact("a long device", func(m *wirepb.Contact) { m.Device = strings.Repeat("d", maxDevice+1) })
+	contact("a device with an escape", func(m *wirepb.Contact) { m.Device = "a\x1b[2Jb" })
+	contact("one device twice", func(m *wirepb.Contact) { m.Device = "another" })
+	contact("no name", func(m *wirepb.Contact) { m.Name = "" })
+	contact("a long name", func(m *wirepb.Contact) { m.Name = strings.Repeat("n", maxName+1) })
+	contact("a name with a line break", func(m *wirepb.Contact) { m.Name = "a\nb" })
+	contact("a name that turns the direction", func(m *wirepb.Contact) { m.Name = "a\u202eb" })
+	contact("too many addresses", func(m *wirepb.Contact) { m.Addresses = many(MaxContactAddresses+1, "/ip4/192.0.2.1") })
+	contact("an empty address", func(m *wirepb.Contact) { m.Addresses[1] = "" })
+	contact("a long address", func(m *wirepb.Contact) { m.Addresses[1] = strings.Repeat("/", maxAddress+1) })
+	contact("an address with an escape", func(m *wirepb.Contact) { m.Addresses[0] = "/dns/a\x1b[2Jb" })
+	contact("seen beyond all times", func(m *wirepb.Contact) { m.LastSeen = maxSeen + 1 })
+	contact("seen when the numbers end", func(m *wirepb.Contact) { m.LastSeen = math.MaxUint64 })
+	tooMany := goodContacts()
+	tooMany.Contacts = append(tooMany.Contacts, goodContact())
+	out["contacts: too many"] = &wirepb.Tell{What: &wirepb.Tell_Contacts{Contacts: tooMany}}
 
 	out["ask: no ID"] = &wirepb.Tell{What: &wirepb.Tell_Ask{Ask: &wirepb.Ask{Nonce: 1}}}
 	out["ask: an ID of 15 bytes"] = &wirepb.Tell{What: &wirepb.Tell_Ask{Ask: &wirepb.Ask{Folder: id16[1:]}}}
@@ -275,6 +360,14 @@ func malformedReplies() map[string]*wirepb.Reply {
 	start("an ID of 17 bytes", func(m *wirepb.Start) { m.Folder = make([]byte, 17) })
 	start("no roster", func(m *wirepb.Start) { m.Roster = nil })
 	start("a roster of 17 bytes", func(m *wirepb.Start) { m.Roster = make([]byte, 17) })
+	start("epoch 0", func(m *wirepb.Start) { m.Epochs = []uint32{0, 1} })
+	start("an epoch twice", func(m *wirepb.Start) { m.Epochs = []uint32{1, 5, 5} })
+	start("epochs that descend", func(m *wirepb.Start) { m.Epochs = []uint32{1, 5, 4} })
+	start("too many epochs", func(m *wirepb.Start) {
+		for i := range uint32(maxEpochs + 1) {
+			m.Epochs = append(m.Epochs, i+1)
+		}
+	})
 	ack := func(name string, change func(*wirepb.Ack)) {
 		m := Ack{Folder: folderID('a'), Index: 1, Received: 5, Held: 4}.toWire()
 		change(m)
@@ -328,9 +421,21 @@ func TestWhatTheTablesStartFromIsGood(t *testing.T) {
 		&wirepb.Tell{What: &wirepb.Tell_Offers{Offers: &wirepb.Offers{Offers: many(maxOffers, goodOffer())}}},
 		&wirepb.Tell{What: &wirepb.Tell_Records{Records: goodRecords(t)}},
 		&wirepb.Tell{What: &wirepb.Tell_Records{Records: &wirepb.Records{Folder: id16, After: math.MaxUint64, Through: math.MaxUint64, Head: math.MaxUint64}}},
+		&wirepb.Tell{What: &wirepb.Tell_Keys{Keys: goodKeys()}},
+		&wirepb.Tell{What: &wirepb.Tell_Contacts{Contacts: &wirepb.Contacts{Contacts: []*wirepb.Contact{goodContact()}}}},
+		&wirepb.Tell{What: &wirepb.Tell_Contacts{Contacts: goodContacts()}},
+		&wirepb.Tell{What: &wirepb.Tell_Contacts{}},
 		askTell('a', 0))
-	if err != nil || len(events) != 6 {
+	if err != nil || len(events) != 10 {
 		t.Errorf("heard %d things and ended with %v", len(events), err)
+	}
+	start := Start{Folder: folderID('a'), Index: 1}
+	for i := range entry.Epoch(maxEpochs) {
+		start.Epochs = append(start.Epochs, math.MaxUint32-i)
+	}
+	replies, err := telling(t, helloReply(), &wirepb.Reply{What: &wirepb.Reply_Start{Start: start.toWire()}})
+	if err != nil || len(replies) != 2 || len(replies[1].Start.Epochs) != maxEpochs {
+		t.Errorf("%d replies were heard, and it ended with %v", len(replies), err)
 	}
 }
 
@@ -338,7 +443,7 @@ func TestWhatTheTablesStartFromIsGood(t *testing.T) {
 func TestAMessageThatIsTooLargeEndsTheStream(t *testing.T) {
 	for _, claim := range []uint64{maxMessage + 1, 17 << 20, 1 << 62} {
 		a, b := newStream(plenty)
-		y := run(func(ctx context.Context) error { return NewListener(&fakeEar{}).Run(ctx, b, me) })
+		y := run(func(ctx context.Context) error { return NewListener(deaf()).Run(ctx, b, me) })
 		f := newFar(t, a)
 		f.say(helloTell())
 		if _, err := a.Write(protowire.AppendVarint(nil, claim)); err != nil {

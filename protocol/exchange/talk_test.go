@@ -17,7 +17,7 @@ import (
 func pairUp(t testing.TB, book *fakeBook, ear *fakeEar) (*Teller, *Listener, func()) {
 	t.Helper()
 	a, b := newStream(plenty)
-	teller, listener := NewTeller(book), NewListener(ear)
+	teller, listener := NewTeller(book), NewListener(ear, ear)
 	x := run(func(ctx context.Context) error { return teller.Run(ctx, a, me) })
 	y := run(func(ctx context.Context) error { return listener.Run(ctx, b, them) })
 	return teller, listener, func() { x.stop(t); y.stop(t) }
@@ -81,7 +81,7 @@ func TestSeveralFoldersAreToldInTurn(t *testing.T) {
 		book.folder('b', 2)
 		book.folder('c', 4) // not started
 		a, b := newStream(plenty)
-		teller, listener := NewTeller(book), NewListener(ear)
+		teller, listener := NewTeller(book), NewListener(ear, ear)
 		ear.on = startOnceTold(listener, 'a', 'b')
 		x := run(func(ctx context.Context) error { return teller.Run(ctx, a, me) })
 		y := run(func(ctx context.Context) error { return listener.Run(ctx, b, them) })
@@ -241,7 +241,7 @@ func TestAnAskIsToldOnceAndItsAnswerComesBack(t *testing.T) {
 		book.news.Asks = []Ask{{Folder: folderID('a'), Nonce: 77}}
 		a, b := newStream(plenty)
 		teller := NewTeller(book)
-		listener = NewListener(ear)
+		listener = NewListener(ear, ear)
 		x := run(func(ctx context.Context) error { return teller.Run(ctx, a, me) })
 		y := run(func(ctx context.Context) error { return listener.Run(ctx, b, them) })
 		synctest.Wait()
@@ -283,7 +283,7 @@ func TestOfAcksOnlyTheLatestIsSent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		book, ear := newBook(t, 10), &fakeEar{}
 		a, b := newStream(plenty)
-		listener := NewListener(ear)
+		listener := NewListener(ear, ear)
 		for n := range 1000 {
 			for _, f := range []byte{'a', 'b'} {
 				listener.Ack(Ack{Folder: folderID(f), Received: entry.Sequence(n), Held: entry.Sequence(n / 2), NeedFiles: 3, NeedBytes: 4})
@@ -318,7 +318,7 @@ func TestAnErrorOfTheBookEndsTheStream(t *testing.T) {
 				book.folder('a', 3)
 				set(book)
 				a, b := newStream(plenty)
-				listener := NewListener(ear)
+				listener := NewListener(ear, ear)
 				ear.on = startOnceTold(listener, 'a')
 				y := run(func(ctx context.Context) error { return listener.Run(ctx, b, them) })
 				if err := NewTeller(book).Run(t.Context(), a, me); !errors.Is(err, broken) {
@@ -343,7 +343,7 @@ func TestAnErrorOfTheEarEndsTheStream(t *testing.T) {
 		}}
 		a, b := newStream(plenty)
 		x := run(func(ctx context.Context) error { return NewTeller(book).Run(ctx, a, me) })
-		if err := NewListener(ear).Run(t.Context(), b, them); err != broken { //nolint:errorlint // as it is
+		if err := NewListener(ear, ear).Run(t.Context(), b, them); err != broken { //nolint:errorlint // as it is
 			t.Errorf("the listener ended with %v", err)
 		}
 		if err := <-x.ended; !errors.Is(err, errReset) {
@@ -364,7 +364,7 @@ func TestAStreamClosedInOrderIsNoError(t *testing.T) {
 		}
 		a, b = newStream(plenty)
 		f = newFar(t, a)
-		y := run(func(ctx context.Context) error { return NewListener(&fakeEar{}).Run(ctx, b, me) })
+		y := run(func(ctx context.Context) error { return NewListener(deaf()).Run(ctx, b, me) })
 		f.say(helloTell())
 		a.CloseWrite()
 		if err := <-y.ended; err != nil {
@@ -386,7 +386,7 @@ func TestTheContextEndsOneThatCannotWrite(t *testing.T) {
 		synctest.Wait()
 		x.stop(t)
 		a, b = newStream(0)
-		y := run(func(ctx context.Context) error { return NewListener(&fakeEar{}).Run(ctx, b, me) })
+		y := run(func(ctx context.Context) error { return NewListener(deaf()).Run(ctx, b, me) })
 		synctest.Wait()
 		y.stop(t)
 		_ = a.Reset()

@@ -8,52 +8,11 @@ import (
 	"sync"
 
 	"golang.org/x/sync/errgroup"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/kithmesh/kith/index/entry"
-	"github.com/kithmesh/kith/index/roster"
 	"github.com/kithmesh/kith/proto/wirepb"
 	"github.com/kithmesh/kith/protocol/frame"
 )
-
-// News is what there is to tell one peer, records aside.
-type News struct {
-	// Folders are those that the peer is a member of.
-	Folders []FolderState
-	// Offers are those that it was admitted to and is not known to have
-	// joined.
-	Offers []Offer
-	// Asks are told once: the Book forgets them as it returns them.
-	Asks []Ask
-}
-
-// Book is what a teller draws on; its methods may be called at the same time.
-type Book interface {
-	// News is what there is to tell now.
-	News() News
-	// Statements are the membership statements of a folder.
-	Statements(folder entry.FolderID) []roster.Statement
-	// Records are the changes of a folder's index after a sequence, in
-	// order, within some [Limit]. The batch must end at Through with nothing
-	// left out; it is empty when there is nothing after.
-	Records(ctx context.Context, folder entry.FolderID, after entry.Sequence, limit Limit) (Batch, error)
-	// Replied takes what the listener replied. An error ends the stream.
-	Replied(ctx context.Context, reply Reply) error
-}
-
-// Limit bounds one batch: it ends when either is reached.
-type Limit struct {
-	Records int
-	Bytes   int
-}
-
-// Reply is what a listener said; exactly one of its fields is set.
-type Reply struct {
-	Met    *Hello
-	Start  *Start
-	Ack    *Ack
-	Answer *Answer
-}
 
 // Teller tells one peer over one stream.
 type Teller struct {
@@ -69,7 +28,8 @@ type Teller struct {
 type progress struct {
 	index   uint64
 	through entry.Sequence
-	roster  [16]byte // digest of the statements that the listener has
+	roster  [16]byte      // digest of the statements that the listener has
+	epochs  []entry.Epoch // whose keys the listener said it has; ascending
 }
 
 // NewTeller tells what book holds.
@@ -88,8 +48,9 @@ func (t *Teller) Wake() {
 // Run introduces this device as me and tells until the stream ends or ctx
 // does; it closes the stream. It returns nil when the peer ended the stream in
 // order, and wraps [ErrProtocol] or [ErrMessage] where the peer cannot be
-// talked with.
+// talked with. When it has returned it may be called again, with a new stream.
 func (t *Teller) Run(ctx context.Context, stream Stream, me Hello) error {
+	t.forget()
 	g, ctx := errgroup.WithContext(ctx)
 	stop := context.AfterFunc(ctx, func() { _ = stream.Reset() })
 	defer stop()
@@ -164,13 +125,21 @@ func replyFromWire(m *wirepb.Reply) (Reply, error) {
 	return Reply{}, nil // of a later version
 }
 
+// forget is for a new stream: what was told on the last one may not have
+// arrived, and the listener will say where it is.
+func (t *Teller) forget() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.sent, t.known = map[entry.FolderID]*progress{}, nil
+}
+
 func (t *Teller) start(s Start) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if !t.known[s.Folder] {
 		return // it will be asked for again when it has been told of
 	}
-	t.sent[s.Folder] = &progress{index: s.Index, through: s.After, roster: s.Roster}
+	t.sent[s.Folder] = &progress{index: s.Index, through: s.After, roster: s.Roster, epochs: s.Epochs}
 }
 
 // knows notes which folders the listener may ask for.
@@ -193,7 +162,7 @@ func (t *Teller) tell(ctx context.Context, out *frame.Writer, me Hello) error {
 	if err := out.Write(&wirepb.Tell{What: &wirepb.Tell_Hello{Hello: me.toWire()}}); err != nil {
 		return err
 	}
-	told := told{}
+	told := newTold()
 	for {
 		news := t.book.News()
 		t.knows(news.Folders)
@@ -202,7 +171,7 @@ func (t *Teller) tell(ctx context.Context, out *frame.Writer, me Hello) error {
 		}
 		more := false
 		for _, f := range news.Folders {
-			m, err := t.tellFolder(ctx, out, f)
+			m, err := t.tellFolder(ctx, out, f, told)
 			if err != nil {
 				return fmt.Errorf("tell folder %s: %w", f.Folder, err)
 			}
@@ -224,7 +193,7 @@ func (t *Teller) tell(ctx context.Context, out *frame.Writer, me Hello) error {
 
 // tellFolder tells one batch of a folder that the listener has started, and
 // whether there is more.
-func (t *Teller) tellFolder(ctx context.Context, out *frame.Writer, f FolderState) (bool, error) {
+func (t *Teller) tellFolder(ctx context.Context, out *frame.Writer, f FolderState, told *told) (bool, error) {
 	t.mu.Lock()
 	p := t.sent[f.Folder]
 	t.mu.Unlock()
@@ -237,14 +206,16 @@ func (t *Teller) tellFolder(ctx context.Context, out *frame.Writer, f FolderStat
 		}
 		p.roster = f.Roster
 	}
-	if p.through >= f.Head {
-		return false, nil
-	}
-	b, err := t.book.Records(ctx, f.Folder, p.through, Limit{Records: batchRecords, Bytes: batchBytes})
+	b, err := t.next(ctx, f, p)
 	if err != nil {
 		return false, err
 	}
-	if b.Index != f.Index || b.Through <= p.through {
+	// Asked for after the batch was made, and told before it: the key that it
+	// is sealed under is among them.
+	if err := told.tellKeys(out, f.Folder, p.epochs, t.book.Keys(f.Folder)); err != nil {
+		return false, err
+	}
+	if b == nil {
 		return false, nil
 	}
 	if err := out.Write(&wirepb.Tell{What: &wirepb.Tell_Records{Records: b.toWire()}}); err != nil {
@@ -254,45 +225,14 @@ func (t *Teller) tellFolder(ctx context.Context, out *frame.Writer, f FolderStat
 	return b.Through < b.Head, nil
 }
 
-// told remembers what the peer was last told, so that only changes are sent.
-type told struct {
-	folders, offers string
-}
-
-func (t *told) tell(out *frame.Writer, n News) error {
-	folders := foldersToWire(n.Folders)
-	if k := folderKey(n.Folders); k != t.folders {
-		if err := out.Write(&wirepb.Tell{What: &wirepb.Tell_Folders{Folders: folders}}); err != nil {
-			return err
-		}
-		t.folders = k
+// next is the batch to be told after what was; nil if there is none.
+func (t *Teller) next(ctx context.Context, f FolderState, p *progress) (*Batch, error) {
+	if p.through >= f.Head {
+		return nil, nil
 	}
-	offers := offersToWire(n.Offers)
-	k, err := proto.MarshalOptions{Deterministic: true}.Marshal(offers)
-	if err != nil {
-		return fmt.Errorf("encode offers: %w", err)
+	b, err := t.book.Records(ctx, f.Folder, p.through, Limit{Records: batchRecords, Bytes: batchBytes})
+	if err != nil || b.Index != f.Index || b.Through <= p.through {
+		return nil, err
 	}
-	if k := "." + string(k); k != t.offers {
-		if err := out.Write(&wirepb.Tell{What: &wirepb.Tell_Offers{Offers: offers}}); err != nil {
-			return err
-		}
-		t.offers = k
-	}
-	for _, a := range n.Asks {
-		m := &wirepb.Ask{Folder: a.Folder[:], Nonce: a.Nonce}
-		if err := out.Write(&wirepb.Tell{What: &wirepb.Tell_Ask{Ask: m}}); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// folderKey changes when a listener has to know: not with each new head, which
-// the records themselves carry.
-func folderKey(states []FolderState) string {
-	k := "."
-	for _, f := range states {
-		k += fmt.Sprintf("%x %x %x %x %t;", f.Folder, f.Index, f.Replica, f.Roster, f.Settled)
-	}
-	return k
+	return &b, nil
 }

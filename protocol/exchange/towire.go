@@ -1,8 +1,6 @@
 package exchange
 
 import (
-	"maps"
-	"slices"
 	"strings"
 
 	"github.com/kithmesh/kith/index/entry"
@@ -31,10 +29,7 @@ func offersToWire(offers []Offer) *wirepb.Offers {
 		w := &wirepb.Offer{
 			Folder: o.Folder[:], Label: o.Label, Role: uint32(o.Role), Statements: statementsToWire(o.Statements),
 		}
-		for _, e := range slices.Sorted(maps.Keys(o.Keys)) {
-			k := o.Keys[e]
-			w.Keys = append(w.Keys, &wirepb.FolderKey{Epoch: uint32(e), Key: k[:]})
-		}
+		w.Keys = folderKeysToWire(o.Keys)
 		m.Offers = append(m.Offers, w)
 	}
 	return m
@@ -67,12 +62,18 @@ func (b *Batch) toWire() *wirepb.Records {
 	for _, s := range b.Sequences {
 		step(s)
 	}
+	before := 0
+	for _, at := range b.Absent {
+		m.Absent = append(m.Absent, uint32(at-before))
+		before = at
+	}
 	return m
 }
 
 func (s Start) toWire() *wirepb.Start {
 	return &wirepb.Start{
 		Folder: s.Folder[:], Index: s.Index, After: uint64(s.After), Seen: s.Seen, Roster: s.Roster[:],
+		Epochs: epochsToWire(s.Epochs),
 	}
 }
 
