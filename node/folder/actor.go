@@ -183,7 +183,7 @@ func (a *actor) wait() time.Duration {
 // it holds could no longer be trusted.
 func (a *actor) update(fn func(x *index.Folder) error) error {
 	a.stale = true
-	err := a.DB.Update(func(tx *index.Tx) error {
+	err := a.around.update(a.DB, func(tx *index.Tx) error {
 		x, err := tx.Folder(a.ID)
 		if err != nil {
 			return err
@@ -254,9 +254,5 @@ func (a *actor) fence(err error) {
 
 // event makes the version of a new change by this device on top of base.
 func (a *actor) event(x *index.Folder, base version.Version) (version.Version, error) {
-	n, err := x.NextCount()
-	if err != nil {
-		return version.Version{}, err
-	}
-	return base.Next(x.Replica(), n, version.ClockAt(a.Clock())), nil
+	return a.around.event(x, base, version.ClockAt(a.Clock()))
 }

@@ -43,7 +43,7 @@ func (a *actor) epochFor(e *entry.Entry) entry.Epoch {
 	if e.Epoch != 0 {
 		return e.Epoch
 	}
-	return a.epoch
+	return a.epoch()
 }
 
 // authorName is the name that belongs to the author of the decided version.
@@ -56,7 +56,7 @@ func (it *item) authorName() string {
 
 // applyStay makes sure that there is a directory.
 func (a *actor) applyStay(it *item) (*entry.Entry, error) {
-	e := &entry.Entry{Path: it.path, Kind: entry.Directory, Mode: 0o755, Epoch: a.epoch}
+	e := &entry.Entry{Path: it.path, Kind: entry.Directory, Mode: 0o755, Epoch: a.epoch()}
 	if it.local != nil && it.local.Kind == entry.Directory {
 		e.Mode, e.Disk = it.local.Mode, it.local.Disk
 		return e, nil

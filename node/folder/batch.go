@@ -127,10 +127,10 @@ func (a *actor) launch(b *batch) {
 	}
 	a.littered = true
 	sources := make([]gather.Source, 0, len(a.roll))
-	for _, m := range a.roll {
-		sources = append(sources, m)
+	for _, d := range a.roll.inOrder() {
+		sources = append(sources, a.roll[d])
 	}
-	b.disk.users.Go(func() {
+	a.around.beside(b.disk, func() {
 		b.disk.gatherer.Gather(b.disk.ctx, jobs, sources)
 		a.gathered <- b
 	})

@@ -1,6 +1,7 @@
 package folder
 
 import (
+	"slices"
 	"time"
 
 	"github.com/kithmesh/kith/index/entry"
@@ -49,7 +50,7 @@ func (d *dirty) unsteady(p entry.Path, now time.Time) {
 
 func (d *dirty) steady(p entry.Path) { delete(d.tries, p) }
 
-// take returns what is due, and forgets it.
+// take returns what is due, in tree order, and forgets it.
 func (d *dirty) take(now time.Time) []look.Target {
 	var out []look.Target
 	for p, m := range d.marks {
@@ -58,6 +59,7 @@ func (d *dirty) take(now time.Time) []look.Target {
 			delete(d.marks, p)
 		}
 	}
+	slices.SortFunc(out, func(x, y look.Target) int { return x.Path.Compare(y.Path) })
 	return out
 }
 

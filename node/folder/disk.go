@@ -11,16 +11,15 @@ import (
 	"github.com/kithmesh/kith/node/folder/gather"
 	"github.com/kithmesh/kith/node/folder/look"
 	"github.com/kithmesh/kith/node/tree"
-	"github.com/kithmesh/kith/node/tree/watch"
 )
 
 // disk is the folder's tree while it is there, with all that works on it.
 type disk struct {
-	tree     *tree.Tree
+	ground
 	ignores  *look.Ignores
 	looker   *look.Looker
 	gatherer *gather.Gatherer
-	watcher  *watch.Watcher
+	watcher  watcher
 
 	ctx    context.Context // ends when the tree goes away
 	cancel context.CancelFunc
@@ -40,24 +39,26 @@ const (
 
 // openDisk opens the tree, or notes why it cannot be.
 func (a *actor) openDisk(now time.Time) {
-	t, err := tree.Open(a.Root, a.ID)
+	g, err := a.around.open(a)
 	if err != nil {
 		a.diskDue = now.Add(diskRetry)
 		a.away(err)
 		return
 	}
-	d := &disk{tree: t, ignores: look.NewIgnores(t, a.Root)}
+	d := &disk{ground: g, ignores: look.NewIgnores(g.look, g.local)}
 	d.ctx, d.cancel = context.WithCancel(a.ctx)
-	d.looker = look.New(look.Looker{
-		Tree: t, DB: a.DB, Folder: a.ID, Keys: a.keys[a.epoch], Ignores: d.ignores, Now: a.Clock,
-	})
-	d.gatherer = &gather.Gatherer{Tree: t, DB: a.DB, Folder: a.ID, Keys: a.keys, Log: a.Log, Reserve: reserve}
-	d.watcher = watch.New(a.Root, watch.Options{Log: a.Log, Skip: func(p entry.Path) bool {
+	d.looker = &look.Looker{
+		Tree: g.look, DB: a.DB, Folder: a.ID, Keys: a.key, Epochs: a.Epochs, Ignores: d.ignores, Now: a.Clock, Alone: a.around.alone,
+	}
+	d.gatherer = &gather.Gatherer{
+		Tree: g.gather, DB: a.DB, Folder: a.ID, Keys: a.key, Log: a.Log, Reserve: reserve, Alone: a.around.alone != nil,
+	}
+	d.watcher = g.watch(func(p entry.Path) bool {
 		ignored, _, err := d.ignores.Match(p, true)
 		return err == nil && ignored
-	}})
-	d.users.Go(func() { _ = d.watcher.Run(d.ctx) })
-	for _, p := range t.Recovered() {
+	})
+	a.around.beside(d, func() { _ = d.watcher.Run(d.ctx) })
+	for _, p := range g.tree.Recovered() {
 		a.Log.Warn("brought back what a crash had left aside", "path", string(p))
 	}
 	if a.problem != nil {
@@ -104,7 +105,7 @@ func (a *actor) closeDisk() {
 	a.disk = nil
 	a.Folder.disk.Store(nil)
 	d.cancel()
-	d.users.Wait()
+	a.around.join(d)
 	d.mu.Lock()
 	d.closed = true
 	d.mu.Unlock()

@@ -178,7 +178,7 @@ func (a *actor) makeDirectory(p entry.Path) bool {
 		return false
 	}
 	return a.update(func(x *index.Folder) error {
-		n := &entry.Entry{Path: p, Kind: entry.Directory, Mode: st.Mode, AuthorName: a.Name, Epoch: a.epoch, Disk: st.Disk}
+		n := &entry.Entry{Path: p, Kind: entry.Directory, Mode: st.Mode, AuthorName: a.Name, Epoch: a.epoch(), Disk: st.Disk}
 		var err error
 		if n.Version, err = a.event(x, versionOf(e)); err != nil {
 			return err

@@ -38,13 +38,9 @@ package folder
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -91,8 +87,8 @@ var ErrStopped = errors.New("the folder is not running")
 // Folder is one folder of this device.
 type Folder struct {
 	Options
-	keys   map[entry.Epoch]*seal.Keys
-	epoch  entry.Epoch // under which new versions are sealed
+	around around
+	keys   atomic.Pointer[keyring]
 	mail   chan func(*actor)
 	ended  chan struct{}
 	status atomic.Pointer[Status]
@@ -107,9 +103,11 @@ type Folder struct {
 
 // New prepares a folder; nothing runs before [Folder.Run]. It makes the
 // folder's part of the index if there is none.
-func New(o Options) (*Folder, error) {
+func New(o Options) (*Folder, error) { return newFolder(o, world()) }
+
+func newFolder(o Options, w around) (*Folder, error) {
 	f := &Folder{
-		Options: o, keys: map[entry.Epoch]*seal.Keys{}, mail: make(chan func(*actor)),
+		Options: o, around: w, mail: make(chan func(*actor)),
 		ended: make(chan struct{}), changed: make(chan struct{}),
 	}
 	f.Log = o.Log.With("folder", o.ID.String()[:8])
@@ -119,16 +117,14 @@ func New(o Options) (*Folder, error) {
 	if f.Rescan == 0 {
 		f.Rescan = time.Hour
 	}
-	for _, e := range slices.Sorted(maps.Keys(o.Keys)) {
-		k, err := seal.Derive(o.ID, e, o.Keys[e])
-		if err != nil {
-			return nil, fmt.Errorf("derive the keys of epoch %d: %w", e, err)
-		}
-		f.keys[e], f.epoch = k, e
+	keys, err := (&keyring{}).with(o.ID, o.Keys)
+	if err != nil {
+		return nil, err
 	}
-	if f.epoch == 0 {
+	if keys.newest == 0 {
 		return nil, fmt.Errorf("open folder %s: no key", o.ID)
 	}
+	f.keys.Store(keys)
 	if err := f.prepare(); err != nil {
 		return nil, fmt.Errorf("open the index of folder %s: %w", o.ID, err)
 	}
@@ -137,10 +133,10 @@ func New(o Options) (*Folder, error) {
 
 // prepare makes the folder's part of the index, or reads where it stands.
 func (f *Folder) prepare() error {
-	return f.DB.Update(func(tx *index.Tx) error {
+	return f.around.update(f.DB, func(tx *index.Tx) error {
 		x, err := tx.Folder(f.ID)
 		if errors.Is(err, index.ErrNoFolder) {
-			x, err = tx.CreateFolder(f.ID, version.ReplicaID(random()), random())
+			x, err = tx.CreateFolder(f.ID, version.ReplicaID(f.around.random()), f.around.random())
 			if err == nil && f.Begin {
 				err = x.SetJoined(true)
 			}
@@ -156,13 +152,6 @@ func (f *Folder) prepare() error {
 	})
 }
 
-// random is a number that nobody has had before, and not zero.
-func random() uint64 {
-	var b [8]byte
-	_, _ = rand.Read(b[:]) // never fails
-	return binary.LittleEndian.Uint64(b[:]) | 1
-}
-
 // Run runs the folder until ctx ends; it may be called once. It returns an
 // error only if the index can no longer be trusted.
 func (f *Folder) Run(ctx context.Context) error {
@@ -173,7 +162,9 @@ func (f *Folder) Run(ctx context.Context) error {
 }
 
 // do has the actor call fn, and waits until it has.
-func (f *Folder) do(ctx context.Context, fn func(*actor)) error {
+func (f *Folder) do(ctx context.Context, fn func(*actor)) error { return f.around.post(ctx, f, fn) }
+
+func post(ctx context.Context, f *Folder, fn func(*actor)) error {
 	done := make(chan struct{})
 	select {
 	case f.mail <- func(a *actor) { defer close(done); fn(a) }:

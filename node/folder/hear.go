@@ -45,9 +45,9 @@ func (f *Folder) Hear(ctx context.Context, d entry.DeviceID, b exchange.Batch, r
 func (f *Folder) open(d entry.DeviceID, b exchange.Batch) ([]heard, error) {
 	var news []heard
 	for _, it := range b.Items {
-		k := f.keys[it.Record.Epoch]
+		k := f.key(it.Record.Epoch)
 		if k == nil {
-			f.refuse(d, fmt.Errorf("record %s: no key of epoch %d", it.Record.ID, it.Record.Epoch))
+			f.refuse(d, fmt.Errorf("record %s: %w %d", it.Record.ID, errNoKey, it.Record.Epoch))
 			continue
 		}
 		e, err := k.OpenRecord(it.Record)
@@ -60,10 +60,9 @@ func (f *Folder) open(d entry.DeviceID, b exchange.Batch) ([]heard, error) {
 	if len(b.Sealed) == 0 {
 		return news, nil
 	}
-	k := f.keys[b.Epoch]
+	k := f.key(b.Epoch)
 	if k == nil {
-		f.refuse(d, fmt.Errorf("changes %d to %d: no key of epoch %d", b.After, b.Through, b.Epoch))
-		return nil, nil
+		return nil, fmt.Errorf("changes %d to %d: %w %d", b.After, b.Through, errNoKey, b.Epoch)
 	}
 	opened, err := k.OpenBatch(b.Sealed)
 	if err == nil && len(opened) != len(b.Sequences) {
@@ -87,6 +86,10 @@ func (f *Folder) open(d entry.DeviceID, b exchange.Batch) ([]heard, error) {
 func (f *Folder) refuse(d entry.DeviceID, err error) {
 	f.Log.Warn("refused a record", "device", d, "error", err)
 }
+
+// errNoKey: a member tells its keys before what is sealed with them, so this is
+// none. It is not passed over: what it says would never be heard again.
+var errNoKey = errors.New("no key of epoch")
 
 var errNotAttached = errors.New("the member is not attached to the folder")
 

@@ -76,7 +76,7 @@ func (a *actor) keepCopy(it *item) (*entry.Entry, error) {
 	lost := it.choice.Keep
 	for try := range merge.MaxCopyTries {
 		p := merge.CopyName(lost, a.Name, try)
-		free, kept, err := a.nameFor(p, lost)
+		free, kept, err := a.around.nameFor(a, p, lost)
 		if err != nil {
 			return nil, err
 		}
@@ -103,7 +103,7 @@ func (a *actor) keepCopy(it *item) (*entry.Entry, error) {
 
 // nameFor tells whether a conflict copy may have the name p, or whether just
 // its content has it already.
-func (a *actor) nameFor(p entry.Path, lost *entry.Entry) (free, kept bool, err error) {
+func nameFor(a *actor, p entry.Path, lost *entry.Entry) (free, kept bool, err error) {
 	var e *entry.Entry
 	if err := a.view(func(x *index.Folder) (err error) { e, err = x.Get(p); return err }); err != nil {
 		return false, false, err

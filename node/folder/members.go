@@ -3,6 +3,8 @@ package folder
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/kithmesh/kith/index"
@@ -24,6 +26,10 @@ type Member interface {
 
 // roll is who is connected.
 type roll map[entry.DeviceID]*member
+
+// inOrder are the devices, by ID: what follows from their order is then the
+// same each time.
+func (r roll) inOrder() []entry.DeviceID { return slices.Sorted(maps.Keys(r)) }
 
 type member struct {
 	Member
@@ -98,7 +104,8 @@ func (a *actor) listen(m *member) {
 
 // listenAnew has all members tell everything once more.
 func (a *actor) listenAnew() {
-	for d, m := range a.roll {
+	for _, d := range a.roll.inOrder() {
+		m := a.roll[d]
 		m.peer.Received, m.anew = 0, true
 		if a.update(func(x *index.Folder) error { return x.SetPeer(d, m.peer) }) == nil {
 			a.listen(m)
@@ -242,7 +249,8 @@ func (a *actor) sendAcks(at time.Time) {
 	}
 	a.ackDue = at.Add(ackEvery)
 	held, now := a.firstWanted(need.Paths), a.State()
-	for d, m := range a.roll {
+	for _, d := range a.roll.inOrder() {
+		m := a.roll[d]
 		k := exchange.Ack{
 			Folder: a.ID, Index: m.peer.Epoch, Received: m.peer.Received, Held: m.peer.Received,
 			NeedFiles: uint64(need.Paths), NeedBytes: uint64(need.Bytes), OwnIndex: now.Index, OwnHead: now.Head,

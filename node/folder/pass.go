@@ -140,7 +140,7 @@ func (a *actor) consider(x *index.Folder, wants []merge.Want, now time.Time) (*i
 	if a.strangers(w.Entry, l) > maxStrangers {
 		return it, nil // forgotten: l has met others since it was heard
 	}
-	it.choice = merge.Decide(l, w.Entry, living)
+	it.choice = a.around.decide(l, w.Entry, living)
 	return a.equip(x, it)
 }
 
@@ -202,7 +202,7 @@ func (a *actor) findMove(x *index.Folder, it *item) (wait bool, err error) {
 			wait = wait || !a.caughtUp()
 			continue
 		}
-		if d := merge.Decide(o, gone.Entry, false); d.Action == merge.Adopt && d.Keep == nil {
+		if d := a.around.decide(o, gone.Entry, false); d.Action == merge.Adopt && d.Keep == nil {
 			it.from, it.fromGone, it.fromChoice = o, gone.Entry, d
 			return false, nil
 		}

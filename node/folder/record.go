@@ -1,6 +1,7 @@
 package folder
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
 	"slices"
@@ -251,7 +252,7 @@ func (a *actor) recordMissing(x *index.Folder, e *entry.Entry) (bool, error) {
 	case e.Unknown:
 		return true, x.Drop(e.Path)
 	}
-	gone := &entry.Entry{Path: e.Path, Kind: entry.Deleted, AuthorName: a.Name, Epoch: a.epoch}
+	gone := &entry.Entry{Path: e.Path, Kind: entry.Deleted, AuthorName: a.Name, Epoch: a.epoch()}
 	if merge.HoldsContent(e) {
 		gone.Gone = e.Digest()
 	}
@@ -276,7 +277,7 @@ func (a *actor) takeOver(x *index.Folder, e, n *entry.Entry) (bool, error) {
 		return false, err
 	}
 	for _, w := range toWants(wants) {
-		d := merge.Decide(e, w.Entry, false)
+		d := a.around.decide(e, w.Entry, false)
 		if d.Action != merge.Adopt || d.Keep != nil || !w.Entry.SamePayload(n) {
 			continue
 		}
@@ -293,7 +294,7 @@ func (a *actor) takeOver(x *index.Folder, e, n *entry.Entry) (bool, error) {
 func (a *actor) entryOf(f look.Finding) *entry.Entry {
 	e := &entry.Entry{
 		Path: f.Path, AuthorName: a.Name, Kind: f.Stat.Kind, Mode: f.Stat.Mode,
-		Epoch: a.epoch, Disk: f.Stat.Disk,
+		Epoch: cmp.Or(f.Epoch, a.epoch()), Disk: f.Stat.Disk,
 	}
 	switch e.Kind {
 	case entry.File:

@@ -95,8 +95,8 @@ func (a *actor) startLook(now time.Time) {
 	a.lookNumber++
 	a.targets = targets
 	d := a.disk
-	d.users.Go(func() {
-		err := d.looker.Look(d.ctx, targets, func(f []look.Finding) error { return a.offer(d.ctx, f) })
+	a.around.beside(d, func() {
+		err := d.looker.Look(d.ctx, targets, func(f []look.Finding) error { return a.around.offer(d.ctx, a, f) })
 		a.looked <- err
 	})
 }
@@ -107,8 +107,7 @@ type discovery struct {
 	taken    chan error // room for one
 }
 
-// offer hands findings to the actor and waits until they are recorded.
-func (a *actor) offer(ctx context.Context, f []look.Finding) error {
+func offer(ctx context.Context, a *actor, f []look.Finding) error {
 	d := discovery{f, make(chan error, 1)}
 	select {
 	case a.found <- d:
@@ -154,8 +153,8 @@ func (a *actor) lookEnded(err error) {
 	a.scanned = a.scanned || err == nil
 	if a.scanned && a.interrupted {
 		a.interrupted = false
-		for _, m := range a.roll {
-			a.listen(m)
+		for _, d := range a.roll.inOrder() {
+			a.listen(a.roll[d])
 		}
 	}
 }

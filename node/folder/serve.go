@@ -6,7 +6,7 @@ import (
 
 	"github.com/kithmesh/kith/index"
 	"github.com/kithmesh/kith/index/entry"
-	"github.com/kithmesh/kith/node/tree"
+	"github.com/kithmesh/kith/node/folder/gather"
 	"github.com/kithmesh/kith/protocol/seal"
 )
 
@@ -41,7 +41,7 @@ type server struct {
 	encoding seal.Encoding
 	at       *entry.Entry
 	offsets  map[entry.BlockID]span
-	file     *tree.File
+	file     gather.File
 	plain    []byte
 	sealed   []byte
 }
@@ -112,7 +112,7 @@ func (s *server) open(e *entry.Entry) {
 	if d.closed {
 		return
 	}
-	if f, err := d.tree.OpenFile(e.Path); err == nil {
+	if f, err := d.gather.OpenFile(e.Path); err == nil {
 		s.file = f
 	}
 }
@@ -130,7 +130,7 @@ func (s *server) read(id entry.BlockID) []byte {
 	if _, err := s.file.ReadAt(b, where.offset); err != nil {
 		return nil
 	}
-	k := s.keys[s.at.Epoch]
+	k := s.key(s.at.Epoch)
 	if k == nil {
 		return nil
 	}

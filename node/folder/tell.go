@@ -24,7 +24,7 @@ func (f *Folder) Records(
 	if err != nil || len(entries) == 0 {
 		return b, err
 	}
-	k := f.keys[entries[0].Epoch]
+	k := f.key(entries[0].Epoch)
 	if k == nil {
 		return b, fmt.Errorf("seal %q: no key of epoch %d", entries[0].Path, entries[0].Epoch)
 	}

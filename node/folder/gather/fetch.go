@@ -28,6 +28,23 @@ const (
 // no more of this work, or of that block; the others take it over.
 func (g *Gatherer) fetch(ctx context.Context, needs []*need, sources []Source) {
 	q := newQueue(needs, sources)
+	if g.Alone {
+		g.workAlone(ctx, q, sources)
+	} else {
+		g.workTogether(ctx, q, sources)
+	}
+	for _, n := range q.rest() {
+		err := ErrUnavailable
+		if e := ctx.Err(); e != nil {
+			err = e
+		}
+		for _, s := range n.sinks {
+			s.job.fail(err)
+		}
+	}
+}
+
+func (g *Gatherer) workTogether(ctx context.Context, q *queue, sources []Source) {
 	stop := context.AfterFunc(ctx, q.wake)
 	defer stop()
 	var wg sync.WaitGroup
@@ -37,13 +54,14 @@ func (g *Gatherer) fetch(ctx context.Context, needs []*need, sources []Source) {
 		}
 	}
 	wg.Wait()
-	for _, n := range q.rest() {
-		err := ErrUnavailable
-		if e := ctx.Err(); e != nil {
-			err = e
-		}
-		for _, s := range n.sinks {
-			s.job.fail(err)
+}
+
+// workAlone goes round as often as there are sources: what the last of them
+// could not give, each of those before it may yet.
+func (g *Gatherer) workAlone(ctx context.Context, q *queue, sources []Source) {
+	for range sources {
+		for _, s := range sources {
+			g.work(ctx, q, s)
 		}
 	}
 }

@@ -19,7 +19,6 @@ import (
 
 	"github.com/kithmesh/kith/index"
 	"github.com/kithmesh/kith/index/entry"
-	"github.com/kithmesh/kith/node/tree"
 	"github.com/kithmesh/kith/protocol/seal"
 )
 
@@ -48,7 +47,7 @@ type Job struct {
 	Holders map[entry.DeviceID]entry.Sequence
 
 	// Staged is the whole content, durable, if Err is nil.
-	Staged *tree.Staged
+	Staged Staged
 	Err    error
 	// Fetched counts the bytes of plaintext that came from members.
 	Fetched int64
@@ -58,13 +57,17 @@ type Job struct {
 
 // Gatherer gathers for one folder.
 type Gatherer struct {
-	Tree   *tree.Tree
+	Tree   Tree
 	DB     *index.DB
 	Folder entry.FolderID
-	Keys   map[entry.Epoch]*seal.Keys
-	Log    *slog.Logger
+	// Keys are those of an epoch, nil if this device has none of it.
+	Keys func(entry.Epoch) *seal.Keys
+	Log  *slog.Logger
 	// Reserve is how many bytes must stay free on the disk.
 	Reserve uint64
+	// Alone: members are asked one after the other, in the caller's goroutine,
+	// so that a run can be repeated exactly.
+	Alone bool
 }
 
 // manySmall is from how many files on one sync of the file system costs less
@@ -114,7 +117,7 @@ func (g *Gatherer) room() *room {
 
 // take refuses a file that would fill the disk. What an earlier attempt has
 // written of it is there already.
-func (r *room) take(s *tree.Staged, size int64) error {
+func (r *room) take(s Staged, size int64) error {
 	had, err := s.Allocated()
 	if err != nil {
 		return err
@@ -137,7 +140,7 @@ func (g *Gatherer) begin(ctx context.Context, j *Job, room *room) ([]*need, erro
 		j.Staged = s
 		return nil, err
 	}
-	keys := g.Keys[j.Entry.Epoch]
+	keys := g.Keys(j.Entry.Epoch)
 	if keys == nil && len(j.Entry.Blocks) > 0 {
 		return nil, fmt.Errorf("epoch %d: %w", j.Entry.Epoch, ErrEpoch)
 	}

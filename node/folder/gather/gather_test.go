@@ -26,6 +26,7 @@ type bench struct {
 	*Gatherer
 	t    *testing.T
 	root string
+	disk *tree.Tree
 	keys *seal.Keys
 }
 
@@ -36,6 +37,7 @@ func newBench(t *testing.T) *bench {
 	b.must(tree.Create(b.root, id))
 	tr, err := tree.Open(b.root, id)
 	b.must(err)
+	b.disk = tr
 	t.Cleanup(func() { _ = tr.Close() })
 	db, err := index.Open(filepath.Join(filepath.Dir(b.root), "index"))
 	b.must(err)
@@ -47,7 +49,7 @@ func newBench(t *testing.T) *bench {
 	b.keys, err = seal.Derive(id, 1, seal.FolderKey{1})
 	b.must(err)
 	b.Gatherer = &Gatherer{
-		Tree: tr, DB: db, Folder: id, Keys: map[entry.Epoch]*seal.Keys{1: b.keys}, Log: slog.New(slog.DiscardHandler),
+		Tree: Of(tr), DB: db, Folder: id, Keys: func(e entry.Epoch) *seal.Keys { return map[entry.Epoch]*seal.Keys{1: b.keys}[e] }, Log: slog.New(slog.DiscardHandler),
 	}
 	return b
 }
@@ -100,7 +102,7 @@ func (b *bench) whole(j *Job, blocks ...[]byte) {
 	if !bytes.Equal(got, want) {
 		b.t.Errorf("%d bytes were staged that are not the %d of the file", len(got), len(want))
 	}
-	b.must(j.Staged.Discard())
+	b.must(j.Staged.(*tree.Staged).Discard())
 }
 
 // member is a source that holds some blocks.
@@ -306,7 +308,7 @@ func TestASymlinkNeedsNoSource(t *testing.T) {
 	e := &entry.Entry{Path: "link", Kind: entry.Symlink, Target: "../to/nothing", Mode: 0o777}
 	j := b.run(e)
 	b.must(j.Err)
-	_, err := b.Tree.Place("link", j.Staged, tree.Meta{}, nil)
+	_, err := b.disk.Place("link", j.Staged.(*tree.Staged), tree.Meta{}, nil)
 	b.must(err)
 	if to, err := os.Readlink(filepath.Join(b.root, "link")); err != nil || to != e.Target {
 		t.Errorf("the link points to %q: %v", to, err)

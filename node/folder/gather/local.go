@@ -5,7 +5,6 @@ import (
 
 	"github.com/kithmesh/kith/index"
 	"github.com/kithmesh/kith/index/entry"
-	"github.com/kithmesh/kith/node/tree"
 )
 
 // local fills what other files of the folder hold: the version that is to be
@@ -44,7 +43,7 @@ type finder struct {
 	buf   []byte
 	path  entry.Path
 	known map[entry.BlockID]int64 // offsets in path
-	file  *tree.File              // at path, once it was needed
+	file  File                    // at path, once it was needed
 	bad   bool                    // path cannot be opened
 	tried int                     // look-ups that found nothing, in a row
 }

@@ -14,7 +14,8 @@ const (
 
 // batcher gathers findings from several readers and hands them on in batches.
 type batcher struct {
-	found func([]Finding) error
+	found  func([]Finding) error
+	enough func(n int) bool // instead of the two limits, if it is set
 
 	mu      sync.Mutex
 	batch   []Finding
@@ -33,6 +34,12 @@ func (b *batcher) add(f Finding) error {
 		return b.err
 	}
 	b.batch = append(b.batch, f)
+	if b.enough != nil {
+		if b.enough(len(b.batch)) {
+			return b.flush()
+		}
+		return nil
+	}
 	if len(b.batch) >= batchFindings {
 		return b.flush()
 	}

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"slices"
 	"time"
 
+	"github.com/kithmesh/kith/index"
 	"github.com/kithmesh/kith/index/chunk"
 	"github.com/kithmesh/kith/index/entry"
 	"github.com/kithmesh/kith/node/tree"
@@ -26,7 +28,23 @@ const (
 
 // content reads the blocks of a file that differs from the index.
 func (l *Looker) content(ctx context.Context, f Finding) Finding {
-	blocks, st, err := l.blocks(ctx, f.Path)
+	epochs := l.Epochs()
+	f.Epoch = epochs[len(epochs)-1]
+	was, err := l.known(f, epochs)
+	if err == nil && was != nil && was.Epoch != f.Epoch && l.Keys(was.Epoch) != nil {
+		// Only under the keys that named it before shows that it is the same.
+		var blocks []entry.Block
+		var st tree.Stat
+		if blocks, st, err = l.blocks(ctx, f.Path, was.Epoch); err == nil && slices.Equal(blocks, was.Blocks) {
+			f.Blocks, f.Stat, f.Epoch = blocks, st, was.Epoch
+			return f
+		}
+	}
+	var blocks []entry.Block
+	var st tree.Stat
+	if err == nil {
+		blocks, st, err = l.blocks(ctx, f.Path, f.Epoch)
+	}
 	switch {
 	case err == nil:
 		f.Blocks, f.Stat = blocks, st
@@ -43,7 +61,23 @@ func (l *Looker) content(ctx context.Context, f Finding) Finding {
 // errUnsteady: the file is being written.
 var errUnsteady = errors.New("being written")
 
-func (l *Looker) blocks(ctx context.Context, p entry.Path) ([]entry.Block, tree.Stat, error) {
+// known is the entry that a finding was compared with, where its epoch may
+// matter.
+func (l *Looker) known(f Finding, epochs []entry.Epoch) (e *entry.Entry, err error) {
+	if f.Seen == 0 || len(epochs) == 1 {
+		return nil, nil
+	}
+	err = l.DB.View(func(tx *index.Tx) error {
+		x, err := tx.Folder(l.Folder)
+		if err == nil {
+			e, err = x.Get(f.Path)
+		}
+		return err
+	})
+	return e, err
+}
+
+func (l *Looker) blocks(ctx context.Context, p entry.Path, epoch entry.Epoch) ([]entry.Block, tree.Stat, error) {
 	file, err := l.Tree.OpenFile(p)
 	if err != nil {
 		return nil, tree.Stat{}, err
@@ -56,9 +90,10 @@ func (l *Looker) blocks(ctx context.Context, p entry.Path) ([]entry.Block, tree.
 	if !l.quiet(file, st) {
 		return nil, st, errUnsteady
 	}
+	keys := l.Keys(epoch)
 	var blocks []entry.Block
-	err = l.chunker.Split(&reader{ctx, file}, st.Size, func(b []byte) error {
-		blocks = append(blocks, entry.Block{ID: l.Keys.BlockID(b), Length: uint32(len(b))})
+	err = l.chunker(epoch, keys).Split(&reader{ctx, file}, st.Size, func(b []byte) error {
+		blocks = append(blocks, entry.Block{ID: keys.BlockID(b), Length: uint32(len(b))})
 		return nil
 	})
 	if errors.Is(err, chunk.ErrChanged) {
@@ -79,7 +114,7 @@ func (l *Looker) blocks(ctx context.Context, p entry.Path) ([]entry.Block, tree.
 
 // quiet tells whether nobody is writing the file. A change time in the future
 // comes of a clock that was put back, and tells nothing.
-func (l *Looker) quiet(file *tree.File, st tree.Stat) bool {
+func (l *Looker) quiet(file File, st tree.Stat) bool {
 	left := l.Now().Sub(time.Unix(0, st.Disk.ChangeTime))
 	if left >= 0 && left < tick {
 		return false

@@ -18,17 +18,24 @@ import (
 // Ignores is what a folder's rules of ignoring say, read from its tree as
 // needed and remembered until [Ignores.Forget].
 type Ignores struct {
-	tree *tree.Tree
-	root string
+	tree  Tree
+	local func() ([]byte, error) // reads the rules of this device
 
 	mu    sync.Mutex
 	known map[entry.Path]*ignore.Rules // nil: the directory has none
-	local *ignore.Set                  // of the root, without the root's own rules
+	base  *ignore.Set                  // of the root, without the root's own rules
 }
 
-// NewIgnores reads the rules of the tree t, whose root is at the path root.
-func NewIgnores(t *tree.Tree, root string) *Ignores {
-	return &Ignores{tree: t, root: root, known: map[entry.Path]*ignore.Rules{}}
+// NewIgnores reads the rules of the tree t. Those of this device alone are what
+// local reads, [LocalRules] say, which returns fs.ErrNotExist if there are none.
+func NewIgnores(t Tree, local func() ([]byte, error)) *Ignores {
+	return &Ignores{tree: t, local: local, known: map[entry.Path]*ignore.Rules{}}
+}
+
+// LocalRules reads the rules of this device for the tree whose root is at a path.
+func LocalRules(root string) func() ([]byte, error) {
+	path := filepath.Join(root, filepath.FromSlash(ignore.LocalPath))
+	return func() ([]byte, error) { return os.ReadFile(path) }
 }
 
 // Forget makes the rules be read again: a file of rules has changed.
@@ -36,7 +43,7 @@ func (g *Ignores) Forget() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	clear(g.known)
-	g.local = nil
+	g.base = nil
 }
 
 // Match tells whether a path is ignored, and by which rule.
@@ -70,7 +77,7 @@ func (g *Ignores) Problems() []ignore.Problem {
 
 // In is the set of rules that holds in a directory.
 func (g *Ignores) In(dir entry.Path) (*ignore.Set, error) {
-	set, err := g.base()
+	set, err := g.common()
 	if err != nil {
 		return nil, err
 	}
@@ -127,13 +134,13 @@ func (g *Ignores) listed(dir entry.Path, has bool) {
 	}
 }
 
-func (g *Ignores) base() (*ignore.Set, error) {
+func (g *Ignores) common() (*ignore.Set, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.local != nil {
-		return g.local, nil
+	if g.base != nil {
+		return g.base, nil
 	}
-	text, err := os.ReadFile(filepath.Join(g.root, filepath.FromSlash(ignore.LocalPath)))
+	text, err := g.local()
 	var local *ignore.Rules
 	switch {
 	case err == nil:
@@ -141,8 +148,8 @@ func (g *Ignores) base() (*ignore.Set, error) {
 	case !errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("read the rules of this device: %w", err)
 	}
-	g.local = ignore.New(local)
-	return g.local, nil
+	g.base = ignore.New(local)
+	return g.base, nil
 }
 
 // rules are those of the file in dir; nil if there is none.

@@ -20,6 +20,7 @@ package look
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -40,8 +41,9 @@ type Finding struct {
 	// Present tells whether something is at the path; Stat says what.
 	Present bool
 	Stat    tree.Stat
-	// Blocks are those of a file, whose content was read.
+	// Blocks are those of a file, whose content was read, named under Epoch.
 	Blocks []entry.Block
+	Epoch  entry.Epoch
 	// Unsteady: someone is writing the file. Look again later.
 	Unsteady bool
 	// Err is set if the path could not be looked at; nothing else is known.
@@ -57,20 +59,37 @@ type Target struct {
 
 // Looker looks at one folder.
 type Looker struct {
-	Tree    *tree.Tree
-	DB      *index.DB
-	Folder  entry.FolderID
-	Keys    *seal.Keys
+	Tree   Tree
+	DB     *index.DB
+	Folder entry.FolderID
+	// Keys are those of an epoch, and Epochs those that there are, the one under
+	// which new content is named last.
+	Keys    func(entry.Epoch) *seal.Keys
+	Epochs  func() []entry.Epoch
 	Ignores *Ignores
 	Now     func() time.Time
+	// Alone, if set, has a look run in its caller's goroutine, one file after
+	// the other, so that it can be repeated exactly: findings are handed on
+	// when Alone says that n are enough, and not by time.
+	Alone func(n int) bool
 
-	chunker *chunk.Chunker
+	mu       sync.Mutex
+	chunkers map[entry.Epoch]*chunk.Chunker
 }
 
-// New completes a Looker whose fields are set.
-func New(l Looker) *Looker {
-	l.chunker = chunk.New(chunk.Key(l.Keys.ChunkKey()))
-	return &l
+// chunker cuts as content of an epoch is cut.
+func (l *Looker) chunker(e entry.Epoch, k *seal.Keys) *chunk.Chunker {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.chunkers == nil {
+		l.chunkers = map[entry.Epoch]*chunk.Chunker{}
+	}
+	c := l.chunkers[e]
+	if c == nil {
+		c = chunk.New(chunk.Key(k.ChunkKey()))
+		l.chunkers[e] = c
+	}
+	return c
 }
 
 // readers is how many files are read at a time.
@@ -81,21 +100,27 @@ const readers = 2
 // of the index.
 func (l *Looker) Look(ctx context.Context, targets []Target, found func([]Finding) error) error {
 	out := newBatcher(found)
+	if l.Alone != nil {
+		return l.lookAlone(ctx, targets, out)
+	}
 	defer out.stop()
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(readers + 1)
-	w := &walk{Looker: l, ctx: ctx, out: out, read: func(f Finding) {
+	w := &walk{Looker: l, ctx: ctx, out: out, read: func(f Finding) error {
 		g.Go(func() error { return out.add(l.content(ctx, f)) })
-	}}
-	g.Go(func() error {
-		for _, t := range targets {
-			if err := w.target(t); err != nil {
-				return err
-			}
-		}
 		return nil
-	})
+	}}
+	g.Go(func() error { return w.all(targets) })
 	if err := g.Wait(); err != nil {
+		return err
+	}
+	return out.finish(w.missing)
+}
+
+func (l *Looker) lookAlone(ctx context.Context, targets []Target, out *batcher) error {
+	out.enough = l.Alone
+	w := &walk{Looker: l, ctx: ctx, out: out, read: func(f Finding) error { return out.add(l.content(ctx, f)) }}
+	if err := w.all(targets); err != nil {
 		return err
 	}
 	return out.finish(w.missing)

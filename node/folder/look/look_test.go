@@ -19,6 +19,7 @@ import (
 // bench is a looker at a real tree, with a real index and real keys. Its clock
 // is an hour ahead, so that every file has been left alone for long.
 type bench struct {
+	keys *seal.Keys
 	*Looker
 	t    *testing.T
 	root string
@@ -41,10 +42,11 @@ func newBench(t *testing.T) *bench {
 	}))
 	keys, err := seal.Derive(id, 1, seal.FolderKey{1})
 	b.must(err)
-	b.Looker = New(Looker{
-		Tree: tr, DB: db, Folder: id, Keys: keys, Ignores: NewIgnores(tr, b.root),
+	b.keys = keys
+	b.Looker = &Looker{
+		Tree: Of(tr), DB: db, Folder: id, Keys: func(entry.Epoch) *seal.Keys { return keys }, Epochs: func() []entry.Epoch { return []entry.Epoch{1} }, Ignores: NewIgnores(Of(tr), LocalRules(b.root)),
 		Now: func() time.Time { return time.Now().Add(time.Hour) },
-	})
+	}
 	return b
 }
 
@@ -135,8 +137,8 @@ func (b *bench) one(found []Finding, p entry.Path) Finding {
 func (b *bench) holds(f Finding, text string) {
 	b.t.Helper()
 	var want []entry.Block
-	b.must(b.chunker.Split(bytes.NewReader([]byte(text)), int64(len(text)), func(c []byte) error {
-		want = append(want, entry.Block{ID: b.Keys.BlockID(c), Length: uint32(len(c))})
+	b.must(b.chunker(1, b.keys).Split(bytes.NewReader([]byte(text)), int64(len(text)), func(c []byte) error {
+		want = append(want, entry.Block{ID: b.keys.BlockID(c), Length: uint32(len(c))})
 		return nil
 	}))
 	if !f.Present || f.Unsteady || f.Stat.Kind != entry.File || f.Stat.Size != int64(len(text)) || !slices.Equal(f.Blocks, want) {

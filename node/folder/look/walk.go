@@ -17,9 +17,18 @@ type walk struct {
 	*Looker
 	ctx     context.Context
 	out     *batcher
-	read    func(Finding) // reads the content and reports
+	read    func(Finding) error // reads the content and reports
 	rows    *rows
 	missing []Finding
+}
+
+func (w *walk) all(targets []Target) error {
+	for _, t := range targets {
+		if err := w.target(t); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // target looks at one path, and below it where asked or where it is new.
@@ -252,8 +261,7 @@ func (w *walk) compare(p entry.Path, st tree.Stat, row index.Light, known bool) 
 	if st.Kind != entry.File {
 		return w.out.add(f)
 	}
-	w.read(f)
-	return nil
+	return w.read(f)
 }
 
 // unchanged tells whether a path is as its row remembers it.

@@ -1,0 +1,150 @@
+// Package brake decides whether changes that others made are to wait for a
+// person: a batch that deletes or rewrites much of a folder may be a mistake,
+// an unmounted disk or malware rather than a wish, and sync would carry it
+// everywhere at once.
+//
+// What counts is how much of this device's content one author's changes would
+// take away, together with what they took away lately: a program that
+// encrypts file after file is noticed though each batch is small. Content that
+// only moves is not taken away.
+//
+// The package is pure; a Meter belongs to one goroutine.
+package brake
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"slices"
+	"time"
+
+	"github.com/kithmesh/kith/index/entry"
+	"github.com/kithmesh/kith/index/version"
+)
+
+// Limits say how much is too much: both must be reached.
+type Limits struct {
+	Files int64 // number of files
+	Share int64 // percent of the files that lie here
+}
+
+// Default is what holds unless a person says otherwise.
+var Default = Limits{Files: 100, Share: 50}
+
+// window is how long what was taken away counts.
+const window = 10 * time.Minute
+
+// Doomed is a file here whose content a wanted version would take away.
+type Doomed struct {
+	Path    entry.Path
+	Version version.Version // that would
+	Author  string          // name of the device that made it
+	Deletes bool            // else it is rewritten
+	Bytes   int64           // of the file here
+}
+
+// Batch is what one author would take away.
+type Batch struct {
+	ID       string // changes whenever what is in it does
+	Author   string
+	Files    []Doomed // by path
+	Deletes  int64
+	Rewrites int64
+	Bytes    int64
+}
+
+// Meter remembers what was taken away lately.
+type Meter struct{ taken map[string][]loss }
+
+type loss struct {
+	at    time.Time
+	files int64
+}
+
+// Took notes that an author's changes took away the content of files.
+func (m *Meter) Took(author string, files int64, now time.Time) {
+	if m.taken == nil {
+		m.taken = map[string][]loss{}
+	}
+	list := m.taken[author]
+	if n := len(list); n > 0 && now.Sub(list[n-1].at).Abs() < time.Second {
+		list[n-1].files += files
+		return
+	}
+	m.taken[author] = append(list, loss{now, files})
+}
+
+// Excuse forgets what an author took: a person approved of it.
+func (m *Meter) Excuse(author string) { delete(m.taken, author) }
+
+// lately is how much an author took within the window.
+func (m *Meter) lately(author string, now time.Time) (n int64) {
+	list := m.taken[author]
+	list = slices.DeleteFunc(list, func(l loss) bool { return now.Sub(l.at).Abs() > window })
+	if len(list) == 0 {
+		delete(m.taken, author)
+		return 0
+	}
+	m.taken[author] = list
+	for _, l := range list {
+		n += l.files
+	}
+	return n
+}
+
+// Hold says which of the doomed are to wait, as a batch for each author.
+// Files is how many lie here now.
+func (m *Meter) Hold(doomed []Doomed, files int64, limits Limits, now time.Time) []Batch {
+	by := map[string][]Doomed{}
+	for _, d := range doomed {
+		by[d.Author] = append(by[d.Author], d)
+	}
+	var out []Batch
+	for author, list := range by {
+		lately := m.lately(author, now)
+		n := int64(len(list)) + lately
+		if n < limits.Files || n*100 < limits.Share*(files+lately) {
+			continue
+		}
+		out = append(out, batchOf(author, list))
+	}
+	slices.SortFunc(out, func(a, b Batch) int { return cmpText(a.Author, b.Author) })
+	return out
+}
+
+func cmpText(a, b string) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}
+
+func batchOf(author string, list []Doomed) Batch {
+	slices.SortFunc(list, func(a, b Doomed) int { return a.Path.Compare(b.Path) })
+	b := Batch{Author: author, Files: list}
+	h := sha256.New()
+	put := func(s string) {
+		_ = binary.Write(h, binary.BigEndian, uint32(len(s)))
+		h.Write([]byte(s))
+	}
+	put(author)
+	for i := range list {
+		d := &list[i]
+		put(string(d.Path))
+		for _, c := range d.Version.Vector {
+			_ = binary.Write(h, binary.BigEndian, uint64(c.Replica))
+			_ = binary.Write(h, binary.BigEndian, c.Count)
+		}
+		if d.Deletes {
+			b.Deletes++
+		} else {
+			b.Rewrites++
+		}
+		b.Bytes += d.Bytes
+	}
+	b.ID = hex.EncodeToString(h.Sum(nil)[:4])
+	return b
+}

@@ -1,0 +1,97 @@
+package brake
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/kithmesh/kith/index/entry"
+	"github.com/kithmesh/kith/index/version"
+)
+
+var start = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+
+func doom(author string, n int) (out []Doomed) {
+	for i := range n {
+		out = append(out, Doomed{
+			Path: entry.Path(fmt.Sprintf("%s%d", author, i)), Author: author, Deletes: i%2 == 0, Bytes: 10,
+			Version: version.Version{}.Next(1, uint64(i+1), 1000),
+		})
+	}
+	return out
+}
+
+func TestABatchIsHeldOnlyAboveShareAndCount(t *testing.T) {
+	for _, c := range []struct {
+		name          string
+		doomed, files int
+		held          bool
+	}{
+		{"nothing", 0, 1000, false},
+		{"many files of a large folder", 400, 1000, false},
+		{"half of a large folder", 500, 1000, true},
+		{"all of a small folder", 99, 99, false},
+		{"all of a folder that counts", 100, 100, true},
+	} {
+		var m Meter
+		if got := m.Hold(doom("a", c.doomed), int64(c.files), Default, start); (len(got) > 0) != c.held {
+			t.Errorf("%s: held %v", c.name, got)
+		}
+	}
+}
+
+func TestWhatWasTakenLatelyCounts(t *testing.T) {
+	var m Meter
+	now := start
+	held := 0
+	for left := int64(1000); left > 0 && held == 0; left -= 5 {
+		held = len(m.Hold(doom("a", 5), left, Default, now))
+		if held == 0 {
+			m.Took("a", 5, now)
+		}
+		now = now.Add(time.Second)
+	}
+	if held == 0 {
+		t.Error("five files a second go through, to the last one")
+	}
+	if got := m.Hold(doom("b", 5), 400, Default, now); len(got) != 0 {
+		t.Errorf("another author is held for it: %v", got)
+	}
+	if got := m.Hold(doom("a", 5), 400, Default, now.Add(window+time.Hour)); len(got) != 0 {
+		t.Errorf("it counts for ever: %v", got)
+	}
+	m.Excuse("a")
+	if got := m.Hold(doom("a", 5), 400, Default, now); len(got) != 0 {
+		t.Errorf("it counts although it was approved: %v", got)
+	}
+}
+
+func TestABatchHasAnIDOfItsContent(t *testing.T) {
+	var m Meter
+	id := func(d []Doomed) string { return m.Hold(d, 200, Default, start)[0].ID }
+	all := doom("a", 150)
+	first := id(all)
+	if again := id(doom("a", 150)); again != first {
+		t.Errorf("%s and %s for one batch", first, again)
+	}
+	if grown := id(doom("a", 151)); grown == first {
+		t.Error("a batch that grew has the same ID")
+	}
+	other := doom("a", 150)
+	other[7].Version.Vector[0].Count++
+	if changed := id(other); changed == first {
+		t.Error("a batch of other versions has the same ID")
+	}
+	b := m.Hold(all, 200, Default, start)[0]
+	if b.Deletes != 75 || b.Rewrites != 75 || b.Bytes != 1500 || len(b.Files) != 150 {
+		t.Errorf("%d deletes, %d rewrites, %d bytes", b.Deletes, b.Rewrites, b.Bytes)
+	}
+}
+
+func TestAuthorsAreHeldApart(t *testing.T) {
+	var m Meter
+	got := m.Hold(append(doom("a", 150), doom("b", 20)...), 200, Default, start)
+	if len(got) != 1 || got[0].Author != "a" {
+		t.Errorf("held %v", got)
+	}
+}
