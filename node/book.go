@@ -22,6 +22,8 @@ func (b book) News() exchange.News {
 	for _, s := range l.device.allShares() {
 		m, member := s.member(l.id)
 		switch {
+		case s.isParting(l.id):
+			n.Folders = append(n.Folders, s.folderState())
 		case !member || l.device.isPausedFolder(s.ID):
 		case s.joined(l.id):
 			n.Folders = append(n.Folders, s.folderState())
@@ -30,6 +32,7 @@ func (b book) News() exchange.News {
 			n.Offers = append(n.Offers, s.offer(m))
 		}
 	}
+	n.Contacts = l.device.contacts(l.id)
 	l.mu.Lock()
 	n.Asks, l.asks = l.asks, nil
 	l.mu.Unlock()
@@ -52,10 +55,26 @@ func (s *share) offer(m roster.Member) exchange.Offer {
 
 // Statements implements [exchange.Book].
 func (b book) Statements(id entry.FolderID) []roster.Statement {
-	if s := b.shared(id); s != nil {
-		return s.statements()
+	s := b.link.device.share(id)
+	if s == nil {
+		return nil
 	}
-	return nil
+	if _, member := s.member(b.link.id); !member && !s.isParting(b.link.id) {
+		return nil
+	}
+	return s.statements()
+}
+
+// Keys implements [exchange.Book].
+func (b book) Keys(id entry.FolderID) map[entry.Epoch]seal.FolderKey {
+	s := b.shared(id)
+	if s == nil {
+		return nil
+	}
+	if m, member := s.member(b.link.id); !member || !m.Role.HoldsKey() {
+		return nil
+	}
+	return s.folderKeys()
 }
 
 // Records implements [exchange.Book].

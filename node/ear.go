@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 	"github.com/kithmesh/kith/index/roster"
 	"github.com/kithmesh/kith/node/membership"
 	"github.com/kithmesh/kith/protocol/exchange"
+	"github.com/kithmesh/kith/protocol/seal"
 )
 
 // ear is one stream on which a peer tells this device.
@@ -67,7 +69,7 @@ func (e *ear) Folders(ctx context.Context, states []exchange.FolderState) error 
 	return nil
 }
 
-// Invited implements [exchange.Ear].
+// Invited implements [exchange.Registry].
 func (e *ear) Invited(offers []exchange.Offer) error {
 	err := e.link.device.invited(e.link.id, offers)
 	e.link.mu.Lock()
@@ -77,7 +79,7 @@ func (e *ear) Invited(offers []exchange.Offer) error {
 	return err
 }
 
-// Joined implements [exchange.Ear].
+// Joined implements [exchange.Registry].
 func (e *ear) Joined(id entry.FolderID, statements []roster.Statement) error {
 	s := book{e.link}.shared(id)
 	if s == nil {
@@ -89,9 +91,35 @@ func (e *ear) Joined(id entry.FolderID, statements []roster.Statement) error {
 		e.link.device.Log.Warn("refused a membership statement", "device", e.link.id, "error", r)
 	}
 	if err == nil && s.folderState().Roster != before {
-		e.link.device.news()
+		s.rosterChanged()
 	}
 	return err
+}
+
+// Keyed implements [exchange.Registry].
+func (e *ear) Keyed(_ context.Context, id entry.FolderID, keys map[entry.Epoch]seal.FolderKey) error {
+	s := book{e.link}.shared(id)
+	if s == nil {
+		return nil
+	}
+	if m, _ := s.member(e.link.id); !m.Role.HoldsKey() {
+		return nil
+	}
+	err := s.addKeys(keys)
+	if errors.Is(err, errEpoch) || errors.Is(err, errEpochs) {
+		e.link.device.Log.Warn("refused a key", "device", e.link.id, "folder", id, "error", err)
+		return nil
+	}
+	if err == nil {
+		e.link.device.news() // others may lack it too
+	}
+	return err
+}
+
+// Acquainted implements [exchange.Registry].
+func (e *ear) Acquainted(_ context.Context, contacts []exchange.Contact) error {
+	e.link.device.acquainted(contacts)
+	return nil
 }
 
 // Heard implements [exchange.Ear].

@@ -84,6 +84,9 @@ func (d *Device) renameSelf(name string) (control.Identity, error) {
 	d.mu.Unlock()
 	for _, s := range d.allShares() {
 		s.Rename(name)
+		if err := s.describe(); err != nil {
+			d.Log.Warn("tell the new name", "folder", s.ID, "error", err)
+		}
 	}
 	d.news()
 	return d.identity(d.id.ID()), nil

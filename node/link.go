@@ -172,7 +172,7 @@ func (l *link) setMet(met bool) {
 	l.met = met
 	l.mu.Unlock()
 	if changed {
-		l.device.changed.tell()
+		l.device.news() // the others are told who is where
 	}
 }
 
@@ -202,7 +202,7 @@ func (d *Device) listen(ctx context.Context, id entry.DeviceID, s *protocol.Stre
 		return protocol.ErrClosing // it tries again
 	}
 	ear := &ear{link: l, ctx: ctx}
-	ear.listener = exchange.NewListener(ear)
+	ear.listener = exchange.NewListener(ear, ear)
 	l.mu.Lock()
 	l.listener = ear.listener
 	l.mu.Unlock()
@@ -280,7 +280,7 @@ func (s *seat) Fetch(ctx context.Context, ids []entry.BlockID, got func(int, []b
 
 // Start asks the peer for its changes.
 func (s *seat) Start(st exchange.Start) {
-	st.Roster = s.share.folderState().Roster
+	st.Roster, st.Epochs = s.share.folderState().Roster, s.share.Epochs()
 	s.listener.Start(st)
 }
 

@@ -73,6 +73,9 @@ type Device struct {
 	isNew    bool
 	problems []control.Problem // found at the start
 	setup    sync.Mutex        // held while a folder is added, accepted or left
+	meeting  sync.Mutex        // held while members are admitted or let go
+
+	acquaintances acquaintances
 
 	mu     sync.Mutex
 	name   string

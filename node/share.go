@@ -26,9 +26,10 @@ type share struct {
 	stop   context.CancelFunc
 	done   <-chan struct{} // closed when the folder has stopped
 
-	mu     sync.Mutex
-	record membership.Folder // as stored
-	roster roster.Roster
+	mu      sync.Mutex
+	record  membership.Folder // as stored
+	roster  roster.Roster
+	parting map[entry.DeviceID]bool // put out just now, and still to be told
 }
 
 // startShare starts a folder that is in the store.
@@ -38,7 +39,7 @@ func (d *Device) startShare(rec membership.Folder) (*share, error) {
 
 // startFolder starts a folder; begin says that this device has just made it.
 func (d *Device) startFolder(rec membership.Folder, begin bool) (*share, error) {
-	s := &share{device: d, record: rec}
+	s := &share{device: d, record: rec, parting: map[entry.DeviceID]bool{}}
 	r, _, refused := roster.New(rec.ID, identity.Verify).Add(rec.Roster...)
 	if len(refused) > 0 {
 		return nil, fmt.Errorf("read its roster: %w", errors.Join(refused...))
@@ -56,7 +57,7 @@ func (d *Device) startFolder(rec membership.Folder, begin bool) (*share, error) 
 		return nil, err
 	}
 	s.Folder = f
-	if err := s.claim(); err != nil {
+	if err := errors.Join(s.claim(), s.describe()); err != nil {
 		return nil, err
 	}
 	d.mu.Lock()
@@ -66,6 +67,7 @@ func (d *Device) startFolder(rec membership.Folder, begin bool) (*share, error) 
 	d.eachLink(func(l *link) {
 		d.tasks.start(func(ctx context.Context) error { _ = l.attach(ctx, rec.ID); return nil })
 	})
+	d.meetCompanions()
 	d.news()
 	return s, nil
 }
@@ -181,6 +183,22 @@ func (s *share) say(make func(r roster.Roster, now version.Clock) (roster.Statem
 	}
 	s.device.news()
 	return err
+}
+
+// describe says what this device is called and what it does for the folder,
+// where the roster says otherwise.
+func (s *share) describe() error {
+	name := s.device.Name()
+	s.mu.Lock()
+	role := s.record.Role
+	m, member := s.roster.Member(s.device.id.ID())
+	s.mu.Unlock()
+	if !member || m.Name == name && m.Role == role {
+		return nil
+	}
+	return s.say(func(r roster.Roster, now version.Clock) (roster.Statement, error) {
+		return r.Describe(s.device.id, name, role, now)
+	})
 }
 
 // isClaimed tells whether a member has said that a replica is its own.

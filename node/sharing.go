@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/kithmesh/kith/index"
 	"github.com/kithmesh/kith/index/entry"
 	"github.com/kithmesh/kith/index/roster"
 	"github.com/kithmesh/kith/index/version"
@@ -116,53 +115,6 @@ func (d *Device) setUp(rec membership.Folder, begin bool) (*share, error) {
 	return s, nil
 }
 
-// LeaveFolder implements [control.Folders].
-func (d *Device) LeaveFolder(_ context.Context, text string) (control.Folder, error) {
-	s, err := d.findShare(text)
-	if err != nil {
-		return control.Folder{}, fmt.Errorf("leave: %w", err)
-	}
-	d.setup.Lock()
-	defer d.setup.Unlock()
-	err = s.say(func(r roster.Roster, now version.Clock) (roster.Statement, error) { return r.Leave(d.id, now) })
-	if err != nil && !errors.Is(err, roster.ErrRight) {
-		return control.Folder{}, fmt.Errorf("leave %q: %w", text, err)
-	}
-	d.tellLeave(s)
-	d.mu.Lock()
-	delete(d.shares, s.ID)
-	d.mu.Unlock()
-	s.stop()
-	<-s.done
-	c := s.controlled()
-	err = d.store.RemoveFolder(s.ID)
-	if err == nil {
-		err = d.db.Update(func(tx *index.Tx) error { return tx.DropFolder(s.ID) })
-	}
-	if c.Path != "" {
-		err = errors.Join(err, tree.Unmark(c.Path, s.ID))
-	}
-	d.news()
-	return c, err
-}
-
-// leaveTime is how long a leave waits for connected members to hear of it.
-const leaveTime = 2 * time.Second
-
-// tellLeave sees to it that connected members have heard that this device has
-// left. A link tells asks before statements, and in order: once a second ask
-// is answered, what was to be told at the first has arrived.
-func (d *Device) tellLeave(s *share) {
-	ctx, cancel := context.WithTimeout(context.Background(), leaveTime)
-	defer cancel()
-	d.eachLink(func(l *link) {
-		if _, member := s.member(l.id); member && l.meets() {
-			l.ask(ctx, s)
-			l.ask(ctx, s)
-		}
-	})
-}
-
 // Share implements [control.Sharing].
 func (d *Device) Share(_ context.Context, r control.ShareRequest) (control.Share, error) {
 	s, err := d.findShare(r.Folder)
@@ -178,11 +130,11 @@ func (d *Device) Share(_ context.Context, r control.ShareRequest) (control.Share
 		role = entry.RoleSync
 	}
 	if !runs(role) {
-		return control.Share{}, fmt.Errorf("share %q as %s: this version of kith syncs only: %w", r.Folder, role, control.ErrUnsupported)
+		return control.Share{}, fmt.Errorf("share %q as %s: %w", r.Folder, role, errNoBackup)
 	}
 	err = s.say(func(ro roster.Roster, now version.Clock) (roster.Statement, error) {
 		return ro.Admit(d.id, roster.Admission{
-			Device: p.ID, Name: p.Name, Role: role, Rights: roster.MayShare,
+			Device: p.ID, Name: p.Name, Role: role, Rights: rightsOf(role),
 		}, now)
 	})
 	if err != nil {
@@ -192,30 +144,18 @@ func (d *Device) Share(_ context.Context, r control.ShareRequest) (control.Share
 }
 
 // runs tells whether this version of kith can take a role.
-func runs(r entry.Role) bool { return r == entry.RoleSync }
+func runs(r entry.Role) bool { return r != entry.RoleBackup }
 
-// Unshare implements [control.Sharing].
-func (d *Device) Unshare(_ context.Context, r control.UnshareRequest) (control.Share, error) {
-	s, err := d.findShare(r.Folder)
-	if err != nil {
-		return control.Share{}, fmt.Errorf("unshare: %w", err)
+var errNoBackup = fmt.Errorf("this version of kith knows no backup yet: %w", control.ErrUnsupported)
+
+// rightsOf is what a device is admitted with: all devices of a person may admit
+// others and put them out, so that any of them can act when one is lost. One
+// that only receives decides about nobody.
+func rightsOf(r entry.Role) roster.Rights {
+	if r == entry.RoleSync || r == entry.RoleSend || r == entry.RoleArchive {
+		return roster.Every
 	}
-	p, err := d.findPeer(r.Device)
-	if err != nil {
-		return control.Share{}, fmt.Errorf("unshare %q: %w", r.Folder, err)
-	}
-	m, member := s.member(p.ID)
-	if !member {
-		return control.Share{}, fmt.Errorf("unshare %q: %q: %w", r.Folder, r.Device, control.ErrNotShared)
-	}
-	err = s.say(func(ro roster.Roster, now version.Clock) (roster.Statement, error) { return ro.Revoke(d.id, p.ID, now) })
-	if err != nil {
-		return control.Share{}, fmt.Errorf("unshare %q: %w", r.Folder, err)
-	}
-	if l := d.link(p.ID); l != nil {
-		_ = s.Detach(context.Background(), p.ID)
-	}
-	return control.Share{Folder: s.controlled(), Device: d.identity(p.ID), Role: m.Role}, nil
+	return 0
 }
 
 // How long a device that has just paired may take to make its offers.
@@ -282,7 +222,7 @@ func (d *Device) AcceptOffer(ctx context.Context, r control.AcceptRequest) (cont
 	}
 	switch {
 	case !runs(role):
-		return control.Folder{}, fmt.Errorf("accept %q as %s: this version of kith syncs only: %w", o.Label, role, control.ErrUnsupported)
+		return control.Folder{}, fmt.Errorf("accept %q as %s: %w", o.Label, role, errNoBackup)
 	case role.HoldsKey() && len(o.Keys) == 0:
 		return control.Folder{}, fmt.Errorf("%w: %q is offered as %s, which cannot become %s", control.ErrInvalid, o.Label, o.Role, role)
 	case r.Path == "":

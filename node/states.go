@@ -56,6 +56,10 @@ func (d *Device) folderStatus(s *share) control.FolderStatus {
 	for _, p := range st.Problems {
 		out.Problems = append(out.Problems, control.Problem{Path: string(p.Path), Code: p.Code, Message: p.Text, Hint: p.Hint})
 	}
+	if _, in := s.member(d.id.ID()); !in {
+		out.State = control.StateError
+		out.Problems = append([]control.Problem{removedProblem}, out.Problems...)
+	}
 	for _, m := range s.members() {
 		if m.Device == d.id.ID() {
 			continue
@@ -68,6 +72,11 @@ func (d *Device) folderStatus(s *share) control.FolderStatus {
 		})
 	}
 	return out
+}
+
+var removedProblem = control.Problem{
+	Code: "removed", Message: "this device was taken out of the folder; its files are as they were",
+	Hint: "kith leave ends it here; to take part again, have a member share the folder anew",
 }
 
 var stateNames = map[folder.State]control.State{
@@ -95,6 +104,9 @@ func (d *Device) peerStatuses() []control.PeerStatus {
 			st.Addr, st.LastSeen = now.Route.Addr, time.Now()
 		} else if len(p.Addresses) > 0 {
 			st.Addr = p.Addresses[0]
+		}
+		if told := d.acquaintances.lastSeen(p.ID); told.After(st.LastSeen) {
+			st.LastSeen = told
 		}
 		out = append(out, st)
 	}

@@ -76,6 +76,10 @@ type Entry struct {
 	Epoch   Epoch   // whose keys name the blocks
 	Blocks  []Block // files only, in order; their lengths add up to Size
 	Gone    Digest  // Deleted only: the content that the delete removed
+	// Unseen names versions that Version has superseded although its author
+	// did not hold their content: a device that holds a version within it
+	// keeps that as a conflict copy. Nil for almost all.
+	Unseen version.Vector
 
 	// What follows is local: it is never part of a record.
 
@@ -84,6 +88,9 @@ type Entry struct {
 	// Unknown marks a file that was found here with no history: its version
 	// is zero, and it yields to whatever a peer knows about the path.
 	Unknown bool
+	// Absent: the path is known, and what it is does not lie here. Peers are
+	// told so beside the record. The row keeps all but Disk, to be had again.
+	Absent bool
 	// Disk is what the file system said of the path when the entry was
 	// written; an unchanged Disk means an unchanged file.
 	Disk Disk

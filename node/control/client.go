@@ -28,6 +28,9 @@ type Client struct {
 	folders   controlpb.FoldersClient
 	sharing   controlpb.SharingClient
 	states    controlpb.StatesClient
+	paths     controlpb.PathsClient
+	care      controlpb.CareClient
+	roles     controlpb.RolesClient
 }
 
 var (
@@ -37,6 +40,9 @@ var (
 	_ Folders   = (*Client)(nil)
 	_ Sharing   = (*Client)(nil)
 	_ States    = (*Client)(nil)
+	_ Paths     = (*Client)(nil)
+	_ Care      = (*Client)(nil)
+	_ Roles     = (*Client)(nil)
 )
 
 // Dial makes a client of the device at the socket, once something listens
@@ -70,6 +76,9 @@ func newClient(path string) *Client {
 		folders:   controlpb.NewFoldersClient(h, base, limit),
 		sharing:   controlpb.NewSharingClient(h, base, limit),
 		states:    controlpb.NewStatesClient(h, base, limit),
+		paths:     controlpb.NewPathsClient(h, base, limit),
+		care:      controlpb.NewCareClient(h, base, limit),
+		roles:     controlpb.NewRolesClient(h, base, limit),
 	}
 }
 

@@ -72,6 +72,7 @@ func fullStatus() control.Status {
 		Identity: laptop, Paused: true, Listen: []string{"/ip4/127.0.0.1/tcp/1"},
 		Folders: []control.FolderStatus{{
 			Folder: docs, State: control.StateHeld, Files: 12408, Bytes: 61 << 30, NeedFiles: 3, NeedBytes: 4, Conflicts: 5, Held: 6,
+			LocalEdits: 7, Untaken: 8, AbsentFiles: 9, AbsentBytes: 10,
 			Problems:      []control.Problem{{Path: "a/\xfe.jpg", Code: "unreadable", Message: "permission denied", Hint: "chmod"}},
 			ProtectedAsOf: noon,
 			Members: []control.MemberStatus{{
@@ -186,7 +187,7 @@ func TestErrorsKeepTheirMeaningAcrossTheSocket(t *testing.T) {
 	for _, sentinel := range []error{
 		control.ErrNoFolder, control.ErrNoDevice, control.ErrAmbiguous, control.ErrNotFound, control.ErrInvalid,
 		control.ErrPathTaken, control.ErrNested, control.ErrLabelTaken, control.ErrNameTaken, control.ErrNotOffered,
-		control.ErrNotShared, control.ErrPaused, control.ErrWrongCode, control.ErrCodeBurnt, control.ErrCodeExpired,
+		control.ErrNotShared, control.ErrNoPath, control.ErrNoBatch, control.ErrWaiting, control.ErrPaused, control.ErrWrongCode, control.ErrCodeBurnt, control.ErrCodeExpired,
 		control.ErrPairingPaused, control.ErrTimeout, control.ErrStopping, control.ErrUnsupported,
 	} {
 		t.Run(sentinel.Error(), func(t *testing.T) {

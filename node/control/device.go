@@ -33,6 +33,9 @@ type Device struct {
 	Folders   Folders
 	Sharing   Sharing
 	States    States
+	Paths     Paths
+	Care      Care
+	Roles     Roles
 }
 
 // Lifecycle is about the running device as a whole.

@@ -29,6 +29,14 @@ var (
 	ErrNotOffered = errors.New("no peer offers it")
 	// ErrNotShared is wrapped when a device is no member of the folder.
 	ErrNotShared = errors.New("not shared with this device")
+	// ErrNoPath is wrapped when a place is in no folder, or names a path that
+	// no member is known to have.
+	ErrNoPath = errors.New("no such path")
+	// ErrNoBatch is wrapped when no held batch has the ID.
+	ErrNoBatch = errors.New("no such batch")
+	// ErrWaiting is wrapped when what was asked for is under way, and waits
+	// for something else.
+	ErrWaiting = errors.New("not all of it is here yet")
 	// ErrPaused is wrapped when what was asked for waits for `kith resume`.
 	ErrPaused = errors.New("paused")
 

@@ -4,15 +4,20 @@ import "time"
 
 // Bounds on what crosses the socket.
 const (
-	maxRequest   = 1 << 20  // bytes of a request
-	maxResponse  = 64 << 20 // bytes of an answer, or of one message of a stream
-	maxHeader    = 16 << 10 // bytes of a request's head
-	maxWaiting   = 256      // folders named in one wait
-	maxShares    = 256      // folders offered with one code
-	maxAddresses = 64       // addresses given with one code
-	maxLabel     = 128      // bytes of a label or a name
-	maxCode      = 4 << 10  // bytes of a code or ticket
-	maxPath      = 4096     // bytes
+	maxRequest   = 16 << 20               // bytes of a request: a shell may expand a pattern to many places
+	maxResponse  = 64 << 20               // bytes of an answer, or of one message of a stream
+	maxHeader    = 16 << 10               // bytes of a request's head
+	maxWaiting   = 256                    // folders named in one wait
+	maxShares    = 256                    // folders offered with one code
+	maxAddresses = 64                     // addresses given with one code
+	maxLabel     = 128                    // bytes of a label or a name
+	maxCode      = 4 << 10                // bytes of a code or ticket
+	maxPath      = 4096                   // bytes
+	maxText      = maxLabel + 1 + maxPath // bytes of a place as it was typed
+	maxPlaces    = 1 << 16                // places of one request
+	maxCopies    = 1000                   // members that must prove that they hold something
+	maxBatch     = 128                    // bytes of the ID of a batch
+	listPiece    = 256                    // entries in one message of a list
 )
 
 // Deadlines. What may rightly take long (a scan, a wait, an open pairing

@@ -109,6 +109,15 @@ func newMux(d Device) *http.ServeMux {
 	if d.States != nil {
 		mux.Handle(controlpb.NewStatesHandler(statuses{d.States}, opts...))
 	}
+	if d.Paths != nil {
+		mux.Handle(controlpb.NewPathsHandler(paths{d.Paths}, opts...))
+	}
+	if d.Care != nil {
+		mux.Handle(controlpb.NewCareHandler(care{d.Care}, opts...))
+	}
+	if d.Roles != nil {
+		mux.Handle(controlpb.NewRolesHandler(roles{d.Roles}, opts...))
+	}
 	return mux
 }
 

@@ -213,15 +213,15 @@ func TestBadArgumentsNeverReachTheDevice(t *testing.T) {
 		"a thousand folders": func() error { return c.Wait(ctx, control.WaitRequest{For: control.Synced, Folders: many}, nil) },
 		"no goal":            func() error { return c.Wait(ctx, control.WaitRequest{}, nil) },
 		"a negative pause":   func() error { return c.Pause(ctx, control.PauseRequest{For: -time.Hour}) },
-		"a request of two MiB": func() error {
-			_, err := c.Status(ctx, strings.Repeat("x", 2<<20))
+		"a request of 17 MiB": func() error {
+			_, err := c.Status(ctx, strings.Repeat("x", 17<<20))
 			return err
 		},
 	}
 	for name, ask := range cases {
 		if err := ask(); err == nil {
 			t.Errorf("%s was accepted", name)
-		} else if !errors.Is(err, control.ErrInvalid) && name != "a request of two MiB" {
+		} else if !errors.Is(err, control.ErrInvalid) && name != "a request of 17 MiB" {
 			t.Errorf("%s: got %v, want ErrInvalid", name, err)
 		}
 	}

@@ -68,6 +68,14 @@ type FolderStatus struct {
 	// was here; zero if there never was one.
 	ProtectedAsOf time.Time
 	Members       []MemberStatus // the others, without this device
+	// LocalEdits are the paths whose changes stay here (role receive), Untaken
+	// the changes of other members that the role does not take.
+	LocalEdits int64
+	Untaken    int64
+	// AbsentFiles and AbsentBytes are what of Files and Bytes does not lie
+	// here, by choice.
+	AbsentFiles int64
+	AbsentBytes int64
 }
 
 // MemberStatus is how another member of a folder is doing, seen from here.

@@ -56,6 +56,7 @@ func folderStatusToWire(f FolderStatus) *controlpb.FolderStatus {
 		Files: f.Files, Bytes: f.Bytes, NeedFiles: f.NeedFiles, NeedBytes: f.NeedBytes,
 		Conflicts: f.Conflicts, Held: f.Held, ProtectedAsOfMs: millis(f.ProtectedAsOf),
 		Problems: convert(f.Problems, problemToWire), Members: convert(f.Members, memberToWire),
+		LocalEdits: f.LocalEdits, Untaken: f.Untaken, AbsentFiles: f.AbsentFiles, AbsentBytes: f.AbsentBytes,
 	}
 }
 
@@ -65,6 +66,7 @@ func folderStatusFromWire(f *controlpb.FolderStatus) FolderStatus {
 		Files: f.GetFiles(), Bytes: f.GetBytes(), NeedFiles: f.GetNeedFiles(), NeedBytes: f.GetNeedBytes(),
 		Conflicts: f.GetConflicts(), Held: f.GetHeld(), ProtectedAsOf: moment(f.GetProtectedAsOfMs()),
 		Problems: convert(f.GetProblems(), problemFromWire), Members: convert(f.GetMembers(), memberFromWire),
+		LocalEdits: f.GetLocalEdits(), Untaken: f.GetUntaken(), AbsentFiles: f.GetAbsentFiles(), AbsentBytes: f.GetAbsentBytes(),
 	}
 }
 

@@ -16,9 +16,9 @@ import (
 // roster of a folder that both are in.
 type Peer struct {
 	ID        entry.DeviceID
-	Name      string   // as it calls itself
-	Given     string   // as it is called here; empty: by its own name
-	Addresses []string // where it was reached, as multiaddrs, best first
+	Name      string    // as it calls itself
+	Given     string    // as it is called here; empty: by its own name
+	Addresses []string  // where it was reached, as multiaddrs, best first
 	PairedAt  time.Time // zero: known through a roster only
 	LastSeen  time.Time // zero if never since pairing
 }

@@ -63,6 +63,7 @@ type Tree struct {
 
 	durable durability
 	permits permits
+	traits  traits
 
 	recovered []entry.Path
 

@@ -25,6 +25,8 @@ type Device struct {
 	Errors     map[string]error   // by method: what it ends with
 	Hangs      map[string]bool    // by method: it ends with its context only
 	Ending     context.CancelFunc // called by Stop
+	Paths      Paths              // the answers about single paths
+	Care       Care               // the answers about what needs a decision
 	Hold       map[string]func()  // by method: called before it answers
 
 	mu    sync.Mutex
@@ -33,7 +35,10 @@ type Device struct {
 
 // Groups is d as a server wants it.
 func (d *Device) Groups() control.Device {
-	return control.Device{Lifecycle: d, Pairing: d, Peers: d, Folders: d, Sharing: d, States: d}
+	return control.Device{
+		Lifecycle: d, Pairing: d, Peers: d, Folders: d, Sharing: d, States: d,
+		Paths: paths{d}, Care: care{d}, Roles: care{d},
+	}
 }
 
 // Asked lists the calls so far, each with its request.

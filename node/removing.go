@@ -1,0 +1,168 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/kithmesh/kith/index"
+	"github.com/kithmesh/kith/index/entry"
+	"github.com/kithmesh/kith/index/roster"
+	"github.com/kithmesh/kith/index/version"
+	"github.com/kithmesh/kith/node/control"
+	"github.com/kithmesh/kith/node/tree"
+)
+
+// LeaveFolder implements [control.Folders].
+func (d *Device) LeaveFolder(_ context.Context, text string) (control.Folder, error) {
+	s, err := d.findShare(text)
+	if err != nil {
+		return control.Folder{}, fmt.Errorf("leave: %w", err)
+	}
+	d.setup.Lock()
+	defer d.setup.Unlock()
+	err = s.say(func(r roster.Roster, now version.Clock) (roster.Statement, error) { return r.Leave(d.id, now) })
+	if err != nil && !errors.Is(err, roster.ErrRight) {
+		return control.Folder{}, fmt.Errorf("leave %q: %w", text, err)
+	}
+	d.eachLink(func(l *link) {
+		if _, member := s.member(l.id); member {
+			s.tellAtOnce(l)
+		}
+	})
+	d.mu.Lock()
+	delete(d.shares, s.ID)
+	d.mu.Unlock()
+	s.stop()
+	<-s.done
+	c := s.controlled()
+	err = d.store.RemoveFolder(s.ID)
+	if err == nil {
+		err = d.db.Update(func(tx *index.Tx) error { return tx.DropFolder(s.ID) })
+	}
+	if c.Path != "" {
+		err = errors.Join(err, tree.Unmark(c.Path, s.ID))
+	}
+	d.meetCompanions()
+	d.news()
+	return c, err
+}
+
+// tellTime is how long a statement is waited for to arrive.
+const tellTime = 2 * time.Second
+
+// tellAtOnce sees to it that a connected device has heard the statements of a
+// folder. A link tells asks before statements, and in order: once a second ask
+// is answered, what was to be told at the first has arrived.
+func (s *share) tellAtOnce(l *link) {
+	if !l.meets() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), tellTime)
+	defer cancel()
+	l.ask(ctx, s)
+	l.ask(ctx, s)
+}
+
+// Unshare implements [control.Sharing].
+func (d *Device) Unshare(_ context.Context, r control.UnshareRequest) (control.Share, error) {
+	s, err := d.findShare(r.Folder)
+	if err != nil {
+		return control.Share{}, fmt.Errorf("unshare: %w", err)
+	}
+	p, err := d.findPeer(r.Device)
+	if err != nil {
+		return control.Share{}, fmt.Errorf("unshare %q: %w", r.Folder, err)
+	}
+	m, member := s.member(p.ID)
+	if !member {
+		return control.Share{}, fmt.Errorf("unshare %q: %q: %w", r.Folder, r.Device, control.ErrNotShared)
+	}
+	// Named before it goes: a device known through this folder alone is
+	// forgotten with it.
+	out := control.Share{Folder: s.controlled(), Device: d.identity(p.ID), Role: m.Role}
+	if err := s.putOut(p.ID); err != nil {
+		return control.Share{}, fmt.Errorf("unshare %q: %w", r.Folder, err)
+	}
+	d.meetCompanions()
+	return out, nil
+}
+
+// putOut removes a member for good: what is sealed from now on is sealed with
+// a key that it does not get. It is told so if it is connected, and whoever
+// else is, is told before this returns.
+func (s *share) putOut(id entry.DeviceID) error {
+	s.mu.Lock()
+	s.parting[id] = true
+	s.mu.Unlock()
+	defer func() {
+		s.mu.Lock()
+		delete(s.parting, id)
+		s.mu.Unlock()
+		s.device.news()
+	}()
+	err := s.say(func(r roster.Roster, now version.Clock) (roster.Statement, error) {
+		return r.Revoke(s.device.id, id, now)
+	})
+	if err != nil {
+		return err
+	}
+	_ = s.Detach(context.Background(), id)
+	if err := s.newEpoch(); err != nil {
+		return fmt.Errorf("begin a new key: %w", err)
+	}
+	s.device.news()
+	s.device.eachLink(func(l *link) {
+		if _, member := s.member(l.id); member || l.id == id {
+			s.tellAtOnce(l)
+		}
+	})
+	return nil
+}
+
+// isParting tells whether a device that was just put out is still to hear so.
+func (s *share) isParting(id entry.DeviceID) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.parting[id]
+}
+
+// Revoke implements [control.Roles].
+func (d *Device) Revoke(_ context.Context, text string) (control.Revoked, error) {
+	p, err := d.findPeer(text)
+	if err != nil {
+		return control.Revoked{}, fmt.Errorf("revoke: %w", err)
+	}
+	out := control.Revoked{Identity: d.identity(p.ID)}
+	var failed error
+	for _, s := range d.allShares() {
+		if _, member := s.member(p.ID); !member {
+			continue
+		}
+		err := s.putOut(p.ID)
+		switch {
+		case err == nil:
+			out.Folders = append(out.Folders, s.controlled())
+		case errors.Is(err, roster.ErrRight):
+			out.Kept = append(out.Kept, s.controlled())
+		default:
+			failed = errors.Join(failed, fmt.Errorf("put %q out of %q: %w", text, s.controlled().Label, err))
+		}
+	}
+	if failed != nil {
+		return out, failed
+	}
+	if len(out.Kept) > 0 {
+		// It stays a member of these, and is met for them alone.
+		p.PairedAt = time.Time{}
+		if err := d.store.PutPeer(p); err != nil {
+			return out, err
+		}
+	} else if err := d.forgetPeer(p.ID); err != nil {
+		return out, fmt.Errorf("end the pairing with %q: %w", text, err)
+	}
+	d.meetCompanions()
+	d.news()
+	return out, nil
+}
