@@ -79,8 +79,22 @@ func filled(b *testing.B, files int) *DB {
 	return db
 }
 
-func BenchmarkLight(b *testing.B) {
-	db := filled(b, 200_000)
+func BenchmarkLight(b *testing.B) { benchmarkLight(b, 0) }
+
+// BenchmarkLightLocal is the same where every tenth file was edited locally.
+func BenchmarkLightLocal(b *testing.B) { benchmarkLight(b, 10) }
+
+func benchmarkLight(b *testing.B, localEach int) {
+	const files = 200_000
+	db := filled(b, files)
+	update(b, db, func(f *Folder) error {
+		for n := 0; localEach > 0 && n < files; n += localEach {
+			if err := f.SetLocal(treePath(n), treeEntry(n)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 	rows := 0
 	b.ReportAllocs()
 	for b.Loop() {
@@ -213,7 +227,7 @@ func BenchmarkReceive(b *testing.B) {
 			for d := range tellers {
 				tellers[d] = entry.Sequence(n)
 			}
-			return f.SetWanted(e.Path, []Want{{*e, tellers}})
+			return f.SetWanted(e.Path, []Want{{Entry: *e, Tellers: tellers}})
 		})
 		each(func(f *Folder, n int) error {
 			w, err := f.Wanted(treePath(n))

@@ -15,20 +15,20 @@ import (
 // checkFile reads a whole index and tells whether it is what was written: the
 // pages form trees, every row has its checksum, and none is missing or old. It
 // uses memory for a bit per page, changes nothing, and whatever the file holds
-// it ends. A file in which nothing was ever written is fresh. The error wraps
-// [ErrDamaged] or [ErrVersion], or is one of reading.
-func checkFile(r io.ReaderAt, size int64) (fresh bool, err error) {
+// it ends. It returns the format, which is 0 if nothing was ever written. The
+// error wraps [ErrDamaged] or [ErrVersion], or is one of reading.
+func checkFile(r io.ReaderAt, size int64) (written uint32, err error) {
 	m, err := readMeta(r, size)
 	if err == nil {
 		c := checker{pages: pageFile{
 			r: r, pageSize: int64(m.pageSize), high: m.high, used: make([]uint64, m.high/64+1),
 		}}
-		fresh, err = c.check(m)
+		written, err = c.check(m)
 	}
 	if errors.Is(err, errPage) {
 		err = fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
-	return fresh, err
+	return written, err
 }
 
 // readMeta is the newer of the two descriptions. Both must be whole: to go on
@@ -66,13 +66,16 @@ func readMeta(r io.ReaderAt, size int64) (meta, error) {
 type checker struct {
 	pages   pageFile
 	version uint32 // of the format, 0 until found
+	// Folders that have all tables, and those that have all but the one that
+	// format 2 added: which they must have shows when the format is found.
+	whole, old int
 	// bad is the first row that is not as this version writes it. A newer
 	// version may have other rows.
 	bad error
 }
 
-func (c *checker) check(m meta) (fresh bool, err error) {
-	fresh = m.commit == 1 // which bolt itself writes
+func (c *checker) check(m meta) (written uint32, err error) {
+	fresh := m.commit == 1 // which bolt itself writes
 	err = c.pages.tree(m.root, func(key, value []byte, isBucket bool) error {
 		fresh = false
 		id, ok := parseFolderKey(key)
@@ -93,15 +96,17 @@ func (c *checker) check(m meta) (fresh bool, err error) {
 	}
 	switch {
 	case err != nil:
-		return false, err
+		return 0, err
 	case fresh:
-		return true, nil
+		return 0, nil
 	case c.version > format:
-		return false, fmt.Errorf("format %d: %w", c.version, ErrVersion)
+		return 0, fmt.Errorf("format %d: %w", c.version, ErrVersion)
 	case c.version == 0:
 		c.blame("no format")
+	case c.version == 1 && c.whole > 0, c.version > 1 && c.old > 0:
+		c.blame("the tables of some folders are not those of format %d", c.version)
 	}
-	return false, c.bad
+	return c.version, c.bad
 }
 
 func (c *checker) blame(format string, args ...any) {
@@ -149,12 +154,13 @@ func (c *checker) kithRow(key, value []byte, isBucket bool) error {
 func (c *checker) folder(id entry.FolderID, value []byte) error {
 	var s state
 	var sum uint64
-	known := 0
+	known, hasLocal := 0, false
 	err := c.pages.bucket(value, func(key, value []byte, isBucket bool) error {
 		name := string(key)
 		if isBucket {
 			if slices.Contains(tables[:], name) {
 				known++
+				hasLocal = hasLocal || name == tableLocal
 			} else {
 				c.blame("folder %s: unknown table %q", id, name)
 			}
@@ -179,8 +185,14 @@ func (c *checker) folder(id entry.FolderID, value []byte) error {
 		return err
 	case s.replica == 0:
 		c.blame("folder %s has no state", id)
-	case known != len(tables) || sum != s.sum:
+	case sum != s.sum:
 		c.blame("folder %s: some rows are lost or old", id)
+	case known == len(tables):
+		c.whole++
+	case known == len(tables)-1 && !hasLocal:
+		c.old++
+	default:
+		c.blame("folder %s: some tables are lost", id)
 	}
 	return nil
 }

@@ -111,7 +111,7 @@ func TestViewsDoNotWriteAndNothingOutlivesItsTransaction(t *testing.T) {
 		_, create := tx.CreateFolder(entry.FolderID{1}, 1, 1)
 		for i, err := range []error{
 			put, count, create, tx.DropFolder(folderA), f.Touch(file("a", vec(1, 1))), f.Drop("a"),
-			f.SetWanted("a", nil), f.SetPeer("p", Peer{}), f.DropPeer("p"), f.Saw(nil), f.SetJoined(true), f.Renew(1, 1),
+			f.SetWanted("a", nil), f.SetLocal("a", nil), f.SetPeer("p", Peer{}), f.DropPeer("p"), f.Saw(nil), f.SetJoined(true), f.Renew(1, 1),
 		} {
 			if !errors.Is(err, ErrReadOnly) {
 				t.Errorf("call %d in a View: %v", i, err)

@@ -39,12 +39,14 @@ func (f *Folder) parse(key, row []byte) (*entry.Entry, fileNumber, error) {
 
 // Put writes e under the next sequence, which it returns and sets in e. The
 // whole entry must be valid (see [entry.Entry.Check]); one of unknown history
-// has no version. It returns
+// has no version. Of one that is absent, Disk is not kept. It returns
 //
 //   - [ErrStale] if e has not seen the version that the index holds, or e is
-//     unknown and that one is not. Anything may follow an unknown entry.
+//     unknown and that one is not. Anything may follow an unknown entry, and
+//     all but an ancestor one that is absent: where nothing lies, nothing is
+//     lost.
 //   - [ErrForked] if e has the vector of the entry that the index holds, but
-//     another state.
+//     another state. Whether they are absent does not matter to that.
 func (f *Folder) Put(e *entry.Entry) (entry.Sequence, error) {
 	if err := f.put(e); err != nil {
 		return 0, fmt.Errorf("put %q: %w", e.Path, err)
@@ -77,6 +79,9 @@ func (f *Folder) put(e *entry.Entry) error {
 	}
 	row := *e
 	row.Sequence = f.state.head + 1
+	if row.Absent {
+		row.Disk = entry.Disk{}
+	}
 	if err := f.replace(key, n, old, &row); err != nil {
 		return err
 	}
@@ -93,9 +98,14 @@ func checkEntry(e *entry.Entry) error {
 	if !e.Version.IsZero() {
 		return fmt.Errorf("%w: an unknown entry with a version", entry.ErrEntry)
 	}
-	if e.Kind == entry.Deleted {
-		return fmt.Errorf("%w: an unknown entry that is deleted", entry.ErrEntry)
+	if e.Kind == entry.Deleted || e.Absent || len(e.Unseen) > 0 {
+		return fmt.Errorf("%w: an unknown entry that is deleted, absent, or more than was found", entry.ErrEntry)
 	}
+	return checkUnversioned(e)
+}
+
+// checkUnversioned is [entry.Entry.Check] for all but the version.
+func checkUnversioned(e *entry.Entry) error {
 	probe := *e
 	probe.Version = version.Version{}.Next(1, 1, 1)
 	return probe.Check()
@@ -117,7 +127,11 @@ func follows(e, old *entry.Entry) error {
 			return ErrForked
 		}
 		return nil
-	case version.After, version.Concurrent:
+	case version.Concurrent:
+		if old.Absent {
+			return nil
+		}
+	case version.After:
 	}
 	return ErrStale
 }
@@ -146,7 +160,7 @@ func (f *Folder) replace(key []byte, n fileNumber, old, e *entry.Entry) error {
 
 // rowSize is about how long the row of e will be.
 func rowSize(e *entry.Entry) int {
-	return headerSize + 32 + 16*len(e.Version.Vector) + 36*len(e.Blocks) + len(e.Target)
+	return headerSize + 32 + 16*(len(e.Version.Vector)+len(e.Unseen)) + 36*len(e.Blocks) + len(e.Target)
 }
 
 func (f *Folder) resequence(n fileNumber, old, e *entry.Entry) error {
@@ -192,9 +206,9 @@ func (f *Folder) reblock(n fileNumber, old, e *entry.Entry) error {
 	return nil
 }
 
-// prefixes are those of the blocks of e, ascending, none twice.
+// prefixes are those of the blocks that e holds, ascending, none twice.
 func prefixes(e *entry.Entry) []uint64 {
-	if e == nil || len(e.Blocks) == 0 {
+	if e == nil || e.Absent || len(e.Blocks) == 0 {
 		return nil
 	}
 	out := make([]uint64, len(e.Blocks))

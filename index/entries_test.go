@@ -38,6 +38,15 @@ func TestPutKeepsWhatItHasNotSeen(t *testing.T) {
 		{"an unknown entry over a known one", file("a", vec(1, 1), 1), unknown("a", 1), ErrStale},
 		{"an unknown entry over an unknown one", unknown("a", 1), unknown("a", 2), nil},
 		{"anything over an unknown one", unknown("a", 1), file("a", vec(2, 1), 2), nil},
+		{"a stranger over an absent one", away(file("a", vec(1, 1), 1)), file("a", vec(2, 1), 2), nil},
+		{"an absent stranger over an absent one", away(file("a", vec(1, 1), 1)), away(file("a", vec(2, 1), 2)), nil},
+		{"an absent stranger over one that is here", file("a", vec(1, 1), 1), away(file("a", vec(2, 9), 2)), ErrStale},
+		{"an ancestor over an absent one", away(file("a", vec(1, 2), 1)), file("a", vec(1, 1), 1), ErrStale},
+		{"an unknown one over an absent one", away(file("a", vec(1, 1), 1)), unknown("a", 1), ErrStale},
+		{"the bytes go", file("a", vec(1, 1), 1), away(file("a", vec(1, 1), 1)), nil},
+		{"the bytes come back", away(file("a", vec(1, 1), 1)), file("a", vec(1, 1), 1), nil},
+		{"other bytes come back", away(file("a", vec(1, 1), 1)), forked, ErrForked},
+		{"an absent one over an unknown one", unknown("a", 1), away(file("a", vec(1, 1), 1)), nil},
 		{"other bytes under the same vector", file("a", vec(1, 1), 1), forked, ErrForked},
 		{"other metadata under the same vector", file("a", vec(1, 1), 1), metadata, ErrForked},
 	} {
@@ -60,6 +69,8 @@ func TestPutKeepsWhatItHasNotSeen(t *testing.T) {
 			want := c.put
 			if c.want != nil {
 				want = before
+			} else if want.Absent {
+				want.Disk = entry.Disk{}
 			}
 			view(t, db, func(f *Folder) error {
 				if got, err := f.Get("a"); err != nil || !reflect.DeepEqual(got, want) {
@@ -71,7 +82,17 @@ func TestPutKeepsWhatItHasNotSeen(t *testing.T) {
 	}
 }
 
+// away is e without what it holds.
+func away(e *entry.Entry) *entry.Entry {
+	e.Absent = true
+	return e
+}
+
 func TestWhatIsNoEntryIsNotWritten(t *testing.T) {
+	unseeing := unknown("a", 1)
+	unseeing.Unseen = vec(1, 1).Vector
+	ahead := file("a", vec(1, 1), 1)
+	ahead.Unseen = vec(1, 2).Vector
 	versioned := unknown("a", 1)
 	versioned.Version = vec(1, 1)
 	lost := unknown("a")
@@ -83,6 +104,9 @@ func TestWhatIsNoEntryIsNotWritten(t *testing.T) {
 		"no version":                  file("a", version.Version{}),
 		"an unknown version":          versioned,
 		"an unknown delete":           lost,
+		"an unknown one that is away": away(unknown("a", 1)),
+		"an unknown one with unseen":  unseeing,
+		"unseen beyond its version":   ahead,
 		"an unknown entry of no kind": {Path: "a", Unknown: true},
 	} {
 		db := newIndex(t)
@@ -310,7 +334,7 @@ func TestEntriesWithManyBlocksAndCountersComeBackWhole(t *testing.T) {
 			if _, err := f.Put(e); err != nil {
 				return err
 			}
-			w := Want{*e, map[entry.DeviceID]entry.Sequence{entry.DeviceID(e.AuthorName): 5}}
+			w := Want{Entry: *e, Tellers: map[entry.DeviceID]entry.Sequence{entry.DeviceID(e.AuthorName): 5}}
 			w.Entry.Sequence, w.Entry.Disk = 0, entry.Disk{}
 			if err := f.SetWanted(e.Path, []Want{w}); err != nil {
 				return err

@@ -7,7 +7,7 @@ import (
 )
 
 // FindBlock yields the files that live and hold the block, each once, with the
-// offset in bytes of its first occurrence. That is what the index says; the
+// offset in bytes of its first occurrence. Files that are absent hold nothing. That is what the index says; the
 // files may have changed since they were scanned, so hash what is read there.
 // It ends early at damage, and the transaction then fails.
 func (f *Folder) FindBlock(id entry.BlockID) iter.Seq2[*entry.Entry, int64] {
@@ -41,7 +41,7 @@ func offsetOf(e *entry.Entry, id entry.BlockID) (int64, bool) {
 }
 
 // FindContent yields the files that live and hold just the content of e, under
-// any path. An empty file has no content to find. It ends early at damage, and
+// any path; those that are absent are not among them. An empty file has no content to find. It ends early at damage, and
 // the transaction then fails.
 func (f *Folder) FindContent(e *entry.Entry) iter.Seq[*entry.Entry] {
 	return func(yield func(*entry.Entry) bool) {

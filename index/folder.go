@@ -24,6 +24,7 @@ type Folder struct {
 	wanted   *table
 	peers    *table
 	seenRows *table
+	local    *table
 	sequence *pairSet
 	blocks   *pairSet
 	unknown  *pairSet
@@ -38,6 +39,7 @@ func newFolder(tx *Tx, id entry.FolderID, b *bbolt.Bucket) *Folder {
 	table := func(name string) *table { return newTable(tx, b, name, &f.state.sum) }
 	f.entries, f.files = table(tableEntries), table(tableFiles)
 	f.wanted, f.peers, f.seenRows = table(tableWanted), table(tablePeers), table(tableSeen)
+	f.local = table(tableLocal)
 	f.sequence = newPairSet(table(tableSequence))
 	f.blocks = newPairSet(table(tableBlocks))
 	f.unknown = newPairSet(table(tableUnknown))

@@ -16,7 +16,7 @@ import (
 // FuzzRow parses what claims to be a row. The checksum is set right, so that
 // the fuzzer gets beyond it.
 func FuzzRow(f *testing.F) {
-	for _, s := range []string{goldenOne, goldenMany, goldenPlain, goldenDirectory, goldenSymlink, goldenDeleted, goldenUnknown} {
+	for _, s := range []string{goldenOne, goldenMany, goldenPlain, goldenDirectory, goldenSymlink, goldenDeleted, goldenUnknown, goldenAbsent, goldenUnseen, goldenLocal} {
 		row, err := hex.DecodeString(s)
 		must(f, err)
 		f.Add([]byte("d\x00one"), row)
@@ -70,17 +70,22 @@ func FuzzSegment(f *testing.F) {
 	})
 }
 
-// FuzzCheckFile changes an index and asks of the check that it ends, and of
+// FuzzCheckFile changes an index, of this format or of the first, and asks of the check that it ends, and of
 // bolt that it can be used with what passed. The checksums of the first two
 // pages are set right, so that the fuzzer gets beyond them.
 func FuzzCheckFile(f *testing.F) {
-	data := readFormat1(f)
-	f.Add(uint32(0), []byte{})
-	f.Add(uint32(4096*3+10), []byte{0xff, 0xff})
-	f.Add(uint32(40), []byte{9})
-	f.Add(uint32(len(data)-20), []byte{1, 2, 3})
-	f.Fuzz(func(t *testing.T, at uint32, patch []byte) {
-		bad := slices.Clone(data)
+	old, now := readFormat(f, format1), readFormat(f, format2)
+	for _, upgrade := range []bool{false, true} {
+		f.Add(uint32(0), []byte{}, upgrade)
+		f.Add(uint32(4096*3+10), []byte{0xff, 0xff}, upgrade)
+		f.Add(uint32(40), []byte{9}, upgrade)
+		f.Add(uint32(len(old)-20), []byte{1, 2, 3}, upgrade)
+	}
+	f.Fuzz(func(t *testing.T, at uint32, patch []byte, upgrade bool) {
+		bad := slices.Clone(now)
+		if upgrade {
+			bad = slices.Clone(old)
+		}
 		copy(bad[min(int(at), len(bad)):], patch)
 		sumMeta(bad[:4096])
 		sumMeta(bad[4096:8192])
@@ -121,7 +126,10 @@ func useChecked(t *testing.T, data []byte) {
 					return err
 				}
 				e.Disk.Inode++
-				if err := f.Touch(e); err != nil {
+				if err := f.Touch(e); err != nil && !(e.Absent && errors.Is(err, ErrStale)) {
+					return err
+				}
+				if err := f.SetLocal(e.Path, e); err != nil {
 					return err
 				}
 			}

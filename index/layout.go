@@ -13,7 +13,7 @@ import (
 
 // format is the version of the layout; it grows with every change that an
 // older kith would misread.
-const format = 1
+const format = 2
 
 const (
 	bucketKith   = "kith"
@@ -30,11 +30,12 @@ const (
 	tablePeers    = "peers"
 	tableSeen     = "seen"
 	tableNames    = "names"
+	tableLocal    = "local" // since format 2
 )
 
 var tables = [...]string{
 	tableEntries, tableFiles, tableSequence, tableBlocks, tableUnknown,
-	tableWanted, tablePeers, tableSeen, tableNames,
+	tableWanted, tablePeers, tableSeen, tableNames, tableLocal,
 }
 
 func folderKey(id entry.FolderID) []byte { return append([]byte{folderPrefix}, id[:]...) }

@@ -12,7 +12,7 @@ import (
 
 // Touch writes what the file system now says of e.Path, which is e.Disk; all
 // else stays as it is, and so does the sequence. It returns [ErrStale] unless
-// the index holds just the version of e.
+// the index holds just the version of e, and that is not absent.
 func (f *Folder) Touch(e *entry.Entry) error {
 	if err := f.touch(e); err != nil {
 		return fmt.Errorf("touch %q: %w", e.Path, err)
@@ -29,7 +29,7 @@ func (f *Folder) touch(e *entry.Entry) error {
 	if err != nil {
 		return err
 	}
-	if old == nil || old.Unknown != e.Unknown || old.Version.Compare(e.Version) != version.Equal {
+	if old == nil || old.Absent || old.Unknown != e.Unknown || old.Version.Compare(e.Version) != version.Equal {
 		return ErrStale
 	}
 	old.Disk = e.Disk

@@ -20,6 +20,7 @@ import (
 type model struct {
 	entries map[entry.Path]entry.Entry
 	wanted  map[entry.Path][]Want
+	local   map[entry.Path]entry.Entry
 	peers   map[entry.DeviceID]Peer
 	seen    map[version.ReplicaID]uint64
 	head    entry.Sequence
@@ -29,14 +30,14 @@ type model struct {
 
 func newModel() *model {
 	return &model{
-		entries: map[entry.Path]entry.Entry{}, wanted: map[entry.Path][]Want{},
+		entries: map[entry.Path]entry.Entry{}, wanted: map[entry.Path][]Want{}, local: map[entry.Path]entry.Entry{},
 		peers: map[entry.DeviceID]Peer{}, seen: map[version.ReplicaID]uint64{},
 	}
 }
 
 func (m *model) clone() *model {
 	c := *m
-	c.entries, c.wanted = maps.Clone(m.entries), maps.Clone(m.wanted)
+	c.entries, c.wanted, c.local = maps.Clone(m.entries), maps.Clone(m.wanted), maps.Clone(m.local)
 	c.peers, c.seen = maps.Clone(m.peers), maps.Clone(m.seen)
 	return &c
 }
@@ -96,6 +97,11 @@ func (o operator) entry(p entry.Path, old entry.Entry) *entry.Entry {
 		}
 	}
 	e.AuthorName = fmt.Sprint("author ", o.below(5))
+	e.Absent = o.below(4) == 0
+	if o.below(4) == 0 {
+		e.Unseen = slices.Clone(v.Vector)[:1+o.below(len(v.Vector))]
+		e.Unseen[0].Count -= uint64(o.below(int(e.Unseen[0].Count)))
+	}
 	e.Disk = entry.Disk{Inode: uint64(o.below(1000)), ChangeTime: int64(o.below(1000))}
 	return e
 }
@@ -104,7 +110,7 @@ func (o operator) entry(p entry.Path, old entry.Entry) *entry.Entry {
 func (o operator) step(f *Folder, m *model) error {
 	p := o.path()
 	old, exists := m.entries[p]
-	switch o.below(12) {
+	switch o.below(14) {
 	case 0:
 		return o.touch(f, m, p)
 	case 1:
@@ -120,7 +126,8 @@ func (o operator) step(f *Folder, m *model) error {
 			e := o.entry(p, old)
 			if !e.Unknown {
 				e.Disk = entry.Disk{}
-				w = append(w, Want{*e, map[entry.DeviceID]entry.Sequence{o.device(): entry.Sequence(o.below(99))}})
+				tellers := map[entry.DeviceID]entry.Sequence{o.device(): entry.Sequence(o.below(99))}
+				w = append(w, Want{*e, tellers, o.below(2) == 0})
 			}
 		}
 		if m.wanted[p] = w; len(w) == 0 {
@@ -150,6 +157,15 @@ func (o operator) step(f *Folder, m *model) error {
 	case 7:
 		m.joined = o.below(2) == 0
 		return f.SetJoined(m.joined)
+	case 8:
+		e := o.entry(p, old)
+		l := *e
+		l.Version, l.AuthorName, l.Unseen, l.Unknown, l.Absent = version.Version{}, "", nil, false, false
+		m.local[p] = l
+		return f.SetLocal(p, e)
+	case 9:
+		delete(m.local, p)
+		return f.SetLocal(p, nil)
 	}
 	return o.put(f, m, p)
 }
@@ -160,6 +176,7 @@ func (o operator) put(f *Folder, m *model, p entry.Path) error {
 	want := error(nil)
 	if exists && !old.Unknown {
 		switch {
+		case old.Absent && !e.Unknown && old.Version.Compare(e.Version) == version.Concurrent:
 		case e.Unknown || !old.Version.Vector.Within(e.Version.Vector):
 			want = ErrStale
 		case old.Version.Compare(e.Version) == version.Equal && !old.SamePayload(e):
@@ -173,6 +190,9 @@ func (o operator) put(f *Folder, m *model, p entry.Path) error {
 	m.head++
 	if err == nil && (seq != m.head || e.Sequence != seq) {
 		return fmt.Errorf("Put gave sequence %d instead of %d", seq, m.head)
+	}
+	if e.Absent {
+		e.Disk = entry.Disk{}
 	}
 	m.entries[p] = *e
 	return err
@@ -188,7 +208,7 @@ func (o operator) touch(f *Folder, m *model, p entry.Path) error {
 		e.Version = e.Version.Next(9, 1, 1)
 		return expect(f.Touch(&e), ErrStale)
 	}
-	if !exists {
+	if !exists || old.Absent {
 		return expect(f.Touch(&e), ErrStale)
 	}
 	old.Disk = e.Disk
@@ -219,17 +239,54 @@ func (m *model) compare(f *Folder, blocks int) error {
 		}
 		i++
 	}
-	for l := range f.Light("") {
-		e := m.entries[paths[len(paths)-i]]
-		i--
-		if l != (Light{e.Path, e.Kind, e.Mode, e.Size, e.ModTime, e.Disk, e.Sequence, e.Unknown}) {
-			return fmt.Errorf("Light is %+v instead of %+v", l, e)
+	if i != len(paths) {
+		return fmt.Errorf("%d entries amiss", len(paths)-i)
+	}
+	return errors.Join(m.compareLight(f), m.compareDerived(f, blocks), m.compareRest(f))
+}
+
+// compareLight is about what lies on disk.
+func (m *model) compareLight(f *Folder) error {
+	lying := maps.Clone(m.entries)
+	maps.Copy(lying, m.local)
+	paths := slices.SortedFunc(maps.Keys(lying), entry.Path.Compare)
+	// From the start, from a path in the middle, and from behind one.
+	for _, from := range []int{0, len(paths) / 2, len(paths) / 3} {
+		start := entry.Path("")
+		if from > 0 {
+			start = After(paths[from-1])
+		}
+		i := from
+		for l := range f.Light(start) {
+			if i >= len(paths) {
+				return fmt.Errorf("Light gives %+v too", l)
+			}
+			e := lying[paths[i]]
+			_, local := m.local[paths[i]]
+			sequence := m.entries[paths[i]].Sequence
+			if l != (Light{e.Path, e.Kind, e.Mode, e.Size, e.ModTime, e.Disk, sequence, e.Unknown, e.Absent, local}) {
+				return fmt.Errorf("Light is %+v instead of %+v", l, e)
+			}
+			i++
+		}
+		if i != len(paths) {
+			return fmt.Errorf("Light gives %d of %d", i-from, len(paths)-from)
 		}
 	}
-	if i != 0 {
-		return fmt.Errorf("%d entries amiss", i)
+	n := 0
+	for e, err := range f.Locals("") {
+		if err != nil || !reflect.DeepEqual(*e, m.local[e.Path]) {
+			return fmt.Errorf("Locals give %+v, %v", e, err)
+		}
+		if got, err := f.Local(e.Path); err != nil || !reflect.DeepEqual(got, e) {
+			return fmt.Errorf("Local gives %+v, %v", e, err)
+		}
+		n++
 	}
-	return errors.Join(m.compareDerived(f, blocks), m.compareRest(f))
+	if n != len(m.local) || f.LocalCount() != int64(n) {
+		return fmt.Errorf("%d local entries of %d, and it counts %d", n, len(m.local), f.LocalCount())
+	}
+	return nil
 }
 
 // compareDerived is about what follows from the entries.
@@ -245,6 +302,9 @@ func (m *model) compareDerived(f *Folder, blocks int) error {
 			unknownPaths[p] = true
 		}
 		for _, b := range e.Blocks {
+			if e.Absent {
+				continue
+			}
 			if holders[b.ID] == nil {
 				holders[b.ID] = map[entry.Path]bool{}
 			}

@@ -14,6 +14,7 @@ import (
 	bolterrors "go.etcd.io/bbolt/errors"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/kithmesh/kith/index/entry"
 	"github.com/kithmesh/kith/proto/diskpb"
 )
 
@@ -31,7 +32,10 @@ const (
 //   - [ErrLocked] if another process still has it after a second or two;
 //   - [ErrDamaged] if its content is not what was written;
 //   - [ErrVersion] if a newer kith has written it;
-//   - an error of the file system if it cannot be opened or read.
+//   - an error of the file system if it cannot be opened, read or upgraded.
+//
+// An index that an older kith has written is upgraded in one step, and is then
+// no longer for that one.
 func Open(path string) (*DB, error) {
 	db, err := open(path)
 	if err != nil {
@@ -41,7 +45,7 @@ func Open(path string) (*DB, error) {
 }
 
 func open(path string) (*DB, error) {
-	fresh, err := inspect(path)
+	written, err := inspect(path)
 	if err != nil {
 		return nil, err
 	}
@@ -55,10 +59,14 @@ func open(path string) (*DB, error) {
 	}
 	bolt.AllocSize = growBy
 	db := &DB{bolt: bolt, file: file}
-	if fresh {
-		if err := db.stamp(path); err != nil {
-			return nil, errors.Join(err, db.Close())
-		}
+	switch {
+	case written == 0:
+		err = db.stamp(path)
+	case written < format:
+		err = db.upgrade()
+	}
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
 	}
 	return db, nil
 }
@@ -66,24 +74,25 @@ func open(path string) (*DB, error) {
 // inspect checks the file, under a lock that keeps writers out. Bolt itself
 // trusts what it reads and may die of it, so it gets to read only what has
 // been checked; all it reads here are the two pages with their own checksum.
-func inspect(path string) (fresh bool, err error) {
+// It returns the format, 0 of a new file.
+func inspect(path string) (written uint32, err error) {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0 {
-		return true, nil
+		return 0, nil
 	}
 	if err != nil {
-		return false, err
+		return 0, err
 	}
 	if !info.Mode().IsRegular() {
-		return false, fmt.Errorf("%w: not a regular file", ErrDamaged)
+		return 0, fmt.Errorf("%w: not a regular file", ErrDamaged)
 	}
 	bolt, file, err := openBolt(path, &bbolt.Options{ReadOnly: true, NoStatistics: true})
 	if err != nil {
-		return false, err
+		return 0, err
 	}
 	defer func() { err = errors.Join(err, bolt.Close()) }()
 	if info, err = file.Stat(); err != nil {
-		return false, err
+		return 0, err
 	}
 	return checkFile(file, info.Size())
 }
@@ -126,18 +135,7 @@ func openError(err error) error {
 
 // stamp makes a new file an index.
 func (db *DB) stamp(path string) error {
-	err := db.Update(func(tx *Tx) error {
-		b, err := tx.bolt.CreateBucketIfNotExists([]byte(bucketKith))
-		if err != nil {
-			return err
-		}
-		row, err := proto.Marshal(&diskpb.IndexFormat{Version: format})
-		if err != nil {
-			return err
-		}
-		key := []byte(rowFormat)
-		return b.Put(key, sealRow(seed(bucketKith), key, row))
-	})
+	err := db.Update((*Tx).writeFormat)
 	if err != nil || runtime.GOOS == "windows" { // where directories cannot be synced
 		return err
 	}
@@ -146,4 +144,42 @@ func (db *DB) stamp(path string) error {
 		return err
 	}
 	return errors.Join(dir.Sync(), dir.Close())
+}
+
+// upgrade makes an index of format 1 one of this format: its folders have no
+// table "local" yet. All else is written as it was.
+func (db *DB) upgrade() error {
+	err := db.Update(func(tx *Tx) error {
+		for _, id := range tx.Folders() {
+			if err := tx.addLocal(id); err != nil {
+				return err
+			}
+		}
+		return tx.writeFormat()
+	})
+	if err != nil {
+		return fmt.Errorf("upgrade to format %d: %w", format, err)
+	}
+	return nil
+}
+
+func (tx *Tx) addLocal(id entry.FolderID) (err error) {
+	defer tx.guard(&err)
+	_, err = tx.bolt.Bucket(folderKey(id)).CreateBucketIfNotExists([]byte(tableLocal))
+	return err
+}
+
+// writeFormat says that the file is of this format.
+func (tx *Tx) writeFormat() (err error) {
+	defer tx.guard(&err)
+	b, err := tx.bolt.CreateBucketIfNotExists([]byte(bucketKith))
+	if err != nil {
+		return err
+	}
+	row, err := proto.Marshal(&diskpb.IndexFormat{Version: format})
+	if err != nil {
+		return err
+	}
+	key := []byte(rowFormat)
+	return b.Put(key, sealRow(seed(bucketKith), key, row))
 }

@@ -150,7 +150,7 @@ func TestHalfAnIndexIsDamaged(t *testing.T) {
 		known, lost := file("a", vec(1, 1), 1), unknown("b", 2)
 		_, err1 := f.Put(known)
 		_, err2 := f.Put(lost)
-		return errors.Join(err1, err2, f.SetPeer("p", Peer{}), f.Saw(known.Version.Vector),
+		return errors.Join(err1, err2, f.SetPeer("p", Peer{}), f.Saw(known.Version.Vector), f.SetLocal("b", lost),
 			f.SetWanted("a", []Want{{Entry: *file("a", vec(1, 2), 3)}}))
 	}))
 	must(t, db.Close())

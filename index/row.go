@@ -19,6 +19,9 @@ const headerSize = 48
 const (
 	kindMask    = 0x07
 	unknownFlag = 0x08
+	absentFlag  = 0x10
+	unseenFlag  = 0x20 // the row ends with a vector of what is unseen
+	knownFlags  = kindMask | unknownFlag | absentFlag | unseenFlag
 )
 
 // headerSeed is none of a table, or a row cut off behind its header would pass.
@@ -28,6 +31,8 @@ var headerSeed = seed("header")
 type header struct {
 	kind     entry.Kind
 	unknown  bool
+	absent   bool
+	unseen   bool // there is some
 	mode     uint32
 	sequence entry.Sequence
 	number   fileNumber
@@ -38,8 +43,8 @@ type header struct {
 
 func headerOf(e *entry.Entry, n fileNumber) header {
 	return header{
-		kind: e.Kind, unknown: e.Unknown, mode: e.Mode, sequence: e.Sequence, number: n,
-		size: e.Size, modTime: e.ModTime, disk: e.Disk,
+		kind: e.Kind, unknown: e.Unknown, absent: e.Absent, unseen: len(e.Unseen) > 0,
+		mode: e.Mode, sequence: e.Sequence, number: n, size: e.Size, modTime: e.ModTime, disk: e.Disk,
 	}
 }
 
@@ -57,12 +62,24 @@ func (h *header) append(dst, key []byte) []byte {
 	le.PutUint64(s[:], uint64(h.sequence))
 	copy(b[3:9], s[:6])
 	le.PutUint16(b[1:], uint16(h.mode))
-	b[0] = byte(h.kind)
-	if h.unknown {
-		b[0] |= unknownFlag
-	}
+	b[0] = h.first()
 	sumHeader(b[:], key)
 	return append(dst, b[:]...)
+}
+
+// first is the byte of the kind and the flags.
+func (h *header) first() byte {
+	b := byte(h.kind)
+	if h.unknown {
+		b |= unknownFlag
+	}
+	if h.absent {
+		b |= absentFlag
+	}
+	if h.unseen {
+		b |= unseenFlag
+	}
+	return b
 }
 
 // sumHeader sets the checksum of a header.
@@ -78,10 +95,11 @@ func parseHeader(key, row []byte) (h header, err error) {
 	if len(row) < headerSize || le.Uint32(row[44:]) != rowSum(headerSeed, key, row[:44]) {
 		return h, fmt.Errorf("%w: %q fails the checksum of its header", errRow, key)
 	}
-	if row[0]&^(kindMask|unknownFlag) != 0 {
+	if row[0]&^knownFlags != 0 {
 		return h, fmt.Errorf("%w: %q has flags %#x", errRow, key, row[0])
 	}
 	h.kind, h.unknown = entry.Kind(row[0]&kindMask), row[0]&unknownFlag != 0
+	h.absent, h.unseen = row[0]&absentFlag != 0, row[0]&unseenFlag != 0
 	if h.kind < entry.Deleted || h.kind > entry.Symlink {
 		return h, fmt.Errorf("%w: %q has kind %d", errRow, key, h.kind)
 	}
@@ -125,6 +143,10 @@ func (c *rowCodec) append(dst, key []byte, e *entry.Entry, n fileNumber) ([]byte
 		dst = append(dst, e.Gone[:]...)
 	case entry.Directory:
 	}
+	if h.unseen {
+		dst = binary.AppendUvarint(dst, uint64(len(e.Unseen)))
+		return c.appendCounters(dst, e.Unseen)
+	}
 	return dst, nil
 }
 
@@ -136,7 +158,11 @@ func (c *rowCodec) appendVersion(dst []byte, v version.Version) ([]byte, error) 
 			dst = binary.AppendUvarint(dst, uint64(i))
 		}
 	}
-	for _, counter := range v.Vector {
+	return c.appendCounters(dst, v.Vector)
+}
+
+func (c *rowCodec) appendCounters(dst []byte, v version.Vector) ([]byte, error) {
+	for _, counter := range v {
 		code, err := c.replicas.code(counter.Replica)
 		if err != nil {
 			return nil, err

@@ -17,7 +17,7 @@ func (c *rowCodec) parse(key, row []byte) (*entry.Entry, fileNumber, error) {
 	}
 	e := &entry.Entry{
 		Path: parsePathKey(key), Kind: h.kind, Mode: h.mode, ModTime: h.modTime, Size: h.size,
-		Sequence: h.sequence, Unknown: h.unknown, Disk: h.disk,
+		Sequence: h.sequence, Unknown: h.unknown, Absent: h.absent, Disk: h.disk,
 	}
 	r := rowReader{rest: row[headerSize:]}
 	e.Epoch = entry.Epoch(r.number(1<<32 - 1))
@@ -31,6 +31,9 @@ func (c *rowCodec) parse(key, row []byte) (*entry.Entry, fileNumber, error) {
 	case entry.Deleted:
 		copy(e.Gone[:], r.bytes(len(e.Gone)))
 	case entry.Directory:
+	}
+	if h.unseen {
+		e.Unseen = c.parseUnseen(&r)
 	}
 	if r.err == nil && len(r.rest) != 0 {
 		r.fail("%d bytes too many", len(r.rest))
@@ -48,20 +51,35 @@ func (c *rowCodec) parseVersion(r *rowReader) (v version.Version) {
 		return v
 	}
 	author := int(r.number(uint64(n - 1)))
+	if v.Vector = c.parseCounters(r, n); v.Vector != nil {
+		v.Author = v.Vector[author].Replica
+	}
+	return v
+}
+
+// parseUnseen reads a vector that a row has only if it is not empty.
+func (c *rowCodec) parseUnseen(r *rowReader) version.Vector {
+	n := int(r.number(version.MaxReplicas))
+	if n == 0 {
+		r.fail("nothing that is unseen")
+	}
+	return c.parseCounters(r, n)
+}
+
+func (c *rowCodec) parseCounters(r *rowReader, n int) version.Vector {
 	if len(r.rest) < 2*n { // before memory is set aside for it
 		r.fail("%d counters in %d bytes", n, len(r.rest))
-		return v
+		return nil
 	}
-	v.Vector = make(version.Vector, n)
-	for i := range v.Vector {
-		v.Vector[i].Replica = readName(r, c.replicas, func() version.ReplicaID {
+	v := make(version.Vector, n)
+	for i := range v {
+		v[i].Replica = readName(r, c.replicas, func() version.ReplicaID {
 			var b [8]byte
 			copy(b[:], r.bytes(8))
 			return version.ReplicaID(binary.BigEndian.Uint64(b[:]))
 		})
-		v.Vector[i].Count = r.number(version.MaxCount)
+		v[i].Count = r.number(version.MaxCount)
 	}
-	v.Author = v.Vector[author].Replica
 	return v
 }
 

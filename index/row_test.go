@@ -31,13 +31,18 @@ func fullCodec() *rowCodec {
 	return c
 }
 
-// The rows of format 1. They must never change.
+// The rows on disk. They must never change.
 func TestRowsHaveTheFormatThatIsOnDisk(t *testing.T) {
 	one := file("d/one", vec(1, 300), 5)
 	one.Sequence = 0x010203040506
 	many := file("many", vec(1, 2, 0xabcd, 200), 1, 2, 3)
 	many.AuthorName = "phone"
 	many.ModTime, many.Mode = -2, 0o777
+	absent := file("absent", vec(1, 300), 5)
+	absent.Absent, absent.Disk = true, entry.Disk{}
+	unseen := symlink("l", vec(1, 1, 0xabcd, 200), "../x")
+	unseen.Absent, unseen.Unseen = true, vec(1, 1, 0xabcd, 150).Vector
+	local := gone(file("g", vec(), 1), vec())
 	for _, c := range []struct {
 		name  string
 		codec *rowCodec
@@ -51,6 +56,9 @@ func TestRowsHaveTheFormatThatIsOnDisk(t *testing.T) {
 		{"a symlink", memoryCodec(), symlink("l", vec(1, 1), "../x"), goldenSymlink},
 		{"a delete", memoryCodec(), gone(file("g", vec(1, 1), 1), vec(1, 2)), goldenDeleted},
 		{"unknown", memoryCodec(), unknown("u", 1), goldenUnknown},
+		{"absent", memoryCodec(), absent, goldenAbsent},
+		{"something unseen", memoryCodec(), unseen, goldenUnseen},
+		{"a local one", memoryCodec(), local, goldenLocal},
 	} {
 		key := appendPathKey(nil, c.entry.Path)
 		got, err := c.codec.append(nil, key, c.entry, 0x0a0b0c0d0e)
@@ -77,7 +85,7 @@ func TestRowsHaveTheFormatThatIsOnDisk(t *testing.T) {
 
 func TestRowsOfTheWrongLengthAreRefused(t *testing.T) {
 	key := []byte("k")
-	for _, golden := range []string{goldenOne, goldenMany, goldenPlain, goldenDirectory, goldenSymlink, goldenDeleted, goldenUnknown} {
+	for _, golden := range []string{goldenOne, goldenMany, goldenPlain, goldenDirectory, goldenSymlink, goldenDeleted, goldenUnknown, goldenAbsent, goldenUnseen, goldenLocal} {
 		row, err := hex.DecodeString(golden)
 		must(t, err)
 		sumHeader(row, key)
@@ -104,7 +112,7 @@ func TestStateComesBackAsItWas(t *testing.T) {
 		s := state{
 			id: folderA, replica: version.ReplicaID(1 + n()), epoch: uint64(n()), head: entry.Sequence(n()),
 			count: uint64(n()), joined: n()%2 == 0, numbered: fileNumber(n() % maxFileNumber),
-			totals: Totals{n(), n(), n(), n(), n(), n()}, wanted: WantedTotals{n(), n()},
+			totals: Totals{n(), n(), n(), n(), n(), n(), n(), n()}, local: n(), wanted: WantedTotals{n(), n()},
 			sum: uint64(n()), replicas: uint64(n() % maxNames), authors: uint64(n() % maxNames), devices: uint64(n() % maxNames),
 		}
 		row, err := s.toDisk()

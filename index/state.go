@@ -19,6 +19,8 @@ type Totals struct {
 	Symlinks    int64
 	Deleted     int64
 	Unknown     int64 // entries with no history
+	Absent      int64 // of the files, those whose content does not lie here
+	AbsentBytes int64 // of those
 }
 
 // count adds n times e.
@@ -27,6 +29,10 @@ func (t *Totals) count(e *entry.Entry, n int64) {
 	case entry.File:
 		t.Files += n
 		t.Bytes += n * e.Size
+		if e.Absent {
+			t.Absent += n
+			t.AbsentBytes += n * e.Size
+		}
 	case entry.Directory:
 		t.Directories += n
 	case entry.Symlink:
@@ -56,6 +62,7 @@ type state struct {
 	numbered fileNumber
 	totals   Totals
 	wanted   WantedTotals
+	local    int64 // rows of the table of that name
 
 	replicas, authors, devices uint64 // codes
 
@@ -70,6 +77,7 @@ func (s *state) toDisk() ([]byte, error) {
 		Files: uint64(s.totals.Files), Bytes: uint64(s.totals.Bytes),
 		Directories: uint64(s.totals.Directories), Symlinks: uint64(s.totals.Symlinks),
 		Deleted: uint64(s.totals.Deleted), Unknown: uint64(s.totals.Unknown),
+		Absent: uint64(s.totals.Absent), AbsentBytes: uint64(s.totals.AbsentBytes), Local: uint64(s.local),
 		WantedPaths: uint64(s.wanted.Paths), WantedBytes: uint64(s.wanted.Bytes),
 		Replicas: s.replicas, Authors: s.authors, Devices: s.devices, Sum: s.sum,
 	})
@@ -90,7 +98,9 @@ func stateFromDisk(id entry.FolderID, row []byte) (s state, err error) {
 		totals: Totals{
 			Files: int64(m.Files), Bytes: int64(m.Bytes), Directories: int64(m.Directories),
 			Symlinks: int64(m.Symlinks), Deleted: int64(m.Deleted), Unknown: int64(m.Unknown),
+			Absent: int64(m.Absent), AbsentBytes: int64(m.AbsentBytes),
 		},
+		local:    int64(m.Local),
 		wanted:   WantedTotals{Paths: int64(m.WantedPaths), Bytes: int64(m.WantedBytes)},
 		replicas: m.Replicas, authors: m.Authors, devices: m.Devices, sum: m.Sum,
 	}

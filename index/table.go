@@ -193,6 +193,10 @@ func (c *cursor) next() (err error) {
 	return c.load(c.bolt.Next())
 }
 
+// moved tells whether the table was changed since the cursor was moved, so
+// that another row may lie between what was read and where it stands.
+func (c *cursor) moved() bool { return c.changes != c.t.changes }
+
 // at moves to the row of key, which is quick if that is the next one. It
 // tells whether there is such a row.
 func (c *cursor) at(key []byte) (bool, error) {

@@ -47,46 +47,8 @@ func (f *Folder) Below(dir entry.Path) iter.Seq2[*entry.Entry, error] {
 	}
 }
 
-// Light is as much of an entry as tells whether its file has changed.
-type Light struct {
-	Path     entry.Path
-	Kind     entry.Kind
-	Mode     uint32
-	Size     int64
-	ModTime  int64 // nanoseconds since 1970
-	Disk     entry.Disk
-	Sequence entry.Sequence
-	Unknown  bool
-}
-
-// Light yields what Range yields, many times faster. It ends early at damage,
-// and the transaction then fails.
-func (f *Folder) Light(from entry.Path) iter.Seq[Light] {
-	return func(yield func(Light) bool) {
-		c := f.entries.cursor()
-		c.limit = headerSize
-		err := c.seek(appendPathKey(nil, from))
-		for ; err == nil && c.key != nil; err = c.next() {
-			h, err := parseHeader(c.key, c.body)
-			if err != nil {
-				_ = f.tx.damaged("%v", err)
-				return
-			}
-			if !yield(Light{
-				Path: parsePathKey(c.key), Kind: h.kind, Mode: h.mode, Size: h.size, ModTime: h.modTime,
-				Disk: h.disk, Sequence: h.sequence, Unknown: h.unknown,
-			}) {
-				return
-			}
-		}
-		if err != nil {
-			f.tx.note(err)
-		}
-	}
-}
-
 // Since yields the entries with a sequence above after, by ascending sequence:
-// each path once, at its newest. Unknown entries are among them. What is put
+// each path once, at its newest. Unknown and absent ones are among them. What is put
 // on the way may be met, or not.
 func (f *Folder) Since(after entry.Sequence) iter.Seq2[*entry.Entry, error] {
 	return func(yield func(*entry.Entry, error) bool) {

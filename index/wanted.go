@@ -14,11 +14,14 @@ import (
 
 // Want is a version that is known and not held.
 type Want struct {
-	// Entry is what was announced; it has no local facts.
+	// Entry is what was announced. Of the local facts it has only Absent.
 	Entry entry.Entry
 	// Tellers are the devices that announced just this version, and in which
 	// sequence of theirs.
 	Tellers map[entry.DeviceID]entry.Sequence
+	// Released: a person has approved that this version is applied, although
+	// it was held.
+	Released bool
 }
 
 // best is the one of w that beats all others, nil if there is none.
@@ -53,8 +56,8 @@ func (f *Folder) getWanted(key []byte) ([]Want, error) {
 }
 
 // SetWanted replaces what is wanted of p; the empty list removes it. Each
-// entry must be a valid one of that path, whose version is known; its local
-// facts are not kept.
+// entry must be a valid one of that path, whose version is known; its Sequence
+// and Disk are not kept.
 func (f *Folder) SetWanted(p entry.Path, w []Want) error {
 	if err := f.setWanted(p, w); err != nil {
 		return fmt.Errorf("want %q: %w", p, err)
@@ -116,7 +119,7 @@ func (f *Folder) putWanted(key []byte, p entry.Path, w []Want) error {
 		if err != nil {
 			return err
 		}
-		m.Wants[i] = &diskpb.IndexWant{Entry: row, Tellers: tellers}
+		m.Wants[i] = &diskpb.IndexWant{Entry: row, Tellers: tellers, Released: w[i].Released}
 	}
 	row, err := proto.MarshalOptions{}.MarshalAppend(make([]byte, 0, proto.Size(m)+sumSize), m)
 	if err != nil {
@@ -159,7 +162,7 @@ func (f *Folder) parseWanted(key, row []byte) ([]Want, error) {
 		if err != nil {
 			return nil, err
 		}
-		w[i] = Want{Entry: *e, Tellers: tellers}
+		w[i] = Want{Entry: *e, Tellers: tellers, Released: d.GetReleased()}
 	}
 	return w, nil
 }

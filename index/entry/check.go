@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/kithmesh/kith/index/version"
 )
 
 // Bounds on what a peer may claim about one path.
@@ -18,8 +20,9 @@ const (
 // ErrEntry is wrapped by every refusal of [Entry.Check].
 var ErrEntry = errors.New("not a valid entry")
 
-// Check refuses what cannot be an entry: an invalid path or version, a field
-// that its kind does not have, sizes that do not add up or exceed the bounds.
+// Check refuses what cannot be an entry: an invalid path or version, something
+// unseen that its version has not superseded, a field that its kind does not
+// have, sizes that do not add up or exceed the bounds.
 // It wraps [ErrEntry], [ErrPath] or [version.ErrBounds]. Entries of unknown
 // history have no version and do not pass: they stay local.
 func (e *Entry) Check() error {
@@ -29,6 +32,9 @@ func (e *Entry) Check() error {
 	if err := e.Version.Check(); err != nil {
 		return err
 	}
+	if err := e.checkUnseen(); err != nil {
+		return err
+	}
 	if len(e.AuthorName) > MaxAuthorName {
 		return fmt.Errorf("%w: author name of %d bytes", ErrEntry, len(e.AuthorName))
 	}
@@ -36,6 +42,22 @@ func (e *Entry) Check() error {
 		return fmt.Errorf("%w: mode %#o", ErrEntry, e.Mode)
 	}
 	return e.checkKind()
+}
+
+// checkUnseen relies on the version: what lies within a valid vector is
+// within its bounds.
+func (e *Entry) checkUnseen() error {
+	last := version.ReplicaID(0)
+	for _, c := range e.Unseen {
+		if c.Replica <= last || c.Count == 0 {
+			return fmt.Errorf("%w: unseen %d of %s out of order", ErrEntry, c.Count, c.Replica)
+		}
+		last = c.Replica
+	}
+	if !e.Unseen.Within(e.Version.Vector) {
+		return fmt.Errorf("%w: unseen beyond its version", ErrEntry)
+	}
+	return nil
 }
 
 func (e *Entry) checkKind() error {

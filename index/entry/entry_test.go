@@ -24,6 +24,14 @@ func good(change func(e *Entry)) *Entry {
 	return e
 }
 
+// both is a version that two replicas have to do with.
+func both() version.Version { return version.Version{}.Next(1, 3, 1000).Next(2, 2, 1000) }
+
+// unseen makes a change that leaves e with a version of two replicas.
+func unseen(v ...version.Counter) func(e *Entry) {
+	return func(e *Entry) { e.Version, e.Unseen = both(), v }
+}
+
 // as makes e of another kind, with nothing but what all kinds have.
 func as(k Kind) func(e *Entry) {
 	return func(e *Entry) { e.Kind, e.Size, e.Blocks = k, 0, nil }
@@ -42,6 +50,9 @@ func TestCheckAcceptsWhatDevicesWrite(t *testing.T) {
 		"all permissions":           good(func(e *Entry) { e.Mode = 0o777 }),
 		"an author without a name":  good(func(e *Entry) { e.AuthorName = "" }),
 		"the longest author name":   good(func(e *Entry) { e.AuthorName = strings.Repeat("x", MaxAuthorName) }),
+		"an ancestor unseen":        good(func(e *Entry) { e.Version, e.Unseen = both(), version.Vector{{Replica: 1, Count: 2}} }),
+		"all of it unseen":          good(func(e *Entry) { e.Version, e.Unseen = both(), both().Vector }),
+		"nothing unseen":            good(func(e *Entry) { e.Unseen = version.Vector{} }),
 		"the largest block allowed": good(func(e *Entry) { e.Size, e.Blocks = MaxBlock, []Block{{BlockID{}, MaxBlock}} }),
 	} {
 		if err := e.Check(); err != nil {
@@ -88,6 +99,12 @@ func TestCheckRefusesWhatCannotBeAnEntry(t *testing.T) {
 		"the largest block of all":     {func(e *Entry) { e.Size, e.Blocks = 1<<32-1, []Block{{BlockID{}, 1<<32 - 1}} }, ErrEntry},
 		"a size beyond the bound":      {func(e *Entry) { e.Size = MaxSize + 1 }, ErrEntry},
 		"one block too many":           {func(e *Entry) { e.Blocks = make([]Block, MaxBlocks+1) }, ErrEntry},
+		"unseen out of order":          {unseen(version.Counter{Replica: 2, Count: 1}, version.Counter{Replica: 1, Count: 1}), ErrEntry},
+		"unseen twice":                 {unseen(version.Counter{Replica: 1, Count: 1}, version.Counter{Replica: 1, Count: 2}), ErrEntry},
+		"a count of nothing unseen":    {unseen(version.Counter{Replica: 1, Count: 0}), ErrEntry},
+		"unseen of no replica":         {unseen(version.Counter{Replica: 0, Count: 1}), ErrEntry},
+		"more unseen than its version": {unseen(version.Counter{Replica: 1, Count: 4}), ErrEntry},
+		"unseen of a stranger":         {unseen(version.Counter{Replica: 3, Count: 1}), ErrEntry},
 		"an author outside its vector": {func(e *Entry) { e.Version.Author = 9 }, version.ErrBounds},
 	} {
 		t.Run(name, func(t *testing.T) {

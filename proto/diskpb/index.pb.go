@@ -5,7 +5,7 @@
 //   bucket "kith"            row "format" -> IndexFormat
 //   bucket 'f' + folder ID   one for each folder (the ID is 16 bytes)
 //
-// and in the bucket of a folder the row "state" -> IndexFolder and nine tables,
+// and in the bucket of a folder the row "state" -> IndexFolder and ten tables,
 // each a bucket of its own:
 //
 //   entries    path key -> entry row
@@ -17,6 +17,7 @@
 //   peers      device ID -> IndexPeer
 //   seen       replica ID (8 bytes) -> event number (8 bytes)
 //   names      see below
+//   local      path key -> entry row; not in format 1
 //
 // Numbers in keys are big-endian, so that the order of keys is the order of
 // numbers. A path key is the path with each '/' written as a zero byte: the
@@ -35,7 +36,8 @@
 // A header of 48 bytes, all numbers little-endian:
 //
 //   offset bytes
-//        0     1  kind (1 deleted, 2 file, 3 directory, 4 symlink); bit 3 set if unknown
+//        0     1  kind (1 deleted, 2 file, 3 directory, 4 symlink); bit 3 set if
+//                 unknown, bit 4 if absent, bit 5 if something is unseen
 //        1     2  mode
 //        3     6  sequence
 //        9     5  file number
@@ -57,6 +59,15 @@
 //              there is just one block, their lengths, each a varint
 //   a symlink: varint length of the target, the target
 //   a delete:  the digest of what it removed, 16 bytes
+//   if bit 5 of the header's first byte is set:
+//     varint number of counters of what is unseen, not zero
+//     each:  varint replica as a name, varint count
+//
+// The blocks of an absent entry have no pairs in the table of blocks.
+//
+// The rows of the table "local" say what lies on disk where that is not the
+// folder's version: a delete, if nothing does. They have no sequence, file
+// number and version, and no pairs in other tables.
 //
 // # Names
 //
@@ -106,7 +117,11 @@ const (
 // versions.
 type IndexFormat struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// 1. A kith that knows only smaller ones refuses the file untouched.
+	// 2. A kith that knows only smaller ones refuses the file untouched.
+	//
+	// Format 1 has no table "local", and does not know bits 4 and 5 of an entry
+	// row and the fields that are marked as new. It is upgraded when it is
+	// opened, by adding the table to each folder.
 	Version       uint32 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -183,7 +198,13 @@ type IndexFolder struct {
 	// The sum of the checksums of all rows in the tables of the folder, modulo
 	// 2^64. It is compared whenever the file is opened: rows that were lost, or
 	// are as they were before, are damage, not a smaller or older folder.
-	Sum           uint64 `protobuf:"fixed64,19,opt,name=sum,proto3" json:"sum,omitempty"`
+	Sum uint64 `protobuf:"fixed64,19,opt,name=sum,proto3" json:"sum,omitempty"`
+	// Files that are absent, and their bytes; files and bytes above count them
+	// too. New in format 2.
+	Absent      uint64 `protobuf:"varint,20,opt,name=absent,proto3" json:"absent,omitempty"`
+	AbsentBytes uint64 `protobuf:"varint,21,opt,name=absent_bytes,json=absentBytes,proto3" json:"absent_bytes,omitempty"`
+	// Rows in the table "local". New in format 2.
+	Local         uint64 `protobuf:"varint,22,opt,name=local,proto3" json:"local,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -351,6 +372,27 @@ func (x *IndexFolder) GetSum() uint64 {
 	return 0
 }
 
+func (x *IndexFolder) GetAbsent() uint64 {
+	if x != nil {
+		return x.Absent
+	}
+	return 0
+}
+
+func (x *IndexFolder) GetAbsentBytes() uint64 {
+	if x != nil {
+		return x.AbsentBytes
+	}
+	return 0
+}
+
+func (x *IndexFolder) GetLocal() uint64 {
+	if x != nil {
+		return x.Local
+	}
+	return 0
+}
+
 // IndexWanted holds the versions of one path that are known and not held. None
 // is an ancestor of another; that is up to who writes them.
 type IndexWanted struct {
@@ -400,10 +442,14 @@ func (x *IndexWanted) GetWants() []*IndexWant {
 // IndexWant is one version and who has announced just it.
 type IndexWant struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// An entry row without its last checksum; its local facts are zero.
+	// An entry row without its last checksum; it has no sequence, file number,
+	// inode and change time.
 	Entry []byte `protobuf:"bytes,1,opt,name=entry,proto3" json:"entry,omitempty"`
 	// Those who announced just this version.
-	Tellers       []*IndexTeller `protobuf:"bytes,2,rep,name=tellers,proto3" json:"tellers,omitempty"`
+	Tellers []*IndexTeller `protobuf:"bytes,2,rep,name=tellers,proto3" json:"tellers,omitempty"`
+	// Whether a person approved that it is applied although it was held. New in
+	// format 2.
+	Released      bool `protobuf:"varint,3,opt,name=released,proto3" json:"released,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -450,6 +496,13 @@ func (x *IndexWant) GetTellers() []*IndexTeller {
 		return x.Tellers
 	}
 	return nil
+}
+
+func (x *IndexWant) GetReleased() bool {
+	if x != nil {
+		return x.Released
+	}
+	return false
 }
 
 // IndexTeller is a device that announced an entry, and under which sequence.
@@ -626,7 +679,7 @@ const file_diskpb_index_proto_rawDesc = "" +
 	"\n" +
 	"\x12diskpb/index.proto\x12\fkith.disk.v1\"'\n" +
 	"\vIndexFormat\x12\x18\n" +
-	"\aversion\x18\x01 \x01(\rR\aversion\"\xf1\x03\n" +
+	"\aversion\x18\x01 \x01(\rR\aversion\"\xc2\x04\n" +
 	"\vIndexFolder\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x18\n" +
 	"\areplica\x18\x02 \x01(\x06R\areplica\x12\x14\n" +
@@ -647,12 +700,16 @@ const file_diskpb_index_proto_rawDesc = "" +
 	"\breplicas\x18\x10 \x01(\x04R\breplicas\x12\x18\n" +
 	"\aauthors\x18\x11 \x01(\x04R\aauthors\x12\x18\n" +
 	"\adevices\x18\x12 \x01(\x04R\adevices\x12\x10\n" +
-	"\x03sum\x18\x13 \x01(\x06R\x03sum\"<\n" +
+	"\x03sum\x18\x13 \x01(\x06R\x03sum\x12\x16\n" +
+	"\x06absent\x18\x14 \x01(\x04R\x06absent\x12!\n" +
+	"\fabsent_bytes\x18\x15 \x01(\x04R\vabsentBytes\x12\x14\n" +
+	"\x05local\x18\x16 \x01(\x04R\x05local\"<\n" +
 	"\vIndexWanted\x12-\n" +
-	"\x05wants\x18\x01 \x03(\v2\x17.kith.disk.v1.IndexWantR\x05wants\"V\n" +
+	"\x05wants\x18\x01 \x03(\v2\x17.kith.disk.v1.IndexWantR\x05wants\"r\n" +
 	"\tIndexWant\x12\x14\n" +
 	"\x05entry\x18\x01 \x01(\fR\x05entry\x123\n" +
-	"\atellers\x18\x02 \x03(\v2\x19.kith.disk.v1.IndexTellerR\atellers\"Q\n" +
+	"\atellers\x18\x02 \x03(\v2\x19.kith.disk.v1.IndexTellerR\atellers\x12\x1a\n" +
+	"\breleased\x18\x03 \x01(\bR\breleased\"Q\n" +
 	"\vIndexTeller\x12\x16\n" +
 	"\x06device\x18\x01 \x01(\x04R\x06device\x12\x1a\n" +
 	"\bsequence\x18\x02 \x01(\x04R\bsequence\x12\x0e\n" +

@@ -73,7 +73,8 @@
 //
 //   format (1 byte) || nonce (12) || ciphertext || tag (16)
 //
-// with a format of 1; others are refused. The associated data are
+// with a format of 1, or of 2 if something is unseen to an entry of it; others
+// are refused. The associated data are
 //
 //   "batch" (5) || format (1) || folder ID (16) || epoch (4)
 //
@@ -125,6 +126,10 @@
 //     before (at first: and 0). If that entry is a delete, which must be an
 //     earlier one, the two removed the same; if not, it has the content that
 //     the delete removed, and the digest follows from its blocks or target.
+//   in format 2 alone: what is unseen, as in SealedEntry, of each entry: how
+//     many counts (number), not more than its vector has; then the counts of
+//     all (numbers). The last count of an entry is not zero, and an entry that
+//     has any is in the batch.
 //
 // The noise holds
 //
@@ -242,7 +247,7 @@ type Record struct {
 	// are not repeated in the sealed part: it is bound to these. They add up to
 	// 2^43 bytes of plaintext at most.
 	SealedSizes []uint32 `protobuf:"varint,8,rep,packed,name=sealed_sizes,json=sealedSizes,proto3" json:"sealed_sizes,omitempty"`
-	// The sealed SealedEntry: 60 to 8,316 bytes.
+	// The sealed SealedEntry: 60 to 15,484 bytes.
 	Sealed        []byte `protobuf:"bytes,9,opt,name=sealed,proto3" json:"sealed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -418,7 +423,13 @@ type SealedEntry struct {
 	AuthorName []byte `protobuf:"bytes,7,opt,name=author_name,json=authorName,proto3" json:"author_name,omitempty"`
 	// Of a delete, where known: the digest of what it removed. 16 bytes, not all
 	// zero; or absent.
-	Gone          []byte `protobuf:"bytes,8,opt,name=gone,proto3" json:"gone,omitempty"`
+	Gone []byte `protobuf:"bytes,8,opt,name=gone,proto3" json:"gone,omitempty"`
+	// Versions that this one has superseded although its author did not hold
+	// their content: who holds one of them keeps it as a conflict copy. A vector,
+	// as the count of each of the record's replicas in their order, up to the
+	// last that is not zero: at most as many as the record has, and none above
+	// the record's own. Absent for almost all.
+	Unseen        []uint64 `protobuf:"varint,9,rep,packed,name=unseen,proto3" json:"unseen,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -509,6 +520,13 @@ func (x *SealedEntry) GetGone() []byte {
 	return nil
 }
 
+func (x *SealedEntry) GetUnseen() []uint64 {
+	if x != nil {
+		return x.Unseen
+	}
+	return nil
+}
+
 var File_wirepb_record_proto protoreflect.FileDescriptor
 
 const file_wirepb_record_proto_rawDesc = "" +
@@ -526,7 +544,7 @@ const file_wirepb_record_proto_rawDesc = "" +
 	"\x06sealed\x18\t \x01(\fR\x06sealed\"5\n" +
 	"\x05Batch\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\rR\x05epoch\x12\x16\n" +
-	"\x06sealed\x18\x02 \x01(\fR\x06sealed\"\xcb\x02\n" +
+	"\x06sealed\x18\x02 \x01(\fR\x06sealed\"\xe7\x02\n" +
 	"\vSealedEntry\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\fR\x04path\x122\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x1e.kith.wire.v1.SealedEntry.KindR\x04kind\x12\x12\n" +
@@ -536,7 +554,8 @@ const file_wirepb_record_proto_rawDesc = "" +
 	"\x06target\x18\x06 \x01(\fR\x06target\x12\x1f\n" +
 	"\vauthor_name\x18\a \x01(\fR\n" +
 	"authorName\x12\x12\n" +
-	"\x04gone\x18\b \x01(\fR\x04gone\"c\n" +
+	"\x04gone\x18\b \x01(\fR\x04gone\x12\x1a\n" +
+	"\x06unseen\x18\t \x03(\x04B\x02\x10\x01R\x06unseen\"c\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fKIND_DELETED\x10\x01\x12\r\n" +

@@ -464,7 +464,7 @@ func TestAMalformedRecordIsLeftOutAndNamed(t *testing.T) {
 		"epoch 0":             func(r *wirepb.Record) { r.Epoch = 0 },
 		"nothing sealed":      func(r *wirepb.Record) { r.Sealed = nil },
 		"sealed cut short":    func(r *wirepb.Record) { r.Sealed = r.Sealed[:len(r.Sealed)-1] },
-		"sealed too long":     func(r *wirepb.Record) { r.Sealed = make([]byte, 60+32*300) },
+		"sealed too long":     func(r *wirepb.Record) { r.Sealed = make([]byte, 60+32*500) },
 		"no replicas":         func(r *wirepb.Record) { r.Replicas, r.Counts = nil, nil },
 		"a counter too few":   func(r *wirepb.Record) { r.Counts = nil },
 		"too many replicas":   func(r *wirepb.Record) { r.Replicas, r.Counts = many(1025, uint64(1)), many(1025, uint64(1)) },

@@ -19,8 +19,9 @@ const (
 )
 
 const (
-	batchFormat = 1
-	idBytes     = len(entry.BlockID{})
+	batchFormat  = 1
+	unseenFormat = 2 // of a batch that has a column of what is unseen
+	idBytes      = len(entry.BlockID{})
 	// compressedPart marks, in the length of a part, that it is a zstd frame.
 	compressedPart = 1
 )
@@ -63,7 +64,7 @@ func (k *Keys) sealBatch(entries []*entry.Entry) ([]byte, error) {
 	if len(columns) > maxPart || len(noise) > maxPart {
 		return nil, fmt.Errorf("%w: %d and %d bytes", ErrTooMany, len(columns), len(noise))
 	}
-	out := k.sealParts(columns, noise)
+	out := k.sealParts(formatOf(entries), columns, noise)
 	if len(out) > MaxSealedBatch {
 		return nil, fmt.Errorf("%w: %d bytes", ErrTooMany, len(out))
 	}
@@ -85,21 +86,32 @@ func fitsBatch(entries []*entry.Entry) error {
 	return nil
 }
 
+// formatOf is the format of a batch: the first, which every device reads, if
+// that has all that is to be said.
+func formatOf(entries []*entry.Entry) byte {
+	for _, e := range entries {
+		if len(e.Unseen) > 0 {
+			return unseenFormat
+		}
+	}
+	return batchFormat
+}
+
 // sealParts seals what batchInside has laid out.
-func (k *Keys) sealParts(columns, noise []byte) []byte {
+func (k *Keys) sealParts(format byte, columns, noise []byte) []byte {
 	plain := make([]byte, 0, len(columns)/2+len(noise)+64)
 	plain = appendPart(plain, columns)
 	plain = appendPart(plain, noise)
-	return k.sealPlain(plain)
+	return k.sealPlain(format, plain)
 }
 
 // sealPlain seals both parts. Their bytes as they are now, compressed or not,
 // decide the nonce: two programs may compress differently.
-func (k *Keys) sealPlain(plain []byte) []byte {
-	bound := k.batchBinding(batchFormat)
+func (k *Keys) sealPlain(format byte, plain []byte) []byte {
+	bound := k.batchBinding(format)
 	nonce := k.batchNonce.of(bound, plain)
 	out := make([]byte, 0, minSealedBatch+len(plain))
-	out = append(out, batchFormat)
+	out = append(out, format)
 	out = append(out, nonce[:nonceSize]...)
 	return k.batch.Seal(out, nonce[:nonceSize], plain, bound)
 }
@@ -139,7 +151,7 @@ func (k *Keys) openBatch(sealed []byte) ([]entry.Entry, error) {
 		return nil, ErrTampered
 	}
 	// Only now is the format known to be what the sealer wrote.
-	if sealed[0] != batchFormat {
+	if sealed[0] != batchFormat && sealed[0] != unseenFormat {
 		return nil, fmt.Errorf("%w: batch of format %d", ErrNewer, sealed[0])
 	}
 	columns, plain, err := cutPart(plain)
@@ -153,7 +165,7 @@ func (k *Keys) openBatch(sealed []byte) ([]entry.Entry, error) {
 	if len(plain) > 0 {
 		return nil, fmt.Errorf("%w: %w: %d bytes too many", ErrSealed, ErrBatch, len(plain))
 	}
-	return fromBatchInside(columns, noise)
+	return fromBatchInside(sealed[0], columns, noise)
 }
 
 // batchBinding is what a batch is bound to, beside its bytes.

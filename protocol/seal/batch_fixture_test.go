@@ -3,6 +3,7 @@ package seal
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/kithmesh/kith/index/entry"
@@ -44,6 +45,18 @@ func deletes(living []*entry.Entry) []*entry.Entry {
 		}
 	}
 	return out
+}
+
+// unseeing are entries of which some have superseded what their author did not
+// hold, and a plain one.
+func unseeing(k *Keys) []*entry.Entry {
+	version3 := func(e *entry.Entry) version.Version { return e.Version.Next(5, 700, 1) }
+	plain, first, all := photo(k), photo(k), *entries(k)["delete"]
+	first.Path, first.Version = "Bilder/first", version3(first)
+	first.Unseen = version.Vector{{Replica: 5, Count: 300}}
+	all.Path, all.Version = "Bilder/last", version3(&all)
+	all.Unseen = slices.Clone(all.Version.Vector)
+	return []*entry.Entry{first, plain, &all}
 }
 
 func inDirectory(name string) func(i int) string {

@@ -49,12 +49,16 @@ func checkOpened(t *testing.T, o *Opened) {
 // be taken apart can be laid out again, valid or not.
 func FuzzBatchInside(f *testing.F) {
 	k := derive(f, 1, 1, 1)
-	for _, all := range [][]*entry.Entry{goldenEntries(k), library(3, inDirectory("a")), inTurn(library(3, inDirectory("new")))} {
+	for _, all := range [][]*entry.Entry{goldenEntries(k), unseeing(k), library(3, inDirectory("a")), inTurn(library(3, inDirectory("new")))} {
 		columns, noise := batchInside(all)
-		f.Add(columns, noise)
+		f.Add(formatOf(all) == unseenFormat, columns, noise)
 	}
-	f.Fuzz(func(t *testing.T, columns, noise []byte) {
-		read, err := fromBatchInside(columns, noise)
+	f.Fuzz(func(t *testing.T, unseen bool, columns, noise []byte) {
+		format := byte(batchFormat)
+		if unseen {
+			format = unseenFormat
+		}
+		read, err := fromBatchInside(format, columns, noise)
 		if err != nil {
 			if !errors.Is(err, ErrBatch) || !errors.Is(err, ErrSealed) || read != nil {
 				t.Fatal(err)
@@ -68,7 +72,11 @@ func FuzzBatchInside(f *testing.F) {
 			}
 			all[i] = &read[i]
 		}
-		again, err := fromBatchInside(batchInside(all))
+		if formatOf(all) != format {
+			t.Fatalf("read as format %d: %+v", format, read)
+		}
+		columns, noise = batchInside(all)
+		again, err := fromBatchInside(format, columns, noise)
 		if err != nil || !reflect.DeepEqual(again, read) {
 			t.Fatalf("read %+v, then %+v: %v", read, again, err)
 		}

@@ -11,9 +11,13 @@ import (
 	"testing"
 
 	"github.com/kithmesh/kith/index/entry"
+	"github.com/kithmesh/kith/index/version"
 )
 
-const goldenBatch = "testdata/golden_batch.txt"
+const (
+	goldenBatch  = "testdata/golden_batch.txt"
+	goldenUnseen = "testdata/golden_unseen.txt"
+)
 
 // goldenVectors are the lines "name: hex" of a file.
 func goldenVectors(t testing.TB, file string) map[string][]byte {
@@ -39,15 +43,20 @@ func goldenEntries(k *Keys) []*entry.Entry {
 
 func TestTheLayoutOfABatchIsThatOfTheGoldenVectors(t *testing.T) {
 	k := goldenKeys(t)
-	all := goldenEntries(k)
+	goldenLayout(t, k, goldenBatch, goldenEntries(k))
+	goldenLayout(t, k, goldenUnseen, unseeing(k))
+}
+
+func goldenLayout(t *testing.T, k *Keys, file string, all []*entry.Entry) {
+	t.Helper()
 	columns, noise := batchInside(all)
 	if *update {
 		text := fmt.Sprintf("columns: %x\nnoise: %x\nbatch: %x\n", columns, noise, sealedBatch(t, k, all))
-		if err := os.WriteFile(goldenBatch, []byte(text), 0o644); err != nil {
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
-	want := goldenVectors(t, goldenBatch)
+	want := goldenVectors(t, file)
 	if !bytes.Equal(columns, want["columns"]) {
 		t.Errorf("columns\n%x\nwant\n%x", columns, want["columns"])
 	}
@@ -61,11 +70,17 @@ func TestTheLayoutOfABatchIsThatOfTheGoldenVectors(t *testing.T) {
 }
 
 func TestTheGoldenBatchIsWhatTheSpecificationSays(t *testing.T) {
-	want := goldenVectors(t, goldenBatch)
+	goldenSpec(t, goldenBatch, 1)
+	goldenSpec(t, goldenUnseen, 2)
+}
+
+func goldenSpec(t *testing.T, file string, format byte) {
+	t.Helper()
+	want := goldenVectors(t, file)
 	sealed := want["batch"]
-	data := slices.Concat([]byte("batch\x01"), count(0, 16), []byte{0, 0, 1, 2})
+	data := slices.Concat([]byte("batch"), []byte{format}, count(0, 16), []byte{0, 0, 1, 2})
 	plain := specOpen(t, "batch content", sealed[1:], data)
-	if nonce := specHash(t, "batch nonce", data, plain)[:12]; sealed[0] != 1 || !bytes.Equal(nonce, sealed[1:13]) {
+	if nonce := specHash(t, "batch nonce", data, plain)[:12]; sealed[0] != format || !bytes.Equal(nonce, sealed[1:13]) {
 		t.Errorf("nonce %x of batch %x", nonce, sealed)
 	}
 	columns, rest, err := cutPart(plain)
@@ -112,5 +127,29 @@ func TestTheLayoutOfABatchIsThatOfTheSpecification(t *testing.T) {
 	gotColumns, gotNoise := batchInside([]*entry.Entry{file, link, gone, other})
 	if !bytes.Equal(gotColumns, columns) || !bytes.Equal(gotNoise, noise) {
 		t.Errorf("columns\n%x\nwant\n%x\nnoise\n%x\nwant\n%x", gotColumns, columns, gotNoise, noise)
+	}
+}
+
+// The same with something unseen, which is a column more.
+func TestWhatIsUnseenIsLaidOutAsInTheSpecification(t *testing.T) {
+	plain := &entry.Entry{Path: "a", AuthorName: "me", Kind: entry.Directory, Mode: 0o755}
+	plain.Version = plain.Version.Next(7, 4, 10)
+	joined := &entry.Entry{Path: "b", AuthorName: "me", Kind: entry.Directory, Mode: 0o755}
+	joined.Version = joined.Version.Next(7, 5, 10).Next(9, 300, 11).Next(8, 2, 12)
+	joined.Unseen = joined.Unseen.With(9, 299)
+	columns := column(2, "\x03\x03", 0o755, 0, 0, 0, 0, 0, 1, 1, "ab",
+		3, "\x00\x00\x00\x00\x00\x00\x00\x07"+"\x00\x00\x00\x00\x00\x00\x00\x08"+"\x00\x00\x00\x00\x00\x00\x00\x09",
+		1, 2, "me", 0, 0, 0, 1, // author names, authors
+		1, 3, 0, 0, 1, 2, 8, 2, 4, 600, // vectors
+		20, 4, // clocks
+		0, 3, 0, 0, 299) // unseen: none; of the third replica
+	got, noise := batchInside([]*entry.Entry{plain, joined})
+	if !bytes.Equal(got, columns) || len(noise) > 0 {
+		t.Errorf("columns\n%x\nwant\n%x\nnoise\n%x", got, columns, noise)
+	}
+	columns = columns[:len(columns)-len(column(0, 3, 0, 0, 299))]
+	joined.Unseen = version.Vector{}
+	if got, _ := batchInside([]*entry.Entry{plain, joined}); !bytes.Equal(got, columns) {
+		t.Errorf("with nothing unseen: columns\n%x\nwant\n%x", got, columns)
 	}
 }

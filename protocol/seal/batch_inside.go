@@ -44,6 +44,9 @@ func batchInside(entries []*entry.Entry) (columns, noise []byte) {
 	w.files()
 	w.targets()
 	w.gone()
+	if formatOf(entries) == unseenFormat {
+		w.unseen()
+	}
 	w.blockIDs()
 	return w.columns, w.noise
 }
@@ -244,6 +247,20 @@ func (w *batchWriter) gone() {
 				w.noise = append(w.noise, e.Gone[:]...)
 			}
 			known.add(e.Gone, i)
+		}
+	}
+}
+
+// unseen is only written if there is any.
+func (w *batchWriter) unseen() {
+	counts := make([][]uint64, len(w.entries))
+	for i, e := range w.entries {
+		counts[i] = unseenCounts(e)
+		w.uvarint(uint64(len(counts[i])))
+	}
+	for _, of := range counts {
+		for _, n := range of {
+			w.uvarint(n)
 		}
 	}
 }

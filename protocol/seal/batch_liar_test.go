@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"reflect"
 	"runtime"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/kithmesh/kith/index/entry"
+	"github.com/kithmesh/kith/index/version"
 )
 
 // forgeBatch seals, like a liar with the key, what it likes.
@@ -30,7 +32,7 @@ func framePart(b []byte) []byte {
 
 func TestABatchOfANewerFormatIsNotBlamedOnAnyone(t *testing.T) {
 	k := derive(t, 1, 1, 1)
-	for _, format := range []byte{0, 2, 255} {
+	for _, format := range []byte{0, 3, 255} {
 		if _, err := k.OpenBatch(forgeBatch(k, format, []byte("who knows"))); !errors.Is(err, ErrNewer) || !errors.Is(err, ErrSealed) {
 			t.Errorf("format %d: %v", format, err)
 		}
@@ -67,6 +69,45 @@ func TestWhatCannotBeTakenApartIsNoBatch(t *testing.T) {
 	}
 	for n := range noise {
 		refusedBatch(t, k, "noise cut short", slices.Concat(plainPart(columns), plainPart(noise[:n])))
+	}
+}
+
+func TestWhatIsUnseenCannotBeToldOtherwise(t *testing.T) {
+	k := derive(t, 1, 1, 1)
+	const replicas = "\x00\x00\x00\x00\x00\x00\x00\x07" + "\x00\x00\x00\x00\x00\x00\x00\x09"
+	// Two directories, with the vectors 7:4 and 7:5 9:2.
+	head := column(2, "\x03\x03", 0o755, 0, 0, 0, 0, 0, 1, 1, "ab", 2, replicas, 1, 2, "me",
+		0, 0, 0, 0, 1, 2, 0, 0, 1, 8, 2, 4, 20, 2)
+	forge := func(format byte, unseen ...any) []byte {
+		return forgeBatch(k, format, append(plainPart(append(bytes.Clone(head), column(unseen...)...)), plainPart(nil)...))
+	}
+	got := opened(t, k, forge(unseenFormat, 0, 2, 0, 1))
+	if got[0].Unseen != nil || !reflect.DeepEqual(got[1].Unseen, version.Vector{{Replica: 9, Count: 1}}) {
+		t.Fatalf("the test's own forgery is not good enough: %+v, %+v", got[0], got[1])
+	}
+	opened(t, k, forge(batchFormat))
+	for name, sealed := range map[string][]byte{
+		"a column in format 1":      forge(batchFormat, 0, 2, 0, 1),
+		"no column in format 2":     forge(unseenFormat),
+		"nothing in the column":     forge(unseenFormat, 0, 0),
+		"more than the vector has":  forge(unseenFormat, 2, 0, 1, 1),
+		"2^63 of them":              forge(unseenFormat, 0, uint64(1)<<63, 1),
+		"fewer than it says":        forge(unseenFormat, 1, 2, 1, 1),
+		"more than it says":         forge(unseenFormat, 1, 0, 1, 1),
+		"zero at the end":           forge(unseenFormat, 1, 2, 1, 1, 0),
+		"zero and nothing":          forge(unseenFormat, 1, 1, 0, 1),
+		"a count that has no end":   forge(unseenFormat, 1, 0, strings.Repeat("\xff", 11)),
+		"one of a million entries":  forge(unseenFormat, uint64(1)<<20, 1),
+		"a column cut in its first": forge(unseenFormat, 1),
+	} {
+		if got, err := k.OpenBatch(sealed); !errors.Is(err, ErrBatch) || !errors.Is(err, ErrSealed) || got != nil {
+			t.Errorf("%s: %d entries: %v", name, len(got), err)
+		}
+	}
+	// A count that is too large is the fault of its entry alone.
+	all, err := k.OpenBatch(forge(unseenFormat, 1, 1, 5, 1))
+	if err != nil || !errors.Is(all[0].Err, entry.ErrEntry) || all[1].Err != nil {
+		t.Errorf("5 of 4: %+v, %v", all, err)
 	}
 }
 

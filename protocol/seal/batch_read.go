@@ -13,15 +13,16 @@ import (
 // allocated before it is known that there are bytes to fill it, and what one
 // byte can stand for is bounded. Once broken it reads zeros, to an early end.
 type batchReader struct {
+	format         byte
 	columns, noise []byte
 	entries        []entry.Entry
 	broken         string // what was wrong first; empty while nothing is
 }
 
-// fromBatchInside reads what batchInside wrote. Its errors wrap ErrSealed and
-// ErrBatch. Entries are not checked, and have no epoch.
-func fromBatchInside(columns, noise []byte) ([]entry.Entry, error) {
-	r := &batchReader{columns: columns, noise: noise}
+// fromBatchInside reads what batchInside wrote in this format. Its errors wrap
+// ErrSealed and ErrBatch. Entries are not checked, and have no epoch.
+func fromBatchInside(format byte, columns, noise []byte) ([]entry.Entry, error) {
+	r := &batchReader{format: format, columns: columns, noise: noise}
 	n := r.bounded("number of entries", MaxBatch)
 	if n == 0 {
 		r.fail("number of entries")
@@ -51,6 +52,9 @@ func (r *batchReader) read() {
 	counts := r.files()
 	r.targets()
 	gone := r.gone()
+	if r.format == unseenFormat {
+		r.unseen()
+	}
 	r.blocks(counts)
 	r.resolve(gone)
 }
@@ -306,6 +310,33 @@ func (r *batchReader) gone() []int {
 		}
 	}
 	return refs
+}
+
+// unseen reads a column that is only there if some entry has any.
+func (r *batchReader) unseen() {
+	lengths := make([]int, len(r.entries))
+	sum := 0
+	for i := range lengths {
+		lengths[i] = r.bounded("unseen", len(r.entries[i].Version.Vector))
+		sum += lengths[i]
+	}
+	if sum == 0 || sum > len(r.columns) {
+		r.fail("unseen")
+	}
+	var counts []uint64
+	for i := range r.entries {
+		counts = counts[:0]
+		for range lengths[i] {
+			counts = append(counts, r.uvarint("unseen"))
+		}
+		var ok bool
+		if r.entries[i].Unseen, ok = unseenVector(counts, r.entries[i].Version.Vector); !ok {
+			r.fail("unseen")
+		}
+		if r.broken != "" {
+			return
+		}
+	}
 }
 
 // blocks reads the IDs, which are all that is left.

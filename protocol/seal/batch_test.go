@@ -233,7 +233,7 @@ func TestOtherBytesOfABatchHaveAnotherNonce(t *testing.T) {
 	plain := slices.Concat(binary.AppendUvarint(nil, uint64(len(columns))<<1), columns, appendPart(nil, noise))
 	nonces := map[string]string{}
 	for name, b := range map[string]string{
-		"compressed": string(k.sealPlain(packed)), "as it is": string(k.sealPlain(plain)), "noise changed": string(k.sealPlain(append(plain[:len(plain)-1:len(plain)-1], 0))),
+		"compressed": string(k.sealPlain(batchFormat, packed)), "as it is": string(k.sealPlain(batchFormat, plain)), "noise changed": string(k.sealPlain(batchFormat, append(plain[:len(plain)-1:len(plain)-1], 0))),
 	} {
 		nonce := b[1 : 1+nonceSize]
 		if other, ok := nonces[nonce]; ok {
@@ -241,7 +241,7 @@ func TestOtherBytesOfABatchHaveAnotherNonce(t *testing.T) {
 		}
 		nonces[nonce] = name
 	}
-	if a, b := opened(t, k, k.sealPlain(plain)), opened(t, k, k.sealPlain(packed)); !reflect.DeepEqual(a, b) {
+	if a, b := opened(t, k, k.sealPlain(batchFormat, plain)), opened(t, k, k.sealPlain(batchFormat, packed)); !reflect.DeepEqual(a, b) {
 		t.Error("compressed or not, the entries are not the same")
 	}
 }
@@ -259,6 +259,7 @@ func TestWhatMustNotLeaveIsInNoBatch(t *testing.T) {
 		{"outside the folder", func(e *entry.Entry) { e.Path = "../secret" }, entry.ErrPath},
 		{"by nobody", func(e *entry.Entry) { e.Version.Author = 1 }, version.ErrBounds},
 		{"with sizes that do not add up", func(e *entry.Entry) { e.Size++ }, entry.ErrEntry},
+		{"with unseen beyond its version", func(e *entry.Entry) { e.Unseen = version.Vector{{Replica: 1, Count: 1}} }, entry.ErrEntry},
 	} {
 		all := library(3, inDirectory("a"))
 		tt.change(all[1])
@@ -278,6 +279,8 @@ func TestABatchHasBounds(t *testing.T) {
 		vector.Version.Vector = append(vector.Version.Vector, version.Counter{Replica: i + 1, Count: 1})
 	}
 	vector.Version.Author = 1
+	unseen := vector
+	unseen.Unseen = vector.Version.Vector
 	big := *one
 	big.Blocks = slices.Repeat([]entry.Block{{Length: 1}}, maxBatchBlocks-1) // and some nanoseconds
 	big.Size = int64(len(big.Blocks))
@@ -292,6 +295,7 @@ func TestABatchHasBounds(t *testing.T) {
 		{"one too many", times(one, MaxBatch+1), ErrTooMany},
 		{"as many counters as can be", times(&vector, maxCounters/version.MaxReplicas), nil},
 		{"too many counters", times(&vector, maxCounters/version.MaxReplicas+1), ErrTooMany},
+		{"as many of them unseen", times(&unseen, maxCounters/version.MaxReplicas), nil},
 		{"as many blocks as can be", times(&big, 1), nil},
 		{"too many blocks", []*entry.Entry{&big, one}, ErrTooMany},
 		{"blocks and one time too many", []*entry.Entry{&big, library(1, inDirectory("a"))[0]}, ErrTooMany},
@@ -347,6 +351,7 @@ func TestAnInvalidEntryIsRefusedAlone(t *testing.T) {
 		{"an empty block", func(e *entry.Entry) { e.Blocks[0].Length = 0 }, entry.ErrEntry},
 		{"a huge block", func(e *entry.Entry) { e.Blocks[0].Length += 1 << 31; e.Size += 1 << 31 }, entry.ErrEntry},
 		{"a huge last block", func(e *entry.Entry) { e.Size += entry.MaxBlock }, entry.ErrEntry},
+		{"more unseen than its version", func(e *entry.Entry) { e.Unseen = version.Vector{{Replica: 3, Count: 2}} }, entry.ErrEntry},
 		{"no target", func(e *entry.Entry) { e.Kind, e.Size, e.Blocks = entry.Symlink, 0, nil }, entry.ErrEntry},
 		{"a bad target", func(e *entry.Entry) {
 			e.Kind, e.Size, e.Blocks, e.Target = entry.Symlink, 0, nil, "secret\x00"
@@ -356,7 +361,8 @@ func TestAnInvalidEntryIsRefusedAlone(t *testing.T) {
 		bad.Version.Vector = slices.Clone(bad.Version.Vector)
 		tt.change(bad)
 		all := slices.Concat(library(2, inDirectory("a")), []*entry.Entry{bad}, library(2, inDirectory("b")))
-		got, err := k.OpenBatch(k.sealParts(batchInside(all)))
+		columns, noise := batchInside(all)
+		got, err := k.OpenBatch(k.sealParts(formatOf(all), columns, noise))
 		if err != nil || len(got) != len(all) {
 			t.Errorf("%s: %d entries: %v", tt.name, len(got), err)
 			continue

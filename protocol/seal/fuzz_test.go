@@ -42,7 +42,7 @@ func FuzzOpenBlock(f *testing.F) {
 
 func FuzzRecord(f *testing.F) {
 	k := derive(f, 1, 1, 1)
-	for _, e := range entries(k) {
+	for _, e := range append(everyKind(k), unseeing(k)...) {
 		b, err := proto.Marshal(sealed(f, k, e).ToWire())
 		if err != nil {
 			f.Fatal(err)
@@ -80,7 +80,7 @@ func FuzzRecord(f *testing.F) {
 // FuzzInside reads what only a liar with the key can have sealed.
 func FuzzInside(f *testing.F) {
 	k := derive(f, 1, 1, 1)
-	for _, e := range entries(k) {
+	for _, e := range append(everyKind(k), unseeing(k)...) {
 		b, err := inside(e)
 		if err != nil {
 			f.Fatal(err)

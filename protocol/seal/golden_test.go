@@ -71,6 +71,11 @@ func TestTheFormatIsThatOfTheGoldenVectors(t *testing.T) {
 		}
 		line("record of "+name, wire)
 	}
+	wire, err := proto.MarshalOptions{Deterministic: true}.Marshal(sealed(t, k, unseeing(k)[2]).ToWire())
+	if err != nil {
+		t.Fatal(err)
+	}
+	line("record with something unseen", wire)
 	if *update {
 		if err := os.WriteFile(goldenFile, []byte(got.String()), 0o644); err != nil {
 			t.Fatal(err)

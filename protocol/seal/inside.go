@@ -7,6 +7,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/kithmesh/kith/index/entry"
+	"github.com/kithmesh/kith/index/version"
 	"github.com/kithmesh/kith/proto/wirepb"
 )
 
@@ -18,11 +19,12 @@ const (
 )
 
 // Bounds of a record's sealed part, in bytes. The longest plaintext is a
-// symlink's: path, target and author name at their limits, each after at most
-// 3 bytes, 14 bytes of other fields, and the mark.
+// symlink's: path, target, author name and what is unseen at their limits, each
+// after at most 3 bytes, 14 bytes of other fields, and the mark.
 const (
 	minSealed = nonceSize + padTo + tagSize
-	maxInside = (entry.MaxPath + entry.MaxTarget + entry.MaxAuthorName + 3*3 + 14 + 1 + padTo - 1) / padTo * padTo
+	maxUnseen = version.MaxReplicas * 7 // bytes of counts up to version.MaxCount
+	maxInside = (entry.MaxPath + entry.MaxTarget + entry.MaxAuthorName + maxUnseen + 4*3 + 14 + 1 + padTo - 1) / padTo * padTo
 	maxSealed = nonceSize + maxInside + tagSize
 )
 
@@ -36,6 +38,7 @@ func inside(e *entry.Entry) ([]byte, error) {
 		Size:       uint64(e.Size),
 		Target:     []byte(e.Target),
 		AuthorName: []byte(e.AuthorName),
+		Unseen:     unseenCounts(e),
 	}
 	if e.Gone != (entry.Digest{}) {
 		w.Gone = e.Gone[:]
@@ -50,8 +53,9 @@ func inside(e *entry.Entry) ([]byte, error) {
 	return append(b, make([]byte, -len(b)&(padTo-1))...), nil
 }
 
-// fromInside reads what inside wrote. Its errors wrap ErrSealed.
-func fromInside(b []byte) (entry.Entry, error) {
+// fromInside reads what inside wrote of an entry with this vector. Its errors
+// wrap ErrSealed.
+func fromInside(b []byte, v version.Vector) (entry.Entry, error) {
 	b = bytes.TrimRight(b, "\x00")
 	if len(b) == 0 || b[len(b)-1] != padMark {
 		return entry.Entry{}, fmt.Errorf("%w: %w: padding", ErrSealed, ErrRecord)
@@ -75,6 +79,10 @@ func fromInside(b []byte) (entry.Entry, error) {
 		Size:       int64(w.GetSize()),
 		Target:     string(w.GetTarget()),
 		AuthorName: string(w.GetAuthorName()),
+	}
+	var ok bool
+	if e.Unseen, ok = unseenVector(w.GetUnseen(), v); !ok {
+		return entry.Entry{}, fmt.Errorf("%w: %w: %d counts unseen", ErrSealed, ErrRecord, len(w.GetUnseen()))
 	}
 	switch len(w.GetGone()) {
 	case 0:

@@ -110,7 +110,7 @@ func (k *Keys) openRecord(r *Record) (entry.Entry, error) {
 	if err != nil {
 		return entry.Entry{}, ErrTampered
 	}
-	e, err := fromInside(plain)
+	e, err := fromInside(plain, r.Version.Vector)
 	if err != nil {
 		return entry.Entry{}, err
 	}

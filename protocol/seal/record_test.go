@@ -3,6 +3,7 @@ package seal
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"reflect"
 	"slices"
 	"strings"
@@ -40,7 +41,11 @@ func overWire(r *Record) (*Record, error) {
 
 func TestARecordOpensToTheEntry(t *testing.T) {
 	k := derive(t, 1, 4, 1)
-	for name, e := range entries(k) {
+	all := entries(k)
+	for i, e := range unseeing(k) {
+		all[fmt.Sprint("unseeing ", i)] = e
+	}
+	for name, e := range all {
 		local := *e
 		local.Sequence, local.Disk = 9, entry.Disk{Inode: 5, ChangeTime: 6}
 		r := sealed(t, k, &local)
@@ -65,7 +70,13 @@ func TestARecordOpensToTheEntry(t *testing.T) {
 			t.Errorf("%s: sealed part of %d bytes", name, len(r.Sealed))
 		}
 	}
-	if r := sealed(t, k, entries(k)["longest"]); len(r.Sealed) != maxSealed {
+	longest := *entries(k)["longest"]
+	longest.Version = version.Version{}
+	for i := range version.ReplicaID(version.MaxReplicas) {
+		longest.Version = longest.Version.Next(i+1, version.MaxCount, 1)
+	}
+	longest.Unseen = longest.Version.Vector
+	if r := sealed(t, k, &longest); len(r.Sealed) != maxSealed {
 		t.Errorf("the longest sealed part has %d bytes, not %d", len(r.Sealed), maxSealed)
 	}
 }
@@ -90,6 +101,13 @@ var anyEntry = rapid.Custom(func(t *rapid.T) entry.Entry {
 		})
 	}
 	e.Version.Author = version.ReplicaID(rapid.SampledFrom(replicas).Draw(t, "by"))
+	if rapid.IntRange(0, 2).Draw(t, "unseen") == 0 {
+		for _, c := range e.Version.Vector {
+			if n := rapid.Uint64Range(0, c.Count).Draw(t, "count unseen"); n > 0 {
+				e.Unseen = append(e.Unseen, version.Counter{Replica: c.Replica, Count: n})
+			}
+		}
+	}
 	e.Version.Clock = version.Clock(rapid.Uint64Range(1, uint64(version.MaxClock)).Draw(t, "clock"))
 	switch e.Kind {
 	case entry.File:
@@ -142,6 +160,10 @@ func TestWhatMustNotLeaveIsNotSealed(t *testing.T) {
 		{"outside the folder", func(e *entry.Entry) { e.Path = "../secret" }, entry.ErrPath},
 		{"by nobody", func(e *entry.Entry) { e.Version.Author = 1 }, version.ErrBounds},
 		{"with sizes that do not add up", func(e *entry.Entry) { e.Size++ }, entry.ErrEntry},
+		{"with unseen out of order", func(e *entry.Entry) {
+			e.Unseen = version.Vector{e.Version.Vector[1], e.Version.Vector[0]}
+		}, entry.ErrEntry},
+		{"with unseen beyond its version", func(e *entry.Entry) { e.Unseen = version.Vector{{Replica: 3, Count: 2}} }, entry.ErrEntry},
 		{"with a bad target", func(e *entry.Entry) {
 			*e = *entries(k)["symlink"]
 			e.Target = "secret\x00"
@@ -289,6 +311,10 @@ func TestALyingRecordIsFoundOut(t *testing.T) {
 		{"a set-user-ID mode", message(func(w *wirepb.SealedEntry) { w.Mode = 0o4755 }), entry.ErrEntry},
 		{"half a digest", message(func(w *wirepb.SealedEntry) { w.Gone = make([]byte, 8) }), ErrRecord},
 		{"a file that deletes", message(func(w *wirepb.SealedEntry) { w.Gone = bytes.Repeat([]byte{1}, 16) }), entry.ErrEntry},
+		{"more unseen than its version", message(func(w *wirepb.SealedEntry) { w.Unseen = []uint64{2} }), entry.ErrEntry},
+		{"unseen of more replicas than it has", message(func(w *wirepb.SealedEntry) { w.Unseen = []uint64{1, 1, 1} }), ErrRecord},
+		{"unseen with a zero at its end", message(func(w *wirepb.SealedEntry) { w.Unseen = []uint64{1, 0} }), ErrRecord},
+		{"nothing unseen, at length", message(func(w *wirepb.SealedEntry) { w.Unseen = []uint64{0} }), ErrRecord},
 		{"a long author", message(func(w *wirepb.SealedEntry) { w.AuthorName = make([]byte, 65) }), entry.ErrEntry},
 		{"a field to come", message(func(w *wirepb.SealedEntry) { w.ProtoReflect().SetUnknown([]byte{15 << 3, 1}) }), ErrNewer},
 		{"no message", padded([]byte("secret quick brown fox")), ErrRecord},
