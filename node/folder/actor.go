@@ -9,6 +9,7 @@ import (
 	"github.com/kithmesh/kith/index"
 	"github.com/kithmesh/kith/index/entry"
 	"github.com/kithmesh/kith/index/version"
+	"github.com/kithmesh/kith/node/folder/choice"
 	"github.com/kithmesh/kith/node/folder/look"
 	"github.com/kithmesh/kith/protocol/exchange"
 )
@@ -40,12 +41,17 @@ type actor struct {
 	inflight inflight
 	gathered chan *batch
 	pass     pass
-	wordDue  time.Time // when a member that is silent is waited for no longer
-	stuck    stuck
-	littered bool // staged files may lie about
-	ackDue   time.Time
-	needed   map[entry.Digest]int // how many wanted files have this content
-	recount  bool                 // needed may be wrong
+	role     entry.Role
+	choices  choice.Rules
+	brake    held
+	// reverting are the paths whose local edits a person has given up.
+	reverting map[entry.Path]struct{}
+	wordDue   time.Time // when a member that is silent is waited for no longer
+	stuck     stuck
+	littered  bool // staged files may lie about
+	ackDue    time.Time
+	needed    map[entry.Digest]int // how many wanted files have this content
+	recount   bool                 // needed may be wrong
 
 	// interrupted: something was wanted when the program last ended, and may
 	// have been placed and not committed. Nothing is heard or planned before
@@ -64,7 +70,7 @@ func newActor(f *Folder) *actor {
 	return &actor{
 		Folder: f, found: make(chan discovery), looked: make(chan error, 1),
 		gathered: make(chan *batch, maxBatches), dirty: newDirty(), going: newGoing(), arrivals: arrivals{}, roll: roll{}, acks: map[entry.DeviceID]exchange.Ack{},
-		inflight: newInflight(), stuck: stuck{}, needed: map[entry.Digest]int{}, copies: map[entry.Path]struct{}{}, stale: true,
+		inflight: newInflight(), stuck: stuck{}, role: f.Role, choices: f.Choices, brake: newHeld(), reverting: map[entry.Path]struct{}{}, needed: map[entry.Digest]int{}, copies: map[entry.Path]struct{}{}, stale: true,
 	}
 }
 

@@ -57,8 +57,8 @@ func (it *item) authorName() string {
 // applyStay makes sure that there is a directory.
 func (a *actor) applyStay(it *item) (*entry.Entry, error) {
 	e := &entry.Entry{Path: it.path, Kind: entry.Directory, Mode: 0o755, Epoch: a.epoch()}
-	if it.local != nil && it.local.Kind == entry.Directory {
-		e.Mode, e.Disk = it.local.Mode, it.local.Disk
+	if l := it.here(); l != nil && l.Kind == entry.Directory {
+		e.Mode, e.Disk = l.Mode, l.Disk
 		return e, nil
 	}
 	st, err := a.disk.tree.Mkdir(it.path, e.Mode)
@@ -70,9 +70,13 @@ func (a *actor) applyStay(it *item) (*entry.Entry, error) {
 func (a *actor) applyAdopt(it *item) (*entry.Entry, error) {
 	e := *it.remote
 	e.Version, e.AuthorName = it.choice.Version, it.authorName()
+	if it.absent || it.deviates {
+		e.Absent = it.absent
+		return &e, nil
+	}
 	var expect *tree.Stat
-	if it.local != nil && it.local.Lives() {
-		st := tree.StatOf(it.local)
+	if l := it.here(); l != nil && l.Lives() {
+		st := tree.StatOf(l)
 		expect = &st
 	}
 	var st tree.Stat
@@ -114,7 +118,7 @@ func (a *actor) applyDirectory(it *item, expect *tree.Stat) (tree.Stat, error) {
 		if err := t.Remove(it.path, *expect); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return tree.Stat{}, err
 		}
-	case a.leftover(it.local):
+	case a.leftover(it.here()):
 		now, err := t.Lstat(it.path)
 		if err != nil {
 			return tree.Stat{}, err
@@ -145,8 +149,8 @@ func (a *actor) applyDelete(it *item, expect *tree.Stat) (entry.Disk, error) {
 			return entry.Disk{}, nil
 		case err != nil:
 			return entry.Disk{}, err
-		case a.leftover(it.local):
-			return it.local.Disk, nil
+		case a.leftover(it.here()):
+			return it.here().Disk, nil
 		}
 		return entry.Disk{}, tree.ErrExists
 	}

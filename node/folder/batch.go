@@ -34,6 +34,24 @@ type item struct {
 	copyJob *gather.Job // the content of a conflict copy
 
 	result *entry.Entry // what the path is now, once it is on disk
+
+	// absent: the version is known from now on, and its content stays away.
+	absent bool
+	// deviation is what lies at the path instead of the local entry, on a
+	// device that only receives.
+	deviation *entry.Entry
+	deviates  bool // and stays there
+}
+
+// here is the local entry if what it says lies on disk, else nil.
+func (it *item) here() *entry.Entry {
+	switch {
+	case it.deviation != nil:
+		return it.deviation
+	case it.local == nil || it.local.Absent:
+		return nil
+	}
+	return it.local
 }
 
 // size is how many bytes have to be gathered.

@@ -24,8 +24,11 @@ type echo [16]byte
 // A version that is told in return for once does no harm.
 const maxEchoes = 200_000
 
-func echoOf(e *entry.Entry) echo {
+func echoOf(e *entry.Entry, absent bool) echo {
 	b := make([]byte, 0, 256)
+	if absent {
+		b = append(b, '/') // no path begins so
+	}
 	b = append(b, e.Path...)
 	b = append(b, 0)
 	for _, c := range e.Version.Vector {
@@ -49,7 +52,7 @@ func (h *echoes) add(d entry.DeviceID, news []heard) {
 		h.heard[d] = m
 	}
 	for _, n := range news {
-		m[echoOf(n.entry)] = struct{}{}
+		m[echoOf(n.entry, n.absent)] = struct{}{}
 	}
 }
 
@@ -68,6 +71,16 @@ func (h *echoes) has(d entry.DeviceID, e *entry.Entry) bool {
 	if len(m) == 0 {
 		return false
 	}
-	_, ok := m[echoOf(e)]
+	_, ok := m[echoOf(e, e.Absent)]
 	return ok
+}
+
+// learnt notes that this device knows a version by a member's word alone: that
+// it does not hold it is no news to that member.
+func (h *echoes) learnt(d entry.DeviceID, e *entry.Entry) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if m := h.heard[d]; m != nil {
+		m[echoOf(e, true)] = struct{}{}
+	}
 }

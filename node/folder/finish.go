@@ -163,13 +163,18 @@ func (a *actor) makeDirectory(p entry.Path) bool {
 	if a.view(func(x *index.Folder) (err error) { e, err = x.Get(p); return err }) != nil {
 		return false
 	}
-	if e != nil && e.Kind == entry.Directory {
+	here := e != nil && e.Lives() && !e.Absent
+	if here && e.Kind == entry.Directory {
 		return true
 	}
-	if e != nil && e.Lives() || !a.makeDirectory(p.Parent()) {
+	if here || !a.makeDirectory(p.Parent()) {
 		return false
 	}
-	st, err := a.disk.tree.Mkdir(p, 0o755)
+	mode := uint32(0o755)
+	if e != nil && e.Absent && e.Kind == entry.Directory {
+		mode = e.Mode
+	}
+	st, err := a.disk.tree.Mkdir(p, mode)
 	if err != nil {
 		a.recheck(p, true)
 		return false
@@ -178,6 +183,12 @@ func (a *actor) makeDirectory(p entry.Path) bool {
 		return false
 	}
 	return a.update(func(x *index.Folder) error {
+		if e != nil && e.Absent && e.Kind == entry.Directory && e.Mode == st.Mode {
+			n := *e // it is here again, and nothing new
+			n.Absent, n.Disk = false, st.Disk
+			_, err := x.Put(&n)
+			return err
+		}
 		n := &entry.Entry{Path: p, Kind: entry.Directory, Mode: st.Mode, AuthorName: a.Name, Epoch: a.epoch(), Disk: st.Disk}
 		var err error
 		if n.Version, err = a.event(x, versionOf(e)); err != nil {
@@ -226,6 +237,8 @@ func (a *actor) commitItems(done []*item) error {
 	}
 	for _, it := range done {
 		a.stuck.clear(it.path)
+		a.took(it)
+		delete(a.reverting, it.path)
 		for d := range it.tellers {
 			if m := a.roll[d]; m != nil && it.job != nil {
 				m.lacking = 0
@@ -253,6 +266,11 @@ func (a *actor) commitItem(x *index.Folder, it *item) error {
 	}
 	if _, err := x.Put(e); err != nil {
 		return err
+	}
+	if it.deviation != nil && !it.deviates {
+		if err := x.SetLocal(it.path, nil); err != nil {
+			return err
+		}
 	}
 	if err := a.changeWanted(x, it.path, func(w []merge.Want) []merge.Want { return stillWanted(w, e) }); err != nil {
 		return err

@@ -48,6 +48,8 @@ import (
 	"github.com/kithmesh/kith/index"
 	"github.com/kithmesh/kith/index/entry"
 	"github.com/kithmesh/kith/index/version"
+	"github.com/kithmesh/kith/node/folder/brake"
+	"github.com/kithmesh/kith/node/folder/choice"
 	"github.com/kithmesh/kith/protocol/exchange"
 	"github.com/kithmesh/kith/protocol/seal"
 )
@@ -64,6 +66,13 @@ type Options struct {
 
 	// Device is this one's ID.
 	Device entry.DeviceID
+	// Role is what this device does for the folder; zero: sync.
+	Role entry.Role
+	// Choices say which paths are to lie here.
+	Choices choice.Rules
+	// Brake says when changes of others wait for a person.
+	Brake brake.Limits
+
 	// Begin: this device has just made the folder, so that whatever is in the
 	// tree is new, and not of unknown history.
 	Begin bool
@@ -87,15 +96,16 @@ var ErrStopped = errors.New("the folder is not running")
 // Folder is one folder of this device.
 type Folder struct {
 	Options
-	around around
-	keys   atomic.Pointer[keyring]
-	mail   chan func(*actor)
-	ended  chan struct{}
-	status atomic.Pointer[Status]
-	state  atomic.Pointer[exchange.FolderState]
-	disk   atomic.Pointer[disk] // nil while the tree is away
-	echoes echoes
-	silent atomic.Bool // fenced: nothing is told
+	around   around
+	keys     atomic.Pointer[keyring]
+	mail     chan func(*actor)
+	ended    chan struct{}
+	status   atomic.Pointer[Status]
+	state    atomic.Pointer[exchange.FolderState]
+	disk     atomic.Pointer[disk] // nil while the tree is away
+	echoes   echoes
+	promises promises
+	silent   atomic.Bool // fenced: nothing is told
 
 	mu      sync.Mutex
 	changed chan struct{} // closed at the next change
@@ -113,6 +123,12 @@ func newFolder(o Options, w around) (*Folder, error) {
 	f.Log = o.Log.With("folder", o.ID.String()[:8])
 	if f.Clock == nil {
 		f.Clock = time.Now
+	}
+	if f.Role == 0 {
+		f.Role = entry.RoleSync
+	}
+	if f.Brake == (brake.Limits{}) {
+		f.Brake = brake.Default
 	}
 	if f.Rescan == 0 {
 		f.Rescan = time.Hour

@@ -17,6 +17,7 @@ import (
 type heard struct {
 	entry    *entry.Entry
 	sequence entry.Sequence
+	absent   bool // the member knows the version and does not hold its content
 }
 
 // Hear takes changes that a member tells; refused says which of them were
@@ -44,7 +45,11 @@ func (f *Folder) Hear(ctx context.Context, d entry.DeviceID, b exchange.Batch, r
 // opened; single entries that say what cannot be are left out.
 func (f *Folder) open(d entry.DeviceID, b exchange.Batch) ([]heard, error) {
 	var news []heard
-	for _, it := range b.Items {
+	absent := map[int]bool{}
+	for _, i := range b.Absent {
+		absent[i] = true
+	}
+	for i, it := range b.Items {
 		k := f.key(it.Record.Epoch)
 		if k == nil {
 			f.refuse(d, fmt.Errorf("record %s: %w %d", it.Record.ID, errNoKey, it.Record.Epoch))
@@ -55,7 +60,7 @@ func (f *Folder) open(d entry.DeviceID, b exchange.Batch) ([]heard, error) {
 			f.refuse(d, fmt.Errorf("record %s: %w", it.Record.ID, err))
 			continue
 		}
-		news = append(news, heard{&e, it.Sequence})
+		news = append(news, heard{&e, it.Sequence, absent[i]})
 	}
 	if len(b.Sealed) == 0 {
 		return news, nil
@@ -77,7 +82,7 @@ func (f *Folder) open(d entry.DeviceID, b exchange.Batch) ([]heard, error) {
 			f.refuse(d, fmt.Errorf("change %d: %w", b.Sequences[i], opened[i].Err))
 			continue
 		}
-		news = append(news, heard{&opened[i].Entry, b.Sequences[i]})
+		news = append(news, heard{&opened[i].Entry, b.Sequences[i], absent[i]})
 	}
 	return news, nil
 }
@@ -152,7 +157,13 @@ func (a *actor) hearOne(x *index.Folder, d entry.DeviceID, n heard) error {
 	if err := x.Saw(r.Version.Vector); err != nil {
 		return err
 	}
-	if l != nil && !l.Unknown {
+	if n.absent {
+		return a.changeWanted(x, r.Path, func(w []merge.Want) []merge.Want { return merge.Withdraw(w, d) })
+	}
+	if done, err := a.hearAbsent(x, d, n, l); done || err != nil {
+		return err
+	}
+	if l != nil && !l.Unknown && !l.Absent {
 		switch order := r.Version.Compare(l.Version); {
 		case order == version.Equal && !r.SamePayload(l):
 			a.Log.Error("two states under one version", "device", d, "path", string(r.Path))

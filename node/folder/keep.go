@@ -51,6 +51,12 @@ func (a *actor) commitCopies(copies []*entry.Entry) error {
 			if err != nil {
 				return err
 			}
+			if e.Unknown { // of an edit that stays here: its copy does so, too
+				if err := a.putLocal(x, had, e); err != nil {
+					return err
+				}
+				continue
+			}
 			if e.Version, err = a.event(x, versionOf(had)); err != nil {
 				return err
 			}
@@ -95,7 +101,8 @@ func (a *actor) keepCopy(it *item) (*entry.Entry, error) {
 			return nil, err
 		}
 		e := *lost
-		e.Path, e.Disk, e.Unknown, e.AuthorName, e.Epoch = p, st.Disk, false, a.Name, a.epochFor(lost)
+		e.Path, e.Disk, e.Unknown, e.AuthorName, e.Epoch = p, st.Disk, it.deviation != nil && lost == it.deviation, a.Name, a.epochFor(lost)
+		e.Absent, e.Unseen = false, nil
 		return &e, nil
 	}
 	return nil, fmt.Errorf("all names for it are taken: %w", fs.ErrExist)

@@ -244,6 +244,9 @@ const (
 func (a *actor) sendAcks(at time.Time) {
 	need := index.WantedTotals{}
 	_ = a.view(func(x *index.Folder) error { need = x.WantedTotals(); return nil })
+	if !takes(a.role) {
+		need = index.WantedTotals{} // it wants none of it
+	}
 	if len(a.roll) == 0 || need.Paths > 0 && at.Before(a.ackDue) {
 		return
 	}
@@ -281,7 +284,7 @@ func (a *actor) firstWanted(paths int64) map[entry.DeviceID]entry.Sequence {
 			}
 			for _, v := range w {
 				for d, s := range v.Tellers {
-					if had, ok := first[d]; !ok || s < had {
+					if had, ok := first[d]; s > 0 && (!ok || s < had) {
 						first[d] = s
 					}
 				}

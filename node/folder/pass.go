@@ -37,6 +37,7 @@ func (a *actor) plan(now time.Time) {
 	if !a.planning() {
 		return
 	}
+	a.hold(now)
 	if !a.pass.active {
 		a.pass = pass{active: true}
 	}
@@ -49,7 +50,7 @@ func (a *actor) plan(now time.Time) {
 
 // planning tells whether there is more to look through, and room for it.
 func (a *actor) planning() bool {
-	return a.disk != nil && !a.fenced && !a.interrupted && a.broken == nil && a.inflight.batches < maxBatches &&
+	return a.disk != nil && !a.fenced && !a.interrupted && a.broken == nil && takes(a.role) && a.inflight.batches < maxBatches &&
 		(a.pass.active || a.pass.again)
 }
 
@@ -111,7 +112,7 @@ func (a *actor) consider(x *index.Folder, wants []merge.Want, now time.Time) (*i
 		return nil, nil
 	}
 	w, ok := merge.Best(wants, func(w merge.Want) bool { return a.obtainable(x, w) })
-	if !ok {
+	if !ok || a.brakes(p) {
 		return nil, nil
 	}
 	if ignored, _, err := a.ignored(w.Entry); err != nil || ignored {
@@ -125,13 +126,22 @@ func (a *actor) consider(x *index.Folder, wants []merge.Want, now time.Time) (*i
 		return nil, nil // the scan that runs will say what it is
 	}
 	it := &item{path: p, local: l, remote: w.Entry, tellers: w.Tellers}
+	if it.deviation, err = x.Local(p); err != nil {
+		return nil, err
+	}
+	if a.staysAway(it) {
+		return it, nil
+	}
 	if w.Entry.Lives() {
 		if ready, err := a.parentReady(x, it, now); err != nil || !ready {
 			return nil, err
 		}
 	}
+	if it.deviation != nil {
+		return a.considerDeviation(x, it)
+	}
 	living := false
-	if l != nil && l.Kind == entry.Directory && w.Entry.Kind != entry.Directory {
+	if l != nil && l.Kind == entry.Directory && !l.Absent && w.Entry.Kind != entry.Directory {
 		wait := false
 		if living, wait, err = a.livingBelow(x, p); err != nil || wait || living && !a.caughtUp() {
 			return nil, err
@@ -140,7 +150,7 @@ func (a *actor) consider(x *index.Folder, wants []merge.Want, now time.Time) (*i
 	if a.strangers(w.Entry, l) > maxStrangers {
 		return it, nil // forgotten: l has met others since it was heard
 	}
-	it.choice = a.around.decide(l, w.Entry, living)
+	it.choice = a.around.decide(it.here(), w.Entry, living)
 	return a.equip(x, it)
 }
 
@@ -152,7 +162,7 @@ func (a *actor) onDisk(p entry.Path) bool {
 
 // equip finds out where an item's content is to come from. Nil: not yet.
 func (a *actor) equip(x *index.Folder, it *item) (*item, error) {
-	l, r := it.local, it.remote
+	l, r := it.here(), it.remote
 	if it.choice.Keep != nil {
 		it.copyJob = jobFor(it.choice.Keep, it.tellers)
 	}
@@ -212,7 +222,7 @@ func (a *actor) findMove(x *index.Folder, it *item) (wait bool, err error) {
 
 // obtainable tells whether a version can be had now.
 func (a *actor) obtainable(x *index.Folder, w merge.Want) bool {
-	if w.Entry.Kind != entry.File || len(w.Entry.Blocks) == 0 {
+	if w.Entry.Kind != entry.File || len(w.Entry.Blocks) == 0 || !a.choices.Of(w.Entry.Path).Here {
 		return true
 	}
 	for d := range w.Tellers {
@@ -254,14 +264,14 @@ func (a *actor) parentReady(x *index.Folder, it *item, now time.Time) (bool, err
 		return false, nil
 	}
 	e, err := x.Get(up)
-	if err != nil || e != nil && e.Kind == entry.Directory {
+	if err != nil || e != nil && e.Kind == entry.Directory && !e.Absent {
 		return err == nil, err
 	}
 	w, err := x.Wanted(up)
 	if err != nil || len(w) > 0 {
 		return false, err // it is on its way
 	}
-	if e != nil && e.Lives() {
+	if e != nil && e.Lives() && !e.Absent {
 		// A peer that holds the directory will say that it stays. One that
 		// never had it cannot make it out of someone's file or symlink.
 		if _, known := a.stuck[it.path]; !known {
@@ -283,7 +293,7 @@ func (a *actor) livingBelow(x *index.Folder, p entry.Path) (living, wait bool, e
 		if err != nil {
 			return false, false, err
 		}
-		if !e.Lives() {
+		if !e.Lives() || e.Absent {
 			continue
 		}
 		if ignored, _, err := a.ignored(e); err != nil || ignored {

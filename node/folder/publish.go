@@ -21,15 +21,23 @@ func (a *actor) publish() {
 	err := a.view(func(x *index.Folder) error {
 		s = statusOf(x)
 		s.Members = a.memberStatuses(x)
+		s.LocalEdits = x.LocalCount()
+		if a.role == entry.RoleReceive && a.settled {
+			s.LocalEdits += x.Totals().Unknown
+		}
 		return nil
 	})
 	if err != nil {
 		return
 	}
+	if !takes(a.role) {
+		s.Untaken, s.NeedFiles, s.NeedBytes = s.NeedFiles, 0, 0
+	}
 	if s.NeedFiles == 0 {
 		a.stuck.nothingWanted()
 	}
 	s.Conflicts = int64(len(a.copies))
+	s.Held = int64(len(a.brake.batches))
 	s.Problems = a.problems()
 	s.Quiet = a.quiet(s)
 	if s.Quiet && a.littered {
@@ -55,6 +63,8 @@ func (a *actor) stateNow(s Status) State {
 		return Fenced
 	case a.disk == nil:
 		return Failed
+	case len(a.brake.batches) > 0 && a.inflight.batches == 0 && !a.pass.active && !a.pass.again:
+		return Braked
 	case !a.scanned || a.scans.all:
 		return Scanning
 	case s.NeedFiles > 0 && a.inflight.batches == 0 && !a.pass.active && !a.pass.again:
@@ -110,6 +120,7 @@ const longTries = 12
 
 func sameStatus(a, b Status) bool {
 	return a.State == b.State && a.Head == b.Head && a.Files == b.Files && a.Bytes == b.Bytes &&
-		a.NeedFiles == b.NeedFiles && a.NeedBytes == b.NeedBytes && a.Conflicts == b.Conflicts && a.Quiet == b.Quiet &&
+		a.NeedFiles == b.NeedFiles && a.NeedBytes == b.NeedBytes && a.Conflicts == b.Conflicts && a.Quiet == b.Quiet && a.Held == b.Held && a.LocalEdits == b.LocalEdits && a.Untaken == b.Untaken &&
+		a.AbsentFiles == b.AbsentFiles && a.AbsentBytes == b.AbsentBytes &&
 		slices.Equal(a.Problems, b.Problems) && maps.Equal(a.Members, b.Members)
 }

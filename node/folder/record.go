@@ -193,11 +193,18 @@ func (a *actor) recordOne(x *index.Folder, e *entry.Entry, f look.Finding) (wrot
 			Hint: "Move it out of the folder, or name it in .kithignore.",
 		})
 	}
+	if a.role == entry.RoleReceive {
+		return a.recordLocal(x, e, f)
+	}
 	if !f.Present || f.Stat.Kind == 0 {
 		return a.recordMissing(x, e)
 	}
 	n := a.entryOf(f)
 	switch {
+	case e != nil && e.Absent:
+		if err := a.recordFound(x, e, n); err != nil {
+			return false, err
+		}
 	case e != nil && e.Lives() && e.SameContent(n) && e.Mode == n.Mode && e.ModTime == n.ModTime:
 		n.Version, n.Sequence, n.AuthorName, n.Epoch = e.Version, e.Sequence, e.AuthorName, e.Epoch
 		return false, x.Touch(n)
@@ -247,10 +254,13 @@ func (a *actor) recordBelow(x *index.Folder, dir entry.Path) error {
 
 func (a *actor) recordMissing(x *index.Folder, e *entry.Entry) (bool, error) {
 	switch {
-	case e == nil || !e.Lives():
+	case e == nil || !e.Lives() || e.Absent:
 		return false, nil
 	case e.Unknown:
 		return true, x.Drop(e.Path)
+	}
+	if stays, err := a.staysElsewhere(x, e); stays || err != nil {
+		return stays, err
 	}
 	gone := &entry.Entry{Path: e.Path, Kind: entry.Deleted, AuthorName: a.Name, Epoch: a.epoch()}
 	if merge.HoldsContent(e) {
@@ -277,7 +287,11 @@ func (a *actor) takeOver(x *index.Folder, e, n *entry.Entry) (bool, error) {
 		return false, err
 	}
 	for _, w := range toWants(wants) {
-		d := a.around.decide(e, w.Entry, false)
+		base := e
+		if e != nil && e.Absent {
+			base = nil
+		}
+		d := a.around.decide(base, w.Entry, false)
 		if d.Action != merge.Adopt || d.Keep != nil || !w.Entry.SamePayload(n) {
 			continue
 		}

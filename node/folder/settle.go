@@ -56,12 +56,15 @@ func (a *actor) mayWriteHistory() bool {
 // settleSome makes versions of some of the files of unknown history.
 func (a *actor) settleSome(x *index.Folder) (more bool, err error) {
 	var paths []entry.Path
+	if a.role == entry.RoleReceive {
+		return false, nil // they stay what they are: files of this device alone
+	}
 	for p := range x.UnknownPaths() {
 		w, err := x.Wanted(p)
 		if err != nil {
 			return false, err
 		}
-		if len(w) > 0 {
+		if len(w) > 0 && takes(a.role) {
 			continue // it will meet what others know
 		}
 		if len(paths) == settleSlice {

@@ -15,6 +15,7 @@ const (
 	Scanning              // looking at the tree
 	Syncing               // getting what is wanted
 	Waiting               // something is wanted that nobody connected has
+	Braked                // changes that take much away wait for a person
 	Fenced                // the index is older than what others remember of it
 	Failed                // a problem of the whole folder; see Problems
 )
@@ -36,8 +37,16 @@ type Status struct {
 	NeedFiles int64
 	NeedBytes int64
 	Conflicts int64 // conflict copies that lie in the folder
-	Problems  []Problem
-	Members   map[entry.DeviceID]MemberStatus
+	Held      int64 // batches that wait for a person
+	// LocalEdits are those that stay here, in role receive.
+	LocalEdits int64
+	// Untaken are changes of others that the role does not take.
+	Untaken int64
+	// AbsentFiles are known and do not lie here; they count among Files.
+	AbsentFiles int64
+	AbsentBytes int64
+	Problems    []Problem
+	Members     map[entry.DeviceID]MemberStatus
 	// Quiet: nothing is left to look at, to record or to apply.
 	Quiet bool
 }
@@ -68,7 +77,7 @@ func stateOf(x *index.Folder) *exchange.FolderState {
 func statusOf(x *index.Folder) Status {
 	t, w := x.Totals(), x.WantedTotals()
 	return Status{
-		Head: x.Head(), Files: t.Files, Bytes: t.Bytes, NeedFiles: w.Paths, NeedBytes: w.Bytes,
+		Head: x.Head(), Files: t.Files, Bytes: t.Bytes, NeedFiles: w.Paths, NeedBytes: w.Bytes, AbsentFiles: t.Absent, AbsentBytes: t.AbsentBytes,
 		Members: map[entry.DeviceID]MemberStatus{},
 	}
 }

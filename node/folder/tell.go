@@ -40,8 +40,11 @@ func (f *Folder) Records(
 		entries = entries[:len(entries)/2]
 		b.Through = entries[len(entries)-1].Sequence
 	}
-	for _, e := range entries {
+	for i, e := range entries {
 		b.Sequences = append(b.Sequences, e.Sequence)
+		if e.Absent {
+			b.Absent = append(b.Absent, i)
+		}
 	}
 	return b, err
 }
@@ -86,5 +89,8 @@ func alone(b exchange.Batch, k *seal.Keys, e *entry.Entry) (exchange.Batch, erro
 	}
 	b.Epoch, b.Through = 0, e.Sequence
 	b.Items = []exchange.Item{{Sequence: e.Sequence, Record: r}}
+	if e.Absent {
+		b.Absent = []int{0}
+	}
 	return b, nil
 }

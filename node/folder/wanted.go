@@ -14,7 +14,7 @@ import (
 func toWants(in []index.Want) []merge.Want {
 	out := make([]merge.Want, len(in))
 	for i := range in {
-		out[i] = merge.Want{Entry: &in[i].Entry, Tellers: in[i].Tellers}
+		out[i] = merge.Want{Entry: &in[i].Entry, Tellers: in[i].Tellers, Released: in[i].Released}
 	}
 	return out
 }
@@ -22,7 +22,7 @@ func toWants(in []index.Want) []merge.Want {
 func fromWants(in []merge.Want) []index.Want {
 	out := make([]index.Want, len(in))
 	for i := range in {
-		out[i] = index.Want{Entry: *in[i].Entry, Tellers: in[i].Tellers}
+		out[i] = index.Want{Entry: *in[i].Entry, Tellers: in[i].Tellers, Released: in[i].Released}
 	}
 	return out
 }
@@ -38,6 +38,9 @@ func (a *actor) changeWanted(x *index.Folder, p entry.Path, change func([]merge.
 	a.countNeeded(after, 1)
 	if len(before) == 0 && len(after) == 0 {
 		return nil
+	}
+	if err := a.countDoomed(x, p, toWants(after)); err != nil {
+		return err
 	}
 	if t, ok := a.stuck[p]; ok && len(after) == 0 && t.look == 0 {
 		a.stuck.clear(p) // what stood in its way does so no more

@@ -106,7 +106,7 @@ func (w *walk) rest(p entry.Path) error {
 // lost notes a row whose path is not on disk. What is ignored is left alone,
 // as un-choosing a file is never a delete.
 func (w *walk) lost(row index.Light) error {
-	if row.Kind == entry.Deleted {
+	if row.Kind == entry.Deleted || row.Absent {
 		return nil
 	}
 	_, ignored, err := w.Ignores.above(row.Path, row.Kind == entry.Directory)
@@ -266,7 +266,7 @@ func (w *walk) compare(p entry.Path, st tree.Stat, row index.Light, known bool) 
 
 // unchanged tells whether a path is as its row remembers it.
 func unchanged(row index.Light, st tree.Stat) bool {
-	if row.Kind != st.Kind || st.Kind == 0 {
+	if row.Kind != st.Kind || st.Kind == 0 || row.Absent {
 		return false
 	}
 	switch st.Kind {

@@ -62,7 +62,8 @@ type Decision struct {
 // the path here and is not about to go.
 //
 // A join of two versions is made only by the device that keeps the loser, or
-// where there is nothing to keep.
+// where there is nothing to keep. What r superseded unseen is kept by whoever
+// holds it, under a name that is the same on all of them.
 func Decide(l, r *entry.Entry, living bool) Decision {
 	switch {
 	case l == nil:
@@ -74,6 +75,9 @@ func Decide(l, r *entry.Entry, living bool) Decision {
 	case version.Equal, version.After:
 		return Decision{Action: Forget}
 	case version.Before:
+		if l.Version.Vector.Within(r.Unseen) && HoldsContent(l) && !r.Removes(l) && !l.SameContent(r) {
+			return settle(r, r.Version, l, living) // its author never had it
+		}
 		return settle(r, r.Version, nil, living)
 	case version.Concurrent:
 	}

@@ -9,6 +9,8 @@ import (
 type Want struct {
 	Entry   *entry.Entry
 	Tellers Tellers
+	// Released: a person approved that just this version is applied.
+	Released bool
 }
 
 // Tellers are the devices that announced a version, with the sequence in each
@@ -30,6 +32,7 @@ func Remember(wanted []Want, r *entry.Entry, teller entry.DeviceID, seq entry.Se
 			for d, s := range w.Tellers {
 				mine.Tellers[d] = s
 			}
+			mine.Released = w.Released
 			continue
 		case version.Before:
 			continue

@@ -1,0 +1,266 @@
+package folder
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/kithmesh/kith/index"
+	"github.com/kithmesh/kith/index/entry"
+	"github.com/kithmesh/kith/index/version"
+	"github.com/kithmesh/kith/node/folder/brake"
+	"github.com/kithmesh/kith/node/folder/merge"
+)
+
+// held is what the brake holds; see package brake. Paths whose content a
+// wanted version would take away are kept count of as they come and go, and
+// are looked at one by one only when there are many.
+type held struct {
+	doomed  map[entry.Path]string // by whom
+	meter   brake.Meter
+	batches []brake.Batch
+	since   map[string]time.Time // by author; who is in it is held
+	stale   bool
+	exact   int       // how many were doomed when it was last looked at
+	at      time.Time // when that was
+}
+
+func newHeld() held {
+	return held{doomed: map[entry.Path]string{}, since: map[string]time.Time{}}
+}
+
+// countDoomed keeps count after what is wanted of a path has changed.
+func (a *actor) countDoomed(x *index.Folder, p entry.Path, wants []merge.Want) error {
+	_, was := a.brake.doomed[p]
+	if !was && (len(wants) == 0 || x.Totals().Files < a.Brake.Files) {
+		return nil
+	}
+	author, doomed := "", false
+	if len(wants) > 0 {
+		l, err := x.Get(p)
+		if err != nil {
+			return err
+		}
+		author, doomed = a.dooms(l, wants)
+	}
+	switch {
+	case doomed:
+		a.brake.doomed[p] = author
+	case was:
+		delete(a.brake.doomed, p)
+	default:
+		return nil
+	}
+	a.brake.stale = true
+	return nil
+}
+
+// dooms tells whether what is wanted takes the content of l away for good.
+func (a *actor) dooms(l *entry.Entry, wants []merge.Want) (author string, yes bool) {
+	if l == nil || l.Kind != entry.File || l.Absent || l.Unknown || len(l.Blocks) == 0 {
+		return "", false
+	}
+	top, ok := merge.Best(wants, func(merge.Want) bool { return true })
+	if !ok || top.Released || top.Entry.SameContent(l) {
+		return "", false
+	}
+	if top.Entry.Kind == entry.Deleted && a.needed[l.Digest()] > 0 {
+		return "", false // it moves
+	}
+	d := a.around.decide(l, top.Entry, false)
+	return top.Entry.AuthorName, d.Action == merge.Adopt && d.Keep == nil
+}
+
+// brakes tells whether a path is held.
+func (a *actor) brakes(p entry.Path) bool {
+	author, doomed := a.brake.doomed[p]
+	if !doomed {
+		return false
+	}
+	_, held := a.brake.since[author]
+	return held
+}
+
+// hold works out what is held. While much is doomed that is costly, so it is
+// done again only when there is a good deal more, or some time has passed:
+// meanwhile everything by an author who is held is held.
+func (a *actor) hold(now time.Time) {
+	h := &a.brake
+	if !h.stale {
+		return
+	}
+	if len(h.doomed) == 0 {
+		h.batches, h.stale, h.exact = nil, false, 0
+		clear(h.since)
+		return
+	}
+	if n := len(h.doomed); n > h.exact/10*9 && n < h.exact+h.exact/10 && now.Sub(h.at).Abs() < time.Second {
+		return
+	}
+	doomed, files, err := a.allDoomed()
+	if err != nil {
+		return
+	}
+	h.stale, h.exact, h.at = false, len(h.doomed), now
+	h.batches = h.meter.Hold(doomed, files, a.Brake, now)
+	since := h.since
+	h.since = map[string]time.Time{}
+	for _, b := range h.batches {
+		t, ok := since[b.Author]
+		if !ok {
+			t = now
+			a.Log.Warn("held changes that take away much of the folder", "author", b.Author, "deletes", b.Deletes, "rewrites", b.Rewrites, "batch", b.ID)
+		}
+		h.since[b.Author] = t
+	}
+	a.stale, a.pass.again = true, true
+}
+
+// allDoomed looks at the doomed paths once more: what moved is not.
+func (a *actor) allDoomed() (out []brake.Doomed, files int64, err error) {
+	err = a.view(func(x *index.Folder) error {
+		t := x.Totals()
+		files = t.Files - t.Absent
+		for p := range a.brake.doomed {
+			l, err := x.Get(p)
+			if err != nil {
+				return err
+			}
+			w, err := x.Wanted(p)
+			if err != nil {
+				return err
+			}
+			wants := toWants(w)
+			author, yes := a.dooms(l, wants)
+			top, _ := merge.Best(wants, func(merge.Want) bool { return true })
+			if yes && top.Entry.Kind == entry.Deleted {
+				for o := range x.FindContent(l) {
+					if o.Path != p {
+						yes = false // it lies elsewhere
+						break
+					}
+				}
+			}
+			if !yes {
+				delete(a.brake.doomed, p)
+				continue
+			}
+			a.brake.doomed[p] = author
+			out = append(out, brake.Doomed{
+				Path: p, Version: top.Entry.Version, Author: author, Deletes: top.Entry.Kind == entry.Deleted, Bytes: l.Size,
+			})
+		}
+		return nil
+	})
+	return out, files, err
+}
+
+// Held is a batch that waits for a person.
+type Held struct {
+	brake.Batch
+	Since time.Time
+	Files int64 // that lie here
+}
+
+// Held are the batches that wait for a person.
+func (f *Folder) Held(ctx context.Context) (out []Held, err error) {
+	var failed error
+	err = f.do(ctx, func(a *actor) { out, failed = a.heldNow() })
+	return out, errors.Join(err, failed)
+}
+
+func (a *actor) heldNow() (out []Held, err error) {
+	a.brake.stale, a.brake.at = true, time.Time{}
+	a.brake.exact = 0
+	a.hold(a.Clock())
+	var files int64
+	err = a.view(func(x *index.Folder) error {
+		t := x.Totals()
+		files = t.Files - t.Absent
+		return nil
+	})
+	for _, b := range a.brake.batches {
+		out = append(out, Held{Batch: b, Since: a.brake.since[b.Author], Files: files})
+	}
+	return out, err
+}
+
+// ErrNoBatch: no batch of this ID is held, or it has changed since.
+var ErrNoBatch = errors.New("no such batch is held")
+
+// Approve lets a batch be applied: just these versions of these paths.
+func (f *Folder) Approve(ctx context.Context, id string) (Held, error) {
+	return f.settleBatch(ctx, id, (*actor).release)
+}
+
+// Reject undoes a batch for everyone: what lies here becomes the newest
+// version of each path.
+func (f *Folder) Reject(ctx context.Context, id string) (Held, error) {
+	return f.settleBatch(ctx, id, (*actor).outdo)
+}
+
+func (f *Folder) settleBatch(
+	ctx context.Context, id string, settle func(a *actor, x *index.Folder, d brake.Doomed) error,
+) (out Held, err error) {
+	var failed error
+	err = f.do(ctx, func(a *actor) {
+		all, err := a.heldNow()
+		i := slices.IndexFunc(all, func(h Held) bool { return h.ID == id })
+		switch {
+		case err != nil:
+			failed = err
+			return
+		case i < 0:
+			failed = ErrNoBatch
+			return
+		}
+		out = all[i]
+		failed = a.update(func(x *index.Folder) error {
+			for _, d := range out.Batch.Files {
+				if err := settle(a, x, d); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		a.brake.meter.Excuse(out.Author)
+		a.brake.stale, a.brake.at, a.pass.again, a.stale = true, time.Time{}, true, true
+	})
+	return out, errors.Join(err, failed)
+}
+
+// release marks just the version that was shown.
+func (a *actor) release(x *index.Folder, d brake.Doomed) error {
+	return a.changeWanted(x, d.Path, func(w []merge.Want) []merge.Want {
+		for i := range w {
+			w[i].Released = w[i].Released || w[i].Entry.Version.Compare(d.Version) == version.Equal
+		}
+		return w
+	})
+}
+
+// outdo makes what lies here a change on top of the version that is rejected.
+func (a *actor) outdo(x *index.Folder, d brake.Doomed) error {
+	l, err := x.Get(d.Path)
+	if err != nil || l == nil {
+		return err
+	}
+	e := *l
+	e.AuthorName = a.Name
+	if e.Version, err = a.event(x, l.Version.Join(d.Version)); err != nil {
+		return err
+	}
+	if _, err := x.Put(&e); err != nil {
+		return err
+	}
+	return a.changeWanted(x, d.Path, func(w []merge.Want) []merge.Want { return stillWanted(w, &e) })
+}
+
+// took notes that a change which an item applied has taken content away.
+func (a *actor) took(it *item) {
+	if l := it.here(); l != nil && l.Kind == entry.File && !l.Unknown && it.choice.Action == merge.Adopt && it.choice.Keep == nil &&
+		it.from == nil && it.remote.Kind != entry.Directory && !l.SameContent(it.remote) && a.needed[l.Digest()] == 0 {
+		a.brake.meter.Took(it.remote.AuthorName, 1, a.Clock())
+	}
+}
