@@ -135,5 +135,13 @@ func (d *Device) Sealed(ctx context.Context, id entry.DeviceID, r blocks.Request
 	if _, member := s.member(id); !member {
 		return fmt.Errorf("folder %s: %w", r.Folder, blocks.ErrRefused)
 	}
+	if r.Hold > 0 {
+		if m, _ := s.member(d.id.ID()); m.Role == entry.RoleArchive {
+			return fmt.Errorf("folder %s: what an archive has may be deleted at any time: %w", r.Folder, blocks.ErrNotHeld)
+		}
+		if err := s.Hold(r.IDs, r.Hold); err != nil {
+			return fmt.Errorf("folder %s: %w: %w", r.Folder, blocks.ErrNotHeld, err)
+		}
+	}
 	return s.Folder.Sealed(ctx, r.IDs, r.Compress, send)
 }

@@ -34,9 +34,13 @@ func (e *ear) end() {
 func (e *ear) Met(h exchange.Hello) {
 	l := e.link
 	now := time.Now()
-	if away := h.Clock.Time().Sub(now).Abs(); away > clockFar {
+	away := h.Clock.Time().Sub(now)
+	if away.Abs() > clockFar {
 		l.device.Log.Warn("the clocks of two devices are far apart", "device", l.id, "by", away.Round(time.Second).String())
 	}
+	l.mu.Lock()
+	l.away = away
+	l.mu.Unlock()
 	l.device.metPeer(l.id, h.Name, now)
 }
 

@@ -37,6 +37,7 @@ type link struct {
 	asks     []exchange.Ask                          // to be told
 	answers  map[uint64]chan exchange.Answer         // by nonce
 	nonce    uint64                                  // of the last ask
+	away     time.Duration                           // its clock, from this one
 }
 
 const (
@@ -182,6 +183,13 @@ func (l *link) meets() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.met
+}
+
+// clockAway is how far the peer's clock was ahead of this one when it was met.
+func (l *link) clockAway() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.away
 }
 
 // offersHeard tells whether the peer has said what it offers.

@@ -51,7 +51,7 @@ func (d *Device) startFolder(rec membership.Folder, begin bool) (*share, error) 
 	}
 	f, err := folder.New(folder.Options{
 		ID: rec.ID, Root: rec.Path, Name: d.Name(), Device: d.id.ID(), Keys: keys, DB: d.db, Log: d.Log,
-		Begin: begin, Alone: s.alone, Claimed: s.isClaimed, Rescan: d.Settings.RescanInterval, Changed: d.news,
+		Role: rec.Role, Choices: rulesOf(rec.Choices), Begin: begin, Alone: s.alone, Claimed: s.isClaimed, Rescan: d.Settings.RescanInterval, Changed: d.news,
 	})
 	if err != nil {
 		return nil, err

@@ -48,18 +48,17 @@ func (d *Device) folderStatus(s *share) control.FolderStatus {
 	st := s.Status()
 	out := control.FolderStatus{
 		Folder: s.controlled(), State: stateNames[st.State], Files: st.Files, Bytes: st.Bytes,
-		NeedFiles: st.NeedFiles, NeedBytes: st.NeedBytes, Conflicts: st.Conflicts,
+		NeedFiles: st.NeedFiles, NeedBytes: st.NeedBytes, Conflicts: st.Conflicts, Held: st.Held,
+		LocalEdits: st.LocalEdits, Untaken: st.Untaken, AbsentFiles: st.AbsentFiles, AbsentBytes: st.AbsentBytes,
 	}
 	if d.isPausedFolder(s.ID) {
 		out.State = control.StatePaused
 	}
-	for _, p := range st.Problems {
-		out.Problems = append(out.Problems, control.Problem{Path: string(p.Path), Code: p.Code, Message: p.Text, Hint: p.Hint})
-	}
-	if _, in := s.member(d.id.ID()); !in {
+	removed := s.removal()
+	if len(removed) > 0 {
 		out.State = control.StateError
-		out.Problems = append([]control.Problem{removedProblem}, out.Problems...)
 	}
+	out.Problems = append(append(removed, heldProblem(st)...), controlledProblems(st.Problems)...)
 	for _, m := range s.members() {
 		if m.Device == d.id.ID() {
 			continue
@@ -81,7 +80,7 @@ var removedProblem = control.Problem{
 
 var stateNames = map[folder.State]control.State{
 	folder.InSync: control.StateInSync, folder.Scanning: control.StateScanning, folder.Syncing: control.StateSyncing,
-	folder.Waiting: control.StateWaiting, folder.Fenced: control.StateFenced, folder.Failed: control.StateError,
+	folder.Waiting: control.StateWaiting, folder.Braked: control.StateHeld, folder.Fenced: control.StateFenced, folder.Failed: control.StateError,
 }
 
 func (d *Device) peerStatuses() []control.PeerStatus {

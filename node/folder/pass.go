@@ -3,6 +3,7 @@ package folder
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"time"
 
 	"github.com/kithmesh/kith/index"
@@ -163,6 +164,13 @@ func (a *actor) onDisk(p entry.Path) bool {
 // equip finds out where an item's content is to come from. Nil: not yet.
 func (a *actor) equip(x *index.Folder, it *item) (*item, error) {
 	l, r := it.here(), it.remote
+	if it.choice.Keep != nil && a.crowded(it.path) {
+		a.stuck.add(a.Clock(), it.path, Problem{
+			Path: it.path, Code: "too_many_conflicts", Text: fmt.Sprintf("it has %d conflict copies", maxCopies),
+			Hint: "kith resolve ends conflicts; until then its other versions wait.",
+		})
+		return nil, nil
+	}
 	if it.choice.Keep != nil {
 		it.copyJob = jobFor(it.choice.Keep, it.tellers)
 	}

@@ -22,11 +22,11 @@ type traits struct {
 }
 
 // Traits says what the folder's file system makes of names. The first call
-// finds out, with some thirty empty files among the temporaries, which takes
-// about a millisecond on a local disk, and none is left; a crash leaves what
-// [Tree.CleanTemporaries] removes. That must not run at the same time. An
-// error says that the file system takes no files at the moment, and the next
-// call tries again.
+// finds out, with some twenty empty files among the temporaries, which takes
+// less than a millisecond on a local disk. None of them is left, and a crash
+// leaves only what [Tree.CleanTemporaries] removes, which must not run at the
+// same time. An error says that the file system takes no files at the moment;
+// the next call tries again.
 //
 // kith's own directory stands for the whole folder. Elsewhere in it other
 // rules may hold, in a mount or in a directory with rules of its own (ext4
@@ -61,26 +61,37 @@ var (
 const controls = "\x01\x02\x03\x04\x05\x06\a\b\t\n\v\f\r\x0e\x0f" +
 	"\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f"
 
-// prober makes files to see which names they get. Each name holds the tag.
+// shelf is a directory where names are tried: the temporaries.
+type shelf interface {
+	make(name string) error // an empty file, if name is free
+	finds(name string) bool // something, under whatever name it is listed
+	names() ([]string, error)
+	remove(name string) error
+}
+
+// prober tries names. Each of them holds the tag.
 type prober struct {
-	tree *Tree
-	dir  dir
+	shelf
 	tag  string
 	made []string // as the file system spells them
 }
 
-func (t *Tree) probe() (_ names.Traits, err error) {
+func (t *Tree) probe() (names.Traits, error) {
 	d, err := t.inOwn(tmpDir)
 	if err != nil {
 		return names.Traits{}, err
 	}
 	defer d.close()
-	p := &prober{tree: t, dir: d, tag: "Probe-" + fresh()} // in capitals: not a staged file's
+	return probe(temporaries{t, d}, runtime.GOOS == "windows")
+}
+
+func probe(where shelf, windows bool) (found names.Traits, err error) {
+	p := &prober{shelf: where, tag: "probe-" + fresh()} // no staged file has a dash
 	defer func() { err = errors.Join(err, p.clean()) }()
 	if err := p.try(p.samples()); err != nil {
 		return names.Traits{}, err
 	}
-	found := p.traits()
+	found = p.traits(windows)
 	if !p.holds(p.long(entry.MaxName)) {
 		found.MaxName, err = p.longest()
 	}
@@ -90,7 +101,7 @@ func (t *Tree) probe() (_ names.Traits, err error) {
 // samples are the names that are tried. None of them is another in another
 // spelling.
 func (p *prober) samples() []string {
-	all := []string{p.long(entry.MaxName), p.device(), p.name("\xff"), p.name("case"), p.name("\u00e9"), p.name("\u00df"), p.name("\U0001F98A")}
+	all := []string{p.long(entry.MaxName), p.device(), p.name("\xff"), p.name("Case"), p.name("\u00e9"), p.name("\u00e6"), p.name("\u00df"), p.name("\U00010428")}
 	for _, c := range slices.Concat(probeForbids, probeControls) {
 		all = append(all, p.within(c))
 	}
@@ -106,7 +117,7 @@ func (p *prober) long(n int) string         { return p.tag + strings.Repeat("n",
 func (p *prober) device() string            { return "aux." + p.tag }
 
 // traits judges by what has become of the samples.
-func (p *prober) traits() names.Traits {
+func (p *prober) traits(windows bool) names.Traits {
 	found := names.Traits{WellFormed: !p.holds(p.name("\xff"))}
 	for _, c := range probeForbids {
 		if !p.holds(p.within(c)) {
@@ -121,7 +132,7 @@ func (p *prober) traits() names.Traits {
 			found.Ends += c
 		}
 	}
-	if runtime.GOOS == "windows" || !p.holds(p.device()) &&
+	if windows || !p.holds(p.device()) &&
 		len(found.Forbids) == len(probeForbids)+len(controls) && len(found.Ends) == len(probeEnds) {
 		found = names.Traits{Windows: true} // the same and more
 	}
@@ -131,17 +142,22 @@ func (p *prober) traits() names.Traits {
 
 // letters finds out which there are, and which are one.
 func (p *prober) letters(found *names.Traits) {
-	found.FoldsCase = p.finds(p.name("CASE"))
+	found.FoldsCase = p.finds(p.name("cASE"))
+	found.Lowers = !p.holds(p.name("Case")) && p.holds(p.name("case"))
 	if !p.finds(p.name("\u00e9")) {
-		found.MaxRune, found.OnlyASCII = 0x7F, found.FoldsCase
+		found.MaxRune = 0x7F
 		return
 	}
 	found.Decomposes = !p.holds(p.name("\u00e9")) && p.holds(p.name("e\u0301"))
 	found.FoldsForm = p.finds(p.name("e\u0301"))
 	found.Ignores = p.finds(p.name("\u00e9\u200d"))
-	found.OnlyASCII = found.FoldsCase && !p.finds(p.name("\u00c9"))
 	found.Expands = found.FoldsCase && p.finds(p.name("ss"))
-	if !p.holds(p.name("\U0001F98A")) {
+	if found.FoldsCase && !p.finds(p.name("\u00c6")) {
+		found.LastCased = 0x7F
+	} else if found.FoldsCase && !p.finds(p.name("\U00010400")) {
+		found.LastCased = 0xFFFF
+	}
+	if !p.holds(p.name("\U00010428")) {
 		found.MaxRune = 0xFFFF
 	}
 }
@@ -184,46 +200,59 @@ func (p *prober) try(samples []string) error {
 
 // works makes a file of a harmless name.
 func (p *prober) works() error {
-	if err := p.dir.unlink(p.tag); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := p.remove(p.tag); err != nil {
 		return err
 	}
 	return p.make(p.tag)
 }
 
-func (p *prober) make(name string) error {
-	f, err := p.dir.open(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+// holds tells whether a file has this very name.
+func (p *prober) holds(name string) bool { return slices.Contains(p.made, name) }
+
+func (p *prober) list() ([]string, error) {
+	all, err := p.names()
+	return slices.DeleteFunc(all, func(name string) bool { return !strings.Contains(name, p.tag) }), err
+}
+
+func (p *prober) clean() error {
+	made, err := p.list()
+	for _, name := range made {
+		err = errors.Join(err, p.remove(name))
+	}
+	return err
+}
+
+// temporaries is the shelf on disk.
+type temporaries struct {
+	tree *Tree
+	dir  dir
+}
+
+func (s temporaries) make(name string) error {
+	f, err := s.dir.open(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
 	return f.Close()
 }
 
-// holds tells whether a file has this very name.
-func (p *prober) holds(name string) bool { return slices.Contains(p.made, name) }
-
-// finds tells whether a file is found under name, whatever name it has.
-func (p *prober) finds(name string) bool {
-	_, err := p.dir.lstat(name)
+func (s temporaries) finds(name string) bool {
+	_, err := s.dir.lstat(name)
 	return err == nil
 }
 
-func (p *prober) list() (made []string, err error) {
-	d, err := p.tree.root.descendToRead(tmpDir)
+func (s temporaries) names() ([]string, error) {
+	d, err := s.tree.root.descendToRead(tmpDir)
 	if err != nil {
 		return nil, err
 	}
 	defer d.close()
-	all, err := d.names()
-	tag := strings.ToLower(p.tag)
-	return slices.DeleteFunc(all, func(name string) bool { return !strings.Contains(strings.ToLower(name), tag) }), err
+	return d.names()
 }
 
-func (p *prober) clean() error {
-	made, err := p.list()
-	for _, name := range made {
-		if uerr := p.dir.unlink(name); uerr != nil && !errors.Is(uerr, fs.ErrNotExist) {
-			err = errors.Join(err, uerr)
-		}
+func (s temporaries) remove(name string) error {
+	if err := s.dir.unlink(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
-	return err
+	return nil
 }

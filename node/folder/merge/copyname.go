@@ -46,14 +46,41 @@ func tag(e *entry.Entry, try int) string {
 	return text[:min(4<<try, len(text))]
 }
 
-var copySuffix = regexp.MustCompile(`(?s)^(.+) \(conflict, [^/]{1,64}, \d{4,5}-\d\d-\d\d \d\d\.\d\d\.\d\d [a-z2-9]{4,26}\)(\.[^.]{0,15})?$`)
+var copySuffix = regexp.MustCompile(`(?s)^(.+) \(conflict, ([^/]{1,64}), (\d{4,5}-\d\d-\d\d \d\d\.\d\d\.\d\d) [a-z2-9]{4,26}\)(\.[^.]{0,15})?$`)
 
 // plainName is the name of what a conflict copy is a copy of.
 func plainName(name string) string {
 	if m := copySuffix.FindStringSubmatch(name); m != nil {
-		return m[1] + m[2]
+		return m[1] + m[4]
 	}
 	return name
+}
+
+// CopyOf is the path of what a conflict copy is a copy of; a path that is none
+// is returned as it is. A name that was shortened to make room stays short.
+func CopyOf(p entry.Path) entry.Path { return p.Parent().Join(plainName(p.Name())) }
+
+// CopyBy is the device that a conflict copy is named after.
+func CopyBy(p entry.Path) (device string, ok bool) {
+	m := copySuffix.FindStringSubmatch(p.Name())
+	if m == nil {
+		return "", false
+	}
+	return m[2], true
+}
+
+// PlainCopyName is a path for a conflict copy that is to stay for good, under a
+// name that is none of a conflict copy; the next try has a number.
+func PlainCopyName(p entry.Path, try int) entry.Path {
+	m := copySuffix.FindStringSubmatch(p.Name())
+	if m == nil {
+		return p
+	}
+	number := ""
+	if try > 0 {
+		number = fmt.Sprintf(" %d", try+1)
+	}
+	return p.Parent().Join(fmt.Sprintf("%s (%s, %s%s)%s", m[1], m[2], m[3], number, m[4]))
 }
 
 // IsCopy tells whether a path has the name of a conflict copy.

@@ -66,15 +66,22 @@ func (s *scratch) fold(t Traits) {
 	}
 	switch {
 	case !t.FoldsCase:
-	case t.OnlyASCII:
+	case t.onlyASCII():
 		for i, c := range s.is {
 			s.is[i] = lower(c)
 		}
 	case t.Expands:
 		s.expand()
 		s.eachRune(fold) // Cherokee, whose capitals and small letters the former swaps
-	default:
+	case t.LastCased == 0:
 		s.eachRune(fold)
+	default:
+		s.eachRune(func(r rune) rune {
+			if r > t.LastCased {
+				return r
+			}
+			return fold(r)
+		})
 	}
 }
 

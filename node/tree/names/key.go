@@ -5,7 +5,7 @@ import (
 	"unicode/utf8"
 )
 
-// Key is the same for two names if, and only if, they are one name there. It
+// Key is the same for two names if they are one name there, and only then. It
 // is the name itself, without an allocation, where nothing is to be folded: of
 // a name in small letters, nearly always. The key of a key is the key.
 //
@@ -17,7 +17,7 @@ func (t Traits) Key(name string) string {
 	if !t.Folds() {
 		return name
 	}
-	if isASCII(name) || t.FoldsCase && t.OnlyASCII && !t.FoldsForm && !t.Ignores {
+	if isASCII(name) || t.onlyASCII() && !t.FoldsForm && !t.Ignores {
 		if t.FoldsCase {
 			return lowerASCII(name)
 		}
@@ -35,8 +35,9 @@ func (t Traits) Key(name string) string {
 }
 
 // Clash looks among siblings, the names that are in a directory, for another
-// than name itself that is one with it there. It reads them all if there is
-// none, and none if the file system tells all names apart.
+// than name itself that is one with it there: the one to tell people of when
+// name turns out to be taken. It reads all of them if there is none, and none
+// if the file system tells all names apart.
 func (t Traits) Clash(name string, siblings iter.Seq[string]) (other string, clash bool) {
 	if !t.Folds() {
 		return "", false

@@ -17,7 +17,7 @@ import (
 func anyTraits(t *rapid.T) names.Traits {
 	return names.Traits{
 		FoldsCase: rapid.Bool().Draw(t, "case"),
-		OnlyASCII: rapid.Bool().Draw(t, "ascii"),
+		LastCased: rapid.SampledFrom([]rune{0, 0x7F, 0xFFFF}).Draw(t, "last"),
 		Expands:   rapid.Bool().Draw(t, "expands"),
 		FoldsForm: rapid.Bool().Draw(t, "form"),
 		Ignores:   rapid.Bool().Draw(t, "ignores"),
@@ -113,7 +113,7 @@ func TestEachFoldingKeepsTogetherWhatALesserOneDoes(t *testing.T) {
 		case 0:
 			more.FoldsCase = true
 		case 1:
-			more.OnlyASCII = false
+			more.LastCased = 0
 		case 2:
 			more.Expands = true
 		case 3:

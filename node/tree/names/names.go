@@ -13,28 +13,35 @@
 //     no name, and each is one of its own.
 //   - [Traits.Key] is a total function: names have the same key or they have
 //     not, whatever bytes they are, so that being one name is an equivalence.
-//   - An answer can be wrong about rare letters, as every file system has a
-//     Unicode version and exceptions of its own. It costs a file a wait or a
-//     refusal, never its content: whoever makes a file finds out in the end.
+//   - Every file system has a Unicode version and exceptions of its own. About
+//     rare letters Key therefore rather says that two names are one: those of
+//     NTFS and exFAT tell the Kelvin sign from "k", and letters that had no
+//     capitals yet when their tables were made. An answer never decides about
+//     content: the disk has the last word, and it is to be asked first whether
+//     a name is taken there.
 //
 // # Concurrency
 //
 // All functions may be called by several goroutines at once.
 package names
 
+import "unicode/utf8"
+
 // Traits is what a file system makes of names. The zero Traits holds all names
 // and tells all of them apart.
 type Traits struct {
 	// FoldsCase: names that differ only in case are one. Letters are folded one
-	// by one (Unicode's simple case folding: "É" is "é" and the Kelvin sign is
-	// "k", but "ß" is not "ss", and neither Turkish i is a case of "i"), unless
-	// one of the next two fields says otherwise. NTFS, exFAT and APFS do so.
+	// by one (Unicode's simple case folding: "É" is "é" and "ẞ" is
+	// "ß", but "ß" is not "ss", and neither Turkish i is a case of "i"), unless
+	// one of the next two fields says otherwise.
 	FoldsCase bool
-	// OnlyASCII: case is folded from A to Z only. FAT does so where Linux
-	// mounts it with the option utf8, and some network servers.
-	OnlyASCII bool
-	// Expands: case is folded in full, "ß" is "ss" and "ﬁ" is "fi". ext4 and
-	// tmpfs do so in directories with the attribute casefold.
+	// LastCased is the last code point whose case is folded. 0: all are. NTFS
+	// and exFAT fold to U+FFFF, by 16 bits at a time; FAT from A to Z where
+	// Linux mounts it with the option utf8.
+	LastCased rune
+	// Expands: case is folded in full, that of all code points: "ß" is "ss" and
+	// "ﬁ" is "fi". ext4 and tmpfs do so in directories with the attribute
+	// casefold.
 	Expands bool
 
 	// FoldsForm: names that differ only in Unicode's normalisation form are
@@ -60,6 +67,10 @@ type Traits struct {
 	// in which they are given, and so only those can be held that are in it:
 	// the others would come back as something else. HFS+.
 	Decomposes bool
+	// Lowers: names are shown in small letters, whatever the letters in which
+	// they are given, and so only those can be held that have no others.
+	// ntfs-3g with the option ignore_case.
+	Lowers bool
 	// MaxName is the most bytes that a name may have. 0: as many as a name
 	// of kith's may have, 255.
 	MaxName int
@@ -68,3 +79,8 @@ type Traits struct {
 // Folds tells whether two different names can be one at all: if not, every
 // name is its own key, and no name clashes.
 func (t Traits) Folds() bool { return t.FoldsCase || t.FoldsForm || t.Ignores }
+
+// onlyASCII tells whether case is folded, and from A to Z only.
+func (t Traits) onlyASCII() bool {
+	return t.FoldsCase && !t.Expands && 0 < t.LastCased && t.LastCased < utf8.RuneSelf
+}

@@ -64,6 +64,9 @@ func (t Traits) refuses(name string) string {
 	if t.Decomposes && !norm.NFD.IsNormalString(name) {
 		return "names there are stored with letters and their accents apart, and this one has them in one"
 	}
+	if t.Lowers && strings.ContainsFunc(name, func(r rune) bool { return unicode.ToLower(r) != r }) {
+		return "names there are in small letters, and this one has capitals"
+	}
 	return ""
 }
 

@@ -60,6 +60,9 @@ func TestARefusalSaysWhatIsWrongWithTheName(t *testing.T) {
 		{names.Traits{MaxRune: 0x7f}, "a\u200d", "U+200D"},
 		{names.Traits{Decomposes: true}, "e\u0301te\u0301", ""},
 		{names.Traits{Decomposes: true}, "\u00e9t\u00e9", "accents"},
+		{names.Traits{Lowers: true}, "été", ""},
+		{names.Traits{Lowers: true}, "Été", "capitals"},
+		{names.Traits{Lowers: true}, "a\xff", ""},
 		{names.Traits{Forbids: "é"}, "Café", `"é"`},
 	} {
 		why, refused := c.traits.Refuses(c.name)

@@ -1,0 +1,132 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/kithmesh/kith/index/entry"
+	"github.com/kithmesh/kith/node/control"
+	"github.com/kithmesh/kith/node/folder"
+)
+
+// Examine implements [control.Roles].
+func (d *Device) Examine(ctx context.Context) ([]control.Finding, error) {
+	st, err := d.Status(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	out := []control.Finding{d.examineSelf(&st)}
+	for _, p := range st.Problems {
+		out = append(out, control.Finding{Subject: "device", Code: p.Code, Message: p.Message, Hint: p.Hint})
+	}
+	out = append(out, d.examineClocks()...)
+	for i := range st.Folders {
+		out = append(out, d.examineFolder(&st.Folders[i])...)
+	}
+	for i := range st.Peers {
+		out = append(out, examinePeer(&st.Peers[i]))
+	}
+	return out, nil
+}
+
+func (d *Device) examineSelf(st *control.Status) control.Finding {
+	f := control.Finding{Subject: "device", OK: true, Code: "running", Message: fmt.Sprintf("%s is up, at %d addresses", d.Name(), len(st.Listen))}
+	switch {
+	case st.Paused:
+		f.OK, f.Code, f.Message, f.Hint = false, "paused", "everything is paused", "kith resume"
+	case len(st.Listen) == 0:
+		f.OK, f.Code, f.Message, f.Hint = false, "no_address", "this device listens nowhere, so no other can reach it", "see --listen of kith up"
+	}
+	return f
+}
+
+// examineClocks compares this device's clock with those that others have told.
+func (d *Device) examineClocks() (out []control.Finding) {
+	far := false
+	d.eachLink(func(l *link) {
+		away := l.clockAway()
+		if away.Abs() <= clockFar {
+			return
+		}
+		far = true
+		which := "ahead of"
+		if away < 0 {
+			which = "behind"
+		}
+		out = append(out, control.Finding{
+			Subject: "clock", Code: "clock_far", Message: fmt.Sprintf("the clock of %s is %s %s this one", d.nameOf(l.id), away.Abs().Round(time.Second), which),
+			Hint: "set the clock that is wrong: nothing is lost by it, but times are misleading",
+		})
+	})
+	if !far {
+		out = append(out, control.Finding{Subject: "clock", OK: true, Code: "clock", Message: "it agrees with those of connected devices"})
+	}
+	return out
+}
+
+// fencedText explains a fence to a person who is to decide.
+const (
+	fencedText = "other devices remember changes of this one that it does not: its state was restored from a backup, or copied to a second device. " +
+		"It tells and changes nothing until you say how to go on"
+	fencedHint = "if this is the only device with this state: kith doctor --go-on %s, and nothing is lost. " +
+		"If a copy of it runs elsewhere: stop this one, and set it up as a new device instead"
+)
+
+func (d *Device) examineFolder(f *control.FolderStatus) (out []control.Finding) {
+	subject := "folder " + f.Label
+	s := d.share(f.ID)
+	if s == nil {
+		return nil
+	}
+	for _, p := range f.Problems {
+		if p.Code == "fenced" {
+			p.Message, p.Hint = fencedText, fmt.Sprintf(fencedHint, f.Label)
+		}
+		text := p.Message
+		if p.Path != "" {
+			text = p.Path + ": " + text
+		}
+		out = append(out, control.Finding{Subject: subject, Code: p.Code, Message: text, Hint: p.Hint})
+	}
+	if f.Conflicts > 0 {
+		out = append(out, control.Finding{
+			Subject: subject, Code: "conflicts", Message: fmt.Sprintf("%d conflict copies", f.Conflicts), Hint: "kith conflicts " + f.Label,
+		})
+	}
+	if len(f.Members) == 0 && f.Role != entry.RoleBackup {
+		out = append(out, control.Finding{
+			Subject: subject, Code: "not_shared", Message: "no other device has it: there is one copy", Hint: "kith share " + f.Label + " DEVICE",
+		})
+	}
+	if len(out) == 0 {
+		out = append(out, control.Finding{Subject: subject, OK: true, Code: string(f.State), Message: fmt.Sprintf("%s, %d files", f.State, f.Files)})
+	}
+	return out
+}
+
+func examinePeer(p *control.PeerStatus) control.Finding {
+	f := control.Finding{Subject: "device " + p.Name, OK: true, Code: "connected", Message: fmt.Sprintf("connected: %s %s", p.Via, p.Transport)}
+	switch {
+	case p.Paused:
+		f.OK, f.Code, f.Message, f.Hint = false, "paused", "paused", "kith resume "+p.Name
+	case !p.Connected && p.LastSeen.IsZero():
+		f.OK, f.Code, f.Message = false, "never_seen", "not connected, and never was"
+		f.Hint = "is it up, and on this network? kith devices shows where it is looked for"
+	case !p.Connected:
+		f.OK, f.Code, f.Message = false, "not_connected", "not connected since "+p.LastSeen.Local().Format(time.DateTime)
+		f.Hint = "is it up, and on this network?"
+	}
+	return f
+}
+
+// heldProblem is the condition of a folder with held batches.
+func heldProblem(st folder.Status) []control.Problem {
+	if st.Held == 0 {
+		return nil
+	}
+	return []control.Problem{{
+		Code: "held", Message: fmt.Sprintf("%d batches that take away much of the folder wait for you", st.Held),
+		Hint: "kith held shows them; kith approve lets one pass, kith reject undoes it everywhere",
+	}}
+}

@@ -1,0 +1,192 @@
+package folder
+
+import (
+	"context"
+	"slices"
+
+	"github.com/kithmesh/kith/index"
+	"github.com/kithmesh/kith/index/entry"
+	"github.com/kithmesh/kith/node/folder/merge"
+)
+
+// Where is where the content of a path is.
+type Where int
+
+// The places of content.
+const (
+	Here      Where = iota
+	Elsewhere       // known, and not chosen to lie here, or not taken by the role
+	Coming          // wanted
+	LocalEdit       // something else lies here, and stays here
+)
+
+// Listed is one path of a folder.
+type Listed struct {
+	Entry   *entry.Entry
+	Where   Where
+	Pinned  bool
+	Holders []entry.DeviceID // who announced it, if it is not here
+}
+
+// listSlice is how many paths are read in one transaction.
+const listSlice = 2000
+
+// List calls each for all that exists at a path and below it, in tree order.
+// It returns early with the error of each.
+func (f *Folder) List(ctx context.Context, p entry.Path, each func(Listed) error) error {
+	var rules struct {
+		role entry.Role
+		of   func(entry.Path) bool
+	}
+	err := f.do(ctx, func(a *actor) {
+		choices := a.choices
+		rules.role, rules.of = a.role, func(p entry.Path) bool { return choices.Of(p).Pinned }
+	})
+	if err != nil {
+		return err
+	}
+	for from := p; ; {
+		part, next, err := f.listSome(p, from, rules.role)
+		if err != nil {
+			return err
+		}
+		for i := range part {
+			part[i].Pinned = rules.of(part[i].Entry.Path)
+			if err := each(part[i]); err != nil {
+				return err
+			}
+		}
+		if next == "" {
+			return nil
+		}
+		from = next
+	}
+}
+
+// listSome lists from a path on, in tree order; next is where to go on, empty
+// at the end.
+func (f *Folder) listSome(top, from entry.Path, role entry.Role) (out []Listed, next entry.Path, err error) {
+	within := func(p entry.Path) bool { return top == "" || p == top || p.Below(top) }
+	err = f.DB.View(func(tx *index.Tx) error {
+		x, err := tx.Folder(f.ID)
+		if err != nil {
+			return err
+		}
+		for e, err := range x.Range(from) {
+			if err != nil {
+				return err
+			}
+			if !within(e.Path) {
+				break
+			}
+			if len(out) >= listSlice {
+				next = e.Path
+				break
+			}
+			l, exists, err := listed(x, e, role)
+			if err != nil {
+				return err
+			}
+			if exists {
+				out = append(out, l)
+			}
+		}
+		return listWanted(x, from, next, within, role, &out)
+	})
+	slices.SortFunc(out, func(a, b Listed) int { return a.Entry.Path.Compare(b.Entry.Path) })
+	return out, next, err
+}
+
+// listed is what there is to say of a row.
+func listed(x *index.Folder, e *entry.Entry, role entry.Role) (Listed, bool, error) {
+	dev, err := x.Local(e.Path)
+	if err != nil {
+		return Listed{}, false, err
+	}
+	w, err := x.Wanted(e.Path)
+	if err != nil {
+		return Listed{}, false, err
+	}
+	l := Listed{Entry: e, Where: Here, Holders: holders(w)}
+	switch {
+	case dev != nil && dev.Lives():
+		l.Entry, l.Where = dev, LocalEdit
+	case e.Unknown && role == entry.RoleReceive:
+		l.Where = LocalEdit
+	case e.Absent && len(w) > 0:
+		l.Where = Coming
+	case e.Absent:
+		l.Where = Elsewhere
+	case !e.Lives():
+		return l, false, nil // a wanted version of it is listed as that
+	default:
+		l.Holders = nil
+	}
+	return l, true, nil
+}
+
+// listWanted adds the paths that are known by being wanted only.
+func listWanted(x *index.Folder, from, to entry.Path, within func(entry.Path) bool, role entry.Role, out *[]Listed) error {
+	for w, err := range x.WantedRange(from) {
+		if err != nil {
+			return err
+		}
+		p := w[0].Entry.Path
+		if !within(p) || to != "" && p.Compare(to) >= 0 {
+			return nil
+		}
+		e, err := x.Get(p)
+		if err != nil {
+			return err
+		}
+		top, ok := merge.Best(toWants(w), func(merge.Want) bool { return true })
+		if e != nil && e.Lives() || !ok || !top.Entry.Lives() {
+			continue
+		}
+		l := Listed{Entry: top.Entry, Where: Coming, Holders: holders(w)}
+		if !takes(role) {
+			l.Where = Elsewhere
+		}
+		*out = append(*out, l)
+	}
+	return nil
+}
+
+func holders(w []index.Want) (out []entry.DeviceID) {
+	for i := range w {
+		for d := range w[i].Tellers {
+			if !slices.Contains(out, d) {
+				out = append(out, d)
+			}
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// Known tells whether anything is known of a path: that it exists, existed,
+// or holds something.
+func (f *Folder) Known(p entry.Path) (known bool, err error) {
+	if p == "" {
+		return true, nil
+	}
+	err = f.DB.View(func(tx *index.Tx) error {
+		x, err := tx.Folder(f.ID)
+		if err != nil {
+			return err
+		}
+		for row := range x.Light(p) {
+			known = row.Path == p || row.Path.Below(p)
+			break
+		}
+		for w, err := range x.WantedRange(p) {
+			if err != nil {
+				return err
+			}
+			known = known || w[0].Entry.Path == p || w[0].Entry.Path.Below(p)
+			break
+		}
+		return nil
+	})
+	return known, err
+}

@@ -1,0 +1,44 @@
+package treetest
+
+// LosePower ends the program and takes back some of what was not synced: of
+// names and metadata the last changes, as many as chance has it; of the content
+// of each file any part, and sometimes all of it, so that an older one is back.
+func (d *Disk) LosePower() {
+	d.Kill()
+	back := 0
+	if n := len(d.journal); n > 0 {
+		back = d.rng.IntN(n + 1)
+	}
+	noticed := d.Noticed
+	d.Noticed = noticedByNobody
+	for range back {
+		last := len(d.journal) - 1
+		undo := d.journal[last]
+		d.journal = d.journal[:last]
+		undo()
+	}
+	for _, n := range d.unsynced {
+		if n.dirty {
+			d.loseContent(n)
+		}
+	}
+	d.Noticed = noticed
+	d.Writeback() // what is there now is what the disk holds
+	for _, n := range d.all() {
+		n.writers, n.failing = 0, nil
+	}
+}
+
+func (d *Disk) loseContent(n *node) {
+	switch d.rng.IntN(4) {
+	case 0: // it was on its way by itself
+	case 1:
+		n.body, n.modTime, n.changeTime = n.safe.body, n.safe.modTime, n.safe.changeTime
+	case 2:
+		n.body = nil
+	default:
+		if len(n.body) > 0 {
+			n.body = n.body[:d.rng.IntN(len(n.body))]
+		}
+	}
+}
