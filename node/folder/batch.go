@@ -41,11 +41,14 @@ type item struct {
 	// device that only receives.
 	deviation *entry.Entry
 	deviates  bool // and stays there
+	moved     bool // and lies beside the path by now
 }
 
 // here is the local entry if what it says lies on disk, else nil.
 func (it *item) here() *entry.Entry {
 	switch {
+	case it.moved:
+		return nil
 	case it.deviation != nil:
 		return it.deviation
 	case it.local == nil || it.local.Absent:

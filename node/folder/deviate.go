@@ -191,6 +191,7 @@ func (a *actor) revertOne(l *entry.Entry) error {
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
+		a.countCopy(l.Path, false)
 		return a.update(func(x *index.Folder) error {
 			if l.Unknown {
 				return x.Drop(l.Path)

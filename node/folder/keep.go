@@ -8,6 +8,7 @@ import (
 	"github.com/kithmesh/kith/index"
 	"github.com/kithmesh/kith/index/entry"
 	"github.com/kithmesh/kith/node/folder/merge"
+	"github.com/kithmesh/kith/node/tree"
 )
 
 // keepCopies lays the conflict copies that items need beside their paths,
@@ -92,7 +93,13 @@ func (a *actor) keepCopy(it *item) (*entry.Entry, error) {
 		if !free {
 			continue
 		}
-		st, err := a.disk.tree.Place(p, it.copyJob.Staged, metaOf(lost), nil)
+		var st tree.Stat
+		if it.deviation != nil {
+			// It is this device's own: it moves, and the path is free.
+			st, err = a.disk.tree.Move(it.path, p, tree.StatOf(it.deviation), metaOf(lost))
+		} else {
+			st, err = a.disk.tree.Place(p, it.copyJob.Staged, metaOf(lost), nil)
+		}
 		if errors.Is(err, fs.ErrExist) {
 			a.recheck(p, false)
 			continue
@@ -101,6 +108,7 @@ func (a *actor) keepCopy(it *item) (*entry.Entry, error) {
 			return nil, err
 		}
 		e := *lost
+		it.moved = it.deviation != nil
 		e.Path, e.Disk, e.Unknown, e.AuthorName, e.Epoch = p, st.Disk, it.deviation != nil && lost == it.deviation, a.Name, a.epochFor(lost)
 		e.Absent, e.Unseen = false, nil
 		return &e, nil

@@ -171,7 +171,7 @@ func (a *actor) equip(x *index.Folder, it *item) (*item, error) {
 		})
 		return nil, nil
 	}
-	if it.choice.Keep != nil {
+	if it.choice.Keep != nil && it.deviation == nil {
 		it.copyJob = jobFor(it.choice.Keep, it.tellers)
 	}
 	if it.choice.Action != merge.Adopt {
