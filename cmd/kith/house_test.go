@@ -36,7 +36,7 @@ var (
 	// sealed: what a protocol needs to say it.
 	sealed = rooms(words, "index/chunk", "index/roster", "protocol/frame", "protocol/seal", "proto/wirepb")
 	// belowFolder: where disk, index and peers meet.
-	belowFolder = rooms(words, "index", "index/chunk", "index/roster", "node/tree", "node/tree/ignore", "node/tree/watch",
+	belowFolder = rooms(words, "index", "index/chunk", "index/roster", "node/tree", "node/tree/ignore", "node/tree/names", "node/tree/watch",
 		"node/vault", "protocol/seal", "protocol/exchange", "protocol/blocks", "protocol/history")
 )
 
@@ -45,18 +45,22 @@ var house = []room{
 		rooms(words, "node", "node/config", "node/control")},
 
 	{"node", "One device, running: it wires all the other rooms and supervises its folders.",
-		rooms(belowFolder, "node/config", "node/control", "node/durable", "node/folder", "node/identity", "node/membership", "node/web",
+		rooms(belowFolder, "node/config", "node/control", "node/durable", "node/folder", "node/folder/choice", "node/identity", "node/membership", "node/web",
 			"discovery", "protocol", "protocol/frame", "protocol/pair")},
 
-	{"node/folder", "The actor that owns one folder.", rooms(belowFolder, "node/folder/gather", "node/folder/look", "node/folder/merge")},
+	{"node/folder", "The actor that owns one folder.",
+		rooms(belowFolder, "node/folder/brake", "node/folder/choice", "node/folder/gather", "node/folder/look", "node/folder/merge")},
+	{"node/folder/brake", "Which changes of others wait for a person (pure).", words},
+	{"node/folder/choice", "Which paths are to lie here (pure).", words},
 	{"node/folder/look", "What is on disk, compared with what the index says.", rooms(belowFolder, "node/folder/merge")},
 	{"node/folder/gather", "The content of a wanted file, from wherever it can be had.", rooms(belowFolder, "node/folder/merge")},
 	{"node/folder/merge", "What becomes of a path when two devices differ about it (pure).", words},
 	{"node/control", "The local API: handler and client together.", rooms(words, "proto/controlpb")},
 	{"node/web", "The embedded page: a client of the control API that runs in a browser.", nil},
 
-	{"node/tree", "A folder's files on disk: listing, reading, swapping in.", rooms(words, "node/durable", "node/tree/ignore", "node/tree/watch")},
+	{"node/tree", "A folder's files on disk: listing, reading, swapping in.", rooms(words, "node/durable", "node/tree/ignore", "node/tree/names", "node/tree/watch")},
 	{"node/tree/ignore", "Which paths are left alone (pure).", words},
+	{"node/tree/names", "What a file system makes of names (pure).", words},
 	{"node/tree/watch", "Which paths may have changed.", words},
 	{"node/vault", "Sealed blocks and records over time.", rooms(words, "index", "index/chunk", "index/roster", "node/durable", "protocol/seal", "proto/diskpb")},
 

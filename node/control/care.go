@@ -68,7 +68,7 @@ type ResolveRequest struct {
 // Resolved is a conflict that has ended, or why it has not.
 type Resolved struct {
 	Path    string // FOLDER/PATH
-	Kept    string // path of what was kept, before; this and the next within the folder
+	Kept    string // path of what was kept, before; this and the next are FOLDER/PATH too
 	Removed []string
 	Renamed []string // new names, with KeepBoth
 	Problem string   // empty: done

@@ -145,7 +145,7 @@ func (a *actor) applyDelete(it *item, expect *tree.Stat) (entry.Disk, error) {
 	if expect == nil {
 		_, err := t.Lstat(it.path)
 		switch {
-		case errors.Is(err, fs.ErrNotExist):
+		case errors.Is(err, fs.ErrNotExist), err == nil && !a.disk.spelled(it.path):
 			return entry.Disk{}, nil
 		case err != nil:
 			return entry.Disk{}, err

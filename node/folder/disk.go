@@ -11,6 +11,7 @@ import (
 	"github.com/kithmesh/kith/node/folder/gather"
 	"github.com/kithmesh/kith/node/folder/look"
 	"github.com/kithmesh/kith/node/tree"
+	"github.com/kithmesh/kith/node/tree/names"
 )
 
 // disk is the folder's tree while it is there, with all that works on it.
@@ -20,6 +21,7 @@ type disk struct {
 	looker   *look.Looker
 	gatherer *gather.Gatherer
 	watcher  watcher
+	names    names.Traits
 
 	ctx    context.Context // ends when the tree goes away
 	cancel context.CancelFunc
@@ -64,8 +66,18 @@ func (a *actor) openDisk(now time.Time) {
 	if a.problem != nil {
 		a.Log.Info("the folder's tree is back", "path", a.Root)
 	}
+	if g.traits != nil {
+		if d.names, err = g.traits(); err != nil {
+			a.Log.Warn("find out what names the file system holds", "error", err)
+		}
+	}
 	a.disk, a.problem, a.stale = d, nil, true
-	a.cleanUp(a.staged())
+	if d.names.Folds() {
+		d.looker.Spelled = d.spelled
+	}
+	keep := a.staged()
+	a.cleanUp(keep)
+	a.littered = len(keep) > 0
 	a.Folder.disk.Store(d)
 	a.dirty.add("", true, now)
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/kithmesh/kith/node/folder/gather"
 	"github.com/kithmesh/kith/node/folder/look"
 	"github.com/kithmesh/kith/node/tree"
+	"github.com/kithmesh/kith/node/tree/names"
 	"github.com/kithmesh/kith/node/tree/watch"
 )
 
@@ -17,6 +18,8 @@ type ground struct {
 	gather gather.Tree
 	local  func() ([]byte, error) // reads this device's own rules of ignoring
 	watch  func(skip func(entry.Path) bool) watcher
+	// traits is what the file system makes of names; nil: it holds all.
+	traits func() (names.Traits, error)
 }
 
 // files is the tree as the actor reads and changes it; see [tree.Tree] for what
@@ -69,7 +72,7 @@ func openGround(a *actor) (ground, error) {
 		return ground{}, err
 	}
 	return ground{
-		tree: onDisk{t}, look: look.Of(t), gather: gather.Of(t), local: look.LocalRules(a.Root),
+		tree: onDisk{t}, look: look.Of(t), gather: gather.Of(t), local: look.LocalRules(a.Root), traits: t.Traits,
 		watch: func(skip func(entry.Path) bool) watcher {
 			return watch.New(a.Root, watch.Options{Log: a.Log, Skip: skip})
 		},

@@ -6,6 +6,7 @@ import (
 
 	"github.com/kithmesh/kith/index"
 	"github.com/kithmesh/kith/index/entry"
+	"github.com/kithmesh/kith/node/folder/choice"
 	"github.com/kithmesh/kith/node/folder/merge"
 )
 
@@ -34,24 +35,18 @@ const listSlice = 2000
 // List calls each for all that exists at a path and below it, in tree order.
 // It returns early with the error of each.
 func (f *Folder) List(ctx context.Context, p entry.Path, each func(Listed) error) error {
-	var rules struct {
-		role entry.Role
-		of   func(entry.Path) bool
-	}
-	err := f.do(ctx, func(a *actor) {
-		choices := a.choices
-		rules.role, rules.of = a.role, func(p entry.Path) bool { return choices.Of(p).Pinned }
-	})
+	l := listing{top: p}
+	err := f.do(ctx, func(a *actor) { l.role, l.choices = a.role, a.choices })
 	if err != nil {
 		return err
 	}
 	for from := p; ; {
-		part, next, err := f.listSome(p, from, rules.role)
+		part, next, err := f.listSome(&l, from)
 		if err != nil {
 			return err
 		}
 		for i := range part {
-			part[i].Pinned = rules.of(part[i].Entry.Path)
+			part[i].Pinned = l.choices.Of(part[i].Entry.Path).Pinned
 			if err := each(part[i]); err != nil {
 				return err
 			}
@@ -63,10 +58,18 @@ func (f *Folder) List(ctx context.Context, p entry.Path, each func(Listed) error
 	}
 }
 
+// listing is what is listed, and how it is seen.
+type listing struct {
+	top     entry.Path
+	role    entry.Role
+	choices choice.Rules
+}
+
+func (l *listing) within(p entry.Path) bool { return l.top == "" || p == l.top || p.Below(l.top) }
+
 // listSome lists from a path on, in tree order; next is where to go on, empty
 // at the end.
-func (f *Folder) listSome(top, from entry.Path, role entry.Role) (out []Listed, next entry.Path, err error) {
-	within := func(p entry.Path) bool { return top == "" || p == top || p.Below(top) }
+func (f *Folder) listSome(l *listing, from entry.Path) (out []Listed, next entry.Path, err error) {
 	err = f.DB.View(func(tx *index.Tx) error {
 		x, err := tx.Folder(f.ID)
 		if err != nil {
@@ -76,22 +79,24 @@ func (f *Folder) listSome(top, from entry.Path, role entry.Role) (out []Listed, 
 			if err != nil {
 				return err
 			}
-			if !within(e.Path) {
+			if !l.within(e.Path) {
 				break
 			}
 			if len(out) >= listSlice {
 				next = e.Path
 				break
 			}
-			l, exists, err := listed(x, e, role)
+			one, exists, err := listed(x, e, l.role)
 			if err != nil {
 				return err
 			}
 			if exists {
-				out = append(out, l)
+				out = append(out, one)
 			}
 		}
-		return listWanted(x, from, next, within, role, &out)
+		wanted, err := listWanted(x, l, from, next)
+		out = append(out, wanted...)
+		return err
 	})
 	slices.SortFunc(out, func(a, b Listed) int { return a.Entry.Path.Compare(b.Entry.Path) })
 	return out, next, err
@@ -126,30 +131,30 @@ func listed(x *index.Folder, e *entry.Entry, role entry.Role) (Listed, bool, err
 }
 
 // listWanted adds the paths that are known by being wanted only.
-func listWanted(x *index.Folder, from, to entry.Path, within func(entry.Path) bool, role entry.Role, out *[]Listed) error {
+func listWanted(x *index.Folder, what *listing, from, to entry.Path) (out []Listed, err error) {
 	for w, err := range x.WantedRange(from) {
 		if err != nil {
-			return err
+			return out, err
 		}
 		p := w[0].Entry.Path
-		if !within(p) || to != "" && p.Compare(to) >= 0 {
-			return nil
+		if !what.within(p) || to != "" && p.Compare(to) >= 0 {
+			break
 		}
 		e, err := x.Get(p)
 		if err != nil {
-			return err
+			return out, err
 		}
 		top, ok := merge.Best(toWants(w), func(merge.Want) bool { return true })
 		if e != nil && e.Lives() || !ok || !top.Entry.Lives() {
 			continue
 		}
 		l := Listed{Entry: top.Entry, Where: Coming, Holders: holders(w)}
-		if !takes(role) {
+		if !takes(what.role) {
 			l.Where = Elsewhere
 		}
-		*out = append(*out, l)
+		out = append(out, l)
 	}
-	return nil
+	return out, nil
 }
 
 func holders(w []index.Want) (out []entry.DeviceID) {

@@ -18,6 +18,7 @@ type pass struct {
 	again  bool // something has changed since the walk began
 	active bool
 	cursor entry.Path
+	kin    kin
 }
 
 const (
@@ -65,6 +66,7 @@ type cut struct {
 // cut takes the next batch's worth of what is wanted.
 func (a *actor) cut(now time.Time) *cut {
 	c := &cut{}
+	a.pass.kin = nil
 	seen, ended := 0, true
 	err := a.view(func(x *index.Folder) error {
 		for w, err := range x.WantedRange(a.pass.cursor) {
@@ -79,7 +81,7 @@ func (a *actor) cut(now time.Time) *cut {
 			if err != nil {
 				return err
 			}
-			if it != nil {
+			if it != nil && a.fits(x, it) {
 				a.take(c, it)
 			}
 		}
@@ -177,8 +179,11 @@ func (a *actor) equip(x *index.Folder, it *item) (*item, error) {
 	if it.choice.Action != merge.Adopt {
 		return it, nil
 	}
-	if r.Kind == entry.Deleted && l != nil && merge.HoldsContent(l) && len(a.stuck) == 0 && a.needed[l.Digest()] > 0 {
-		return nil, nil // what is to go is wanted elsewhere: not before it was taken from here
+	if r.Kind == entry.Deleted && l != nil && merge.HoldsContent(l) && len(a.stuck) == 0 {
+		needed, err := a.neededBeside(x, it.path, l.Digest())
+		if err != nil || needed {
+			return nil, err // what is to go is wanted elsewhere: not before it was taken from here
+		}
 	}
 	if !merge.HoldsContent(r) || l != nil && l.SameContent(r) {
 		return it, nil
@@ -193,6 +198,24 @@ func (a *actor) equip(x *index.Folder, it *item) (*item, error) {
 		it.job = jobFor(r, it.tellers)
 	}
 	return it, nil
+}
+
+// neededBeside tells whether content is wanted at a path that does not itself
+// wait for p to go: a file that takes the place of a directory does.
+func (a *actor) neededBeside(x *index.Folder, p entry.Path, d entry.Digest) (bool, error) {
+	n := a.needed[d]
+	for up := p.Parent(); n > 0 && up != ""; up = up.Parent() {
+		w, err := x.Wanted(up)
+		if err != nil {
+			return false, err
+		}
+		for i := range w {
+			if e := &w[i].Entry; e.Kind == entry.File && len(e.Blocks) > 0 && e.Digest() == d {
+				n--
+			}
+		}
+	}
+	return n > 0, nil
 }
 
 // findMove looks for a file that has just the content, and is to go: then it

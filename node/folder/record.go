@@ -178,7 +178,7 @@ func (a *actor) commit(found []look.Finding) {
 // holds tells whether a finding is still what is on disk.
 func (a *actor) holds(f look.Finding) bool {
 	st, err := a.disk.tree.Lstat(f.Path)
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || err == nil && !f.Present && !a.disk.spelled(f.Path) {
 		return !f.Present
 	}
 	return err == nil && f.Present && (st.Same(f.Stat) || st.Kind == 0 && f.Stat.Kind == 0)

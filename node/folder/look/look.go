@@ -68,6 +68,9 @@ type Looker struct {
 	Epochs  func() []entry.Epoch
 	Ignores *Ignores
 	Now     func() time.Time
+	// Spelled, if set, tells whether a path that was found is one under just
+	// this name: for file systems that find it under others too.
+	Spelled func(entry.Path) bool
 	// Alone, if set, has a look run in its caller's goroutine, one file after
 	// the other, so that it can be repeated exactly: findings are handed on
 	// when Alone says that n are enough, and not by time.

@@ -48,6 +48,8 @@ func (w *walk) target(t Target) error {
 		return w.gone(t.Path)
 	case err != nil:
 		return w.out.add(Finding{Path: t.Path, Err: err})
+	case w.Spelled != nil && !w.Spelled(t.Path):
+		return w.gone(t.Path)
 	}
 	rules, ignored, err := w.Ignores.above(t.Path, st.Kind == entry.Directory)
 	if err != nil || ignored {
