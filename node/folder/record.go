@@ -127,6 +127,13 @@ func (a *actor) commit(found []look.Finding) {
 	if len(still) == 0 || !a.present() {
 		return
 	}
+	if err := a.makeDurable(still); err != nil {
+		a.Log.Error("make changes durable", "error", err)
+		for _, f := range still {
+			a.dirty.add(f.Path, false, a.Clock().Add(lastRetry))
+		}
+		return
+	}
 	rules := false
 	var copies []func()
 	err := a.update(func(x *index.Folder) error {
@@ -173,6 +180,24 @@ func (a *actor) commit(found []look.Finding) {
 		a.rulesChanged()
 	}
 	a.pass.again = true
+}
+
+// writtenBack is how long after a change the system has surely written it to
+// disk by itself.
+const writtenBack = 2 * time.Minute
+
+// makeDurable sees to it that what was found survives a loss of power before it
+// is told: otherwise the disk would come back without it, and that would look
+// as if a person had deleted, or changed back, what others have by then.
+func (a *actor) makeDurable(found []look.Finding) error {
+	now := a.Clock()
+	for _, f := range found {
+		age := now.Sub(time.Unix(0, f.Stat.Disk.ChangeTime))
+		if !f.Present || age < writtenBack {
+			return a.disk.tree.Sync()
+		}
+	}
+	return nil
 }
 
 // holds tells whether a finding is still what is on disk.
