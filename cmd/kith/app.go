@@ -79,6 +79,8 @@ func (a *app) newRoot() *cobra.Command {
 		&cobra.Group{ID: "device", Title: "This device"},
 		&cobra.Group{ID: "others", Title: "Other devices"},
 		&cobra.Group{ID: "folders", Title: "Folders"},
+		&cobra.Group{ID: "files", Title: "Files"},
+		&cobra.Group{ID: "care", Title: "What needs you"},
 		&cobra.Group{ID: "about", Title: "About kith"},
 	)
 	add := func(group string, commands ...*cobra.Command) {
@@ -90,7 +92,9 @@ func (a *app) newRoot() *cobra.Command {
 	add("device", a.upCommand(), a.downCommand(), a.statusCommand(), a.waitCommand(), a.pauseCommand(), a.resumeCommand())
 	add("others", a.pairCommand(), a.devicesCommand())
 	add("folders", a.addCommand(), a.foldersCommand(), a.scanCommand(), a.shareCommand(), a.unshareCommand(),
-		a.offersCommand(), a.acceptCommand(), a.leaveCommand())
+		a.offersCommand(), a.acceptCommand(), a.roleCommand(), a.leaveCommand())
+	add("files", a.lsCommand(), a.getCommand(), a.pinCommand(), a.freeCommand(), a.revertCommand(), a.whyCommand())
+	add("care", a.conflictsCommand(), a.resolveCommand(), a.heldCommand(), a.approveCommand(), a.rejectCommand(), a.doctorCommand())
 	add("about", a.pathsCommand(), a.configCommand(), a.completionCommand(), a.versionCommand(), a.demoCommand())
 	return root
 }
@@ -105,12 +109,6 @@ func (a *app) ask(do func(ctx context.Context, c *control.Client, args []string)
 		defer c.Close()
 		return do(cmd.Context(), c, args)
 	}
-}
-
-// has tells whether kith has a command, so that no hint names one that this
-// build lacks.
-func (a *app) has(name string) bool {
-	return slices.ContainsFunc(a.root.Commands(), func(c *cobra.Command) bool { return c.Name() == name })
 }
 
 // show prints an answer: v as one line of JSON, or what human writes.

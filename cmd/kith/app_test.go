@@ -28,6 +28,8 @@ func TestEachKindOfErrorHasItsExitCode(t *testing.T) {
 		{fmt.Errorf("pair: %w", control.ErrCodeBurnt), 1},
 		{&usage{message: "x"}, 2},
 		{errAttention, 3},
+		{fmt.Errorf("get: %w", control.ErrWaiting), 3},
+		{fmt.Errorf("get: %w", control.ErrNoPath), 1},
 		{fmt.Errorf("wait: %w", control.ErrTimeout), 4},
 		{fmt.Errorf("connect: %w", control.ErrNotRunning), 5},
 		{fmt.Errorf("read: %w", errInterrupted), 130},

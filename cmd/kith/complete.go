@@ -49,6 +49,21 @@ func offerNames(ctx context.Context, c *control.Client) []string {
 	return views(offers, func(o control.Offer) string { return o.Label })
 }
 
+func batchNames(ctx context.Context, c *control.Client) []string {
+	held, err := c.Held(ctx, "")
+	if err != nil {
+		return nil
+	}
+	return views(held, func(b control.HeldBatch) string { return b.ID })
+}
+
+func (a *app) completeBatch(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	return a.complete(batchNames)
+}
+
 func (a *app) completeFolder(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 	if len(args) > 0 {
 		return nil, cobra.ShellCompDirectiveNoFileComp

@@ -14,7 +14,7 @@ func (a *app) devicesCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "devices",
 		Short:   "List the devices that this one is paired with",
-		Example: "  kith devices\n  kith devices rename phone pocket",
+		Example: "  kith devices\n  kith devices rename phone pocket\n  kith devices revoke phone",
 		Args:    cobra.NoArgs,
 		RunE: a.ask(func(ctx context.Context, c *control.Client, _ []string) error {
 			s, err := c.Status(ctx, "")
@@ -25,7 +25,7 @@ func (a *app) devicesCommand() *cobra.Command {
 			return a.show(v, func(w io.Writer) error { return a.deviceTable(w, s.Peers) })
 		}),
 	}
-	cmd.AddCommand(a.renameCommand())
+	cmd.AddCommand(a.renameCommand(), a.revokeCommand())
 	return cmd
 }
 

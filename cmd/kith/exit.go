@@ -57,7 +57,7 @@ func exitCode(err error) int {
 		return exitDone
 	case errors.Is(err, errInterrupted):
 		return exitInterrupted
-	case errors.Is(err, errAttention):
+	case errors.Is(err, errAttention), errors.Is(err, control.ErrWaiting):
 		return exitAttention
 	case errors.Is(err, control.ErrNotRunning):
 		return exitNotRunning

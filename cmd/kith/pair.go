@@ -140,7 +140,7 @@ func (a *app) showPaired(p control.Paired, shared bool) error {
 func (a *app) useCode(cmd *cobra.Command, code string, at []string) error {
 	return a.ask(func(ctx context.Context, c *control.Client, _ []string) error {
 		if code == "-" {
-			typed, err := a.readCode(ctx)
+			typed, err := a.readLine(ctx, "Code: ")
 			if err != nil {
 				return err
 			}
@@ -157,11 +157,11 @@ func (a *app) useCode(cmd *cobra.Command, code string, at []string) error {
 	})(cmd, nil)
 }
 
-// readCode reads one line from standard input, asking for it on a terminal.
+// readLine reads one line from standard input, asking for it on a terminal.
 // It does not wait for the line once ctx has ended.
-func (a *app) readCode(ctx context.Context) (string, error) {
+func (a *app) readLine(ctx context.Context, prompt string) (string, error) {
 	if a.inTerminal {
-		if _, err := fmt.Fprint(a.err, "Code: "); err != nil {
+		if _, err := fmt.Fprint(a.err, prompt); err != nil {
 			return "", err
 		}
 	}
@@ -180,7 +180,7 @@ func (a *app) readCode(ctx context.Context) (string, error) {
 	select {
 	case got := <-read:
 		if got.err != nil {
-			return "", fmt.Errorf("read the code: %w", got.err)
+			return "", fmt.Errorf("read standard input: %w", got.err)
 		}
 		return got.line, nil
 	case <-ctx.Done():

@@ -24,6 +24,10 @@ var scenes = map[string]func() *controltest.Device{
 		return d
 	},
 	"troubled":   troubled,
+	"library":    library,
+	"far":        far,
+	"decisions":  decisions,
+	"lost":       lost,
 	"wrong-code": func() *controltest.Device { return failing("UseCode", "pair", control.ErrWrongCode) },
 	"burnt": func() *controltest.Device {
 		d := failing("ShowCode", "pair", control.ErrCodeBurnt)
@@ -32,8 +36,9 @@ var scenes = map[string]func() *controltest.Device{
 	},
 	"no-folder": func() *controltest.Device { return failing("Status", `status of "nope"`, control.ErrNoFolder) },
 	"slow": func() *controltest.Device {
-		d := firstHour()
-		d.Hangs = map[string]bool{"Wait": true}
+		d := library()
+		d.Hangs = map[string]bool{"Wait": true, "Get": true}
+		d.Paths.Steps = d.Paths.Steps[:1]
 		d.Steps[1].Folders[0].Reached = false
 		return d
 	},
@@ -107,6 +112,10 @@ func troubled() *controltest.Device {
 			with("fence", control.FolderStatus{State: control.StateFenced}),
 			with("held", control.FolderStatus{State: control.StateHeld, Held: 1, Problems: problems}),
 			with("new", control.FolderStatus{State: control.StateScanning}),
+			with("partly", control.FolderStatus{
+				State: control.StateInSync, AbsentFiles: 1200, AbsentBytes: 4_000_000_000, LocalEdits: 1, Untaken: 2,
+				Members: []control.MemberStatus{{Identity: phone, Role: entry.RoleSync}},
+			}),
 			with("stop", control.FolderStatus{State: control.StatePaused}),
 			with("wait", control.FolderStatus{State: control.StateWaiting, NeedFiles: 2, NeedBytes: 2048}),
 			with("写真", control.FolderStatus{State: control.StateSyncing, NeedFiles: 1, NeedBytes: 1_000_000}),

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -19,6 +20,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/kithmesh/kith/node/control"
+	"github.com/kithmesh/kith/node/control/controltest"
 )
 
 // The stories in testdata/script run the command as people do. A script says
@@ -40,18 +42,33 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		UpdateScripts:       *update,
 		Setup: func(e *testscript.Env) error {
+			e.Values[ofScript] = &script{devices: map[string]*started{}}
 			e.Setenv("HOME", e.WorkDir)
 			e.Setenv("GOOS", runtime.GOOS)
 			e.Setenv("TZ", "UTC")
+			e.Setenv("LF", "\n")
 			e.Setenv("KITH_HOME", filepath.Join(e.WorkDir, "home"))
 			return os.MkdirAll(filepath.Join(e.WorkDir, "home", "state"), 0o700)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"scene": serveScene, "field": setField, "match": matchField, "same": sameTrees, "until": untilHolds, "ends": endsWith,
 			"show": showCode, "shown": codeShown, "retry": retry, "both": bothKept, "empty": emptyDir,
+			"asked": wasAsked, "start": startDevice, "stop": stopDevice, "on": onDevice, "soon": soonOnDevice, "join": joinDevices,
+			"files": manyFiles, "clone": copyTree, "put": putText, "holds": holdsText, "atmost": atMost, "bytes": randomBytes,
 		},
 	})
 }
+
+// script is what the commands of one script share.
+type script struct {
+	device  *controltest.Device // the scene's
+	showing *showing
+	devices map[string]*started // by name: those that run
+}
+
+const ofScript = "script"
+
+func scriptOf(ts *testscript.TestScript) *script { return ts.Value(ofScript).(*script) }
 
 // serveScene serves a device that only answers: scene NAME. The scripts then
 // see the hour in which the scenes play.
@@ -60,6 +77,7 @@ func serveScene(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Fatalf("usage: scene NAME, of %d", len(scenes))
 	}
 	d := scenes[args[0]]()
+	scriptOf(ts).device = d
 	s, err := control.Listen(filepath.Join(ts.Getenv("KITH_HOME"), "state", "kith.sock"), slog.New(slog.DiscardHandler))
 	ts.Check(err)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -74,6 +92,13 @@ func serveScene(ts *testscript.TestScript, _ bool, args []string) {
 		}
 	})
 	ts.Setenv("KITH_TEST_HOUR", "1")
+}
+
+// wasAsked tells whether the scene's device was asked just this: asked QUESTION.
+func wasAsked(ts *testscript.TestScript, neg bool, args []string) {
+	if slices.Contains(scriptOf(ts).device.Asked(), strings.Join(args, " ")) == neg {
+		ts.Fatalf("the device was asked %q (negated: %v)", scriptOf(ts).device.Asked(), neg)
+	}
 }
 
 // endsWith runs a command that must end with an exit code: ends CODE COMMAND...

@@ -13,29 +13,6 @@ import (
 	"github.com/kithmesh/kith/node/control"
 )
 
-// role is a flag that takes a role; zero when it was not given.
-type role entry.Role
-
-// String is empty for no role.
-func (r *role) String() string {
-	if *r == 0 {
-		return ""
-	}
-	return entry.Role(*r).String()
-}
-
-// Type names the value in help texts.
-func (r *role) Type() string { return "ROLE" }
-
-// Set reads what was given.
-func (r *role) Set(s string) error {
-	parsed, err := entry.ParseRole(s)
-	*r = role(parsed)
-	return err
-}
-
-const roleHelp = "sync (this version of kith knows no other)"
-
 func (a *app) shareCommand() *cobra.Command {
 	var as role
 	cmd := &cobra.Command{
@@ -43,7 +20,7 @@ func (a *app) shareCommand() *cobra.Command {
 		Short: "Offer a folder to a peer",
 		Long: "Offer a folder to a peer, who takes it with kith accept. The role is what the peer\n" +
 			"will do for the folder.",
-		Example: "  kith share Documents phone",
+		Example: "  kith share Documents phone\n  kith share Photos nas --role receive",
 		Args:    cobra.ExactArgs(2),
 		RunE: a.ask(func(ctx context.Context, c *control.Client, args []string) error {
 			s, err := c.Share(ctx, control.ShareRequest{Folder: args[0], Device: args[1], Role: entry.Role(as)})
@@ -152,7 +129,7 @@ func (a *app) acceptCommand() *cobra.Command {
 			"files that are in it take part: none is lost, and what is the same is not sent. It\n" +
 			"returns as soon as the folder is set up; syncing goes on behind (kith status, kith\n" +
 			"wait).",
-		Example: "  kith accept Documents ~/Documents",
+		Example: "  kith accept Documents ~/Documents\n  kith accept Photos /srv/photos --role receive",
 		Args:    cobra.RangeArgs(1, 2),
 		RunE: a.ask(func(ctx context.Context, c *control.Client, args []string) error {
 			r := control.AcceptRequest{Folder: args[0], Role: entry.Role(as)}
@@ -176,7 +153,7 @@ func (a *app) acceptCommand() *cobra.Command {
 		}),
 		ValidArgsFunction: a.completeOffer,
 	}
-	cmd.Flags().Var(&as, "role", roleHelp+"; the role offered if not given")
+	cmd.Flags().Var(&as, "role", roleHelp+"; if not given, the one that is offered")
 	return cmd
 }
 

@@ -43,7 +43,7 @@ func (a *app) statusCommand() *cobra.Command {
 
 func (a *app) showStatus(s control.Status, all bool) error {
 	return a.show(viewStatus(s), func(w io.Writer) error {
-		p := statusPage{now: now(), on: a.outTerminal, allProblems: all, has: a.has}
+		p := statusPage{now: now(), on: a.outTerminal, allProblems: all}
 		return p.write(w, s)
 	})
 }

@@ -22,7 +22,6 @@ type statusPage struct {
 	now         time.Time
 	on          terminal
 	allProblems bool
-	has         func(command string) bool
 }
 
 func (p statusPage) write(w io.Writer, s control.Status) error {
@@ -60,13 +59,13 @@ func (p statusPage) folder(f control.FolderStatus) []any {
 	row := []any{cell{text: f.Label, style: bold}, f.Role.String()}
 	switch {
 	case f.Held > 0:
-		return append(row, cell{text: heldBatches(f.Held), style: alert}, p.command("held", f.Label, "changes wait for approval"))
+		return append(row, cell{text: heldBatches(f.Held), style: alert}, "kith held "+quoted(f.Label))
 	case f.State == control.StateFenced:
-		return append(row, cell{text: "fenced", style: bad}, "this device was restored or cloned: "+p.command("doctor", "", "it announces nothing until told how to go on"))
+		return append(row, cell{text: "fenced", style: bad}, "this device was restored or cloned: kith doctor")
 	case f.State == control.StateError:
 		return append(row, cell{text: "error", style: bad}, p.problem(f))
 	case f.Conflicts > 0:
-		return append(row, cell{text: plural(f.Conflicts, "conflict"), style: alert}, p.command("conflicts", f.Label, "both versions are kept, look for (conflict, ...) in names"))
+		return append(row, cell{text: plural(f.Conflicts, "conflict"), style: alert}, "kith conflicts "+quoted(f.Label))
 	}
 	row = append(row, cell{text: strings.ReplaceAll(string(f.State), "-", " "), style: stateStyle(f.State)},
 		cell{text: plural(f.Files, "file"), right: true}, cell{text: size(f.Bytes), right: true})
@@ -90,14 +89,6 @@ func stateStyle(s control.State) style {
 	return plain
 }
 
-// command is a command to run next if this build has it, else what to know.
-func (p statusPage) command(name, folder, otherwise string) string {
-	if !p.has(name) {
-		return otherwise
-	}
-	return strings.TrimSpace("kith " + name + " " + folder)
-}
-
 func (p statusPage) problem(f control.FolderStatus) string {
 	if len(f.Problems) == 0 {
 		return ""
@@ -105,7 +96,26 @@ func (p statusPage) problem(f control.FolderStatus) string {
 	return f.Problems[0].Message
 }
 
+// remark says how far it is, and what of the folder is not here or not
+// elsewhere.
 func (p statusPage) remark(f control.FolderStatus) string {
+	var parts []string
+	if text := p.progress(f); text != "" {
+		parts = append(parts, text)
+	}
+	if f.AbsentFiles > 0 || f.AbsentBytes > 0 {
+		parts = append(parts, plural(f.AbsentFiles, "file")+", "+size(f.AbsentBytes)+" elsewhere only")
+	}
+	if f.LocalEdits > 0 {
+		parts = append(parts, plural(f.LocalEdits, "local edit"))
+	}
+	if f.Untaken > 0 {
+		parts = append(parts, plural(f.Untaken, "change")+" of others not taken")
+	}
+	return strings.Join(parts, "; ")
+}
+
+func (p statusPage) progress(f control.FolderStatus) string {
 	if f.NeedFiles > 0 || f.NeedBytes > 0 {
 		text := plural(f.NeedFiles, "file") + ", " + size(f.NeedBytes) + " to come"
 		if f.State == control.StateWaiting {
@@ -205,7 +215,7 @@ func (p statusPage) notes(w io.Writer, s control.Status) error {
 			p.note(&b, f.Label, problem)
 		}
 		if more := len(f.Problems) - len(shown); more > 0 {
-			fmt.Fprintf(&b, "%s: %s more: kith status %s\n", printable(f.Label), plural(int64(more), "problem"), printable(f.Label))
+			fmt.Fprintf(&b, "%s: %s more: kith status %s\n", printable(f.Label), plural(int64(more), "problem"), printable(quoted(f.Label)))
 		}
 	}
 	if len(s.Folders) == 0 {

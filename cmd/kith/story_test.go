@@ -28,8 +28,6 @@ type showing struct {
 	errs bytes.Buffer
 }
 
-var showings = map[*testscript.TestScript]*showing{}
-
 // showCode starts `kith pair` in a home and puts the code into CODE, as soon as
 // it is printed, and into WRONG one with the words in another order:
 // show HOME [FLAG]...
@@ -50,13 +48,13 @@ func showCode(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Setenv("CODE", v.Code)
 	words := strings.Split(v.Code, "-")
 	ts.Setenv("WRONG", strings.Join(append([]string{words[0]}, append(words[2:], words[1])...), "-"))
-	showings[ts] = s
+	scriptOf(ts).showing = s
 }
 
 // codeShown waits for the end of it: shown EXITCODE TEXT, which is to be in
 // what it printed.
 func codeShown(ts *testscript.TestScript, _ bool, args []string) {
-	s := showings[ts]
+	s := scriptOf(ts).showing
 	out, err := io.ReadAll(s.out)
 	ts.Check(err)
 	err = s.Wait()

@@ -39,6 +39,10 @@ type folderStatusView struct {
 	Problems      []problemView `json:"problems"`
 	ProtectedAsOf *time.Time    `json:"protected_as_of"`
 	Members       []memberView  `json:"members"`
+	LocalEdits    int64         `json:"local_edits"`
+	Untaken       int64         `json:"untaken"`
+	AbsentFiles   int64         `json:"absent_files"`
+	AbsentBytes   int64         `json:"absent_bytes"`
 }
 
 type problemView struct {
@@ -104,6 +108,7 @@ func viewFolderStatus(f control.FolderStatus) folderStatusView {
 		Files: f.Files, Bytes: f.Bytes, NeedFiles: f.NeedFiles, NeedBytes: f.NeedBytes,
 		Conflicts: f.Conflicts, Held: f.Held, Problems: views(f.Problems, viewProblem),
 		ProtectedAsOf: viewTime(f.ProtectedAsOf), Members: views(f.Members, viewMember),
+		LocalEdits: f.LocalEdits, Untaken: f.Untaken, AbsentFiles: f.AbsentFiles, AbsentBytes: f.AbsentBytes,
 	}
 }
 

@@ -8,7 +8,10 @@
 //    by its name, its ID or a part of it that only one device has. The device
 //    resolves names; what it cannot resolve is an error with the code
 //    "no_folder", "no_device" or "ambiguous".
-//  - Paths are bytes as the file system has them. They are absolute.
+//  - Paths are bytes as the file system has them, since a name may be no
+//    UTF-8. Where a folder or a file lies on this machine is absolute; a path
+//    within a folder is relative to its root; where one is shown together
+//    with its folder it is the label, a slash, and the path within.
 //  - Times are milliseconds since 1970 UTC; zero means never, or not known.
 //  - Sizes are bytes.
 //  - An error carries a Failure as its detail, whose code is part of the
@@ -51,6 +54,12 @@ const (
 	SharingName = "kith.control.Sharing"
 	// StatesName is the fully-qualified name of the States service.
 	StatesName = "kith.control.States"
+	// PathsName is the fully-qualified name of the Paths service.
+	PathsName = "kith.control.Paths"
+	// CareName is the fully-qualified name of the Care service.
+	CareName = "kith.control.Care"
+	// RolesName is the fully-qualified name of the Roles service.
+	RolesName = "kith.control.Roles"
 )
 
 // These constants are the fully-qualified names of the RPCs defined in this package. They're
@@ -93,6 +102,34 @@ const (
 	StatesWatchStatusProcedure = "/kith.control.States/WatchStatus"
 	// StatesWaitProcedure is the fully-qualified name of the States's Wait RPC.
 	StatesWaitProcedure = "/kith.control.States/Wait"
+	// PathsListProcedure is the fully-qualified name of the Paths's List RPC.
+	PathsListProcedure = "/kith.control.Paths/List"
+	// PathsGetProcedure is the fully-qualified name of the Paths's Get RPC.
+	PathsGetProcedure = "/kith.control.Paths/Get"
+	// PathsFreeProcedure is the fully-qualified name of the Paths's Free RPC.
+	PathsFreeProcedure = "/kith.control.Paths/Free"
+	// PathsRevertProcedure is the fully-qualified name of the Paths's Revert RPC.
+	PathsRevertProcedure = "/kith.control.Paths/Revert"
+	// PathsWhyProcedure is the fully-qualified name of the Paths's Why RPC.
+	PathsWhyProcedure = "/kith.control.Paths/Why"
+	// CareConflictsProcedure is the fully-qualified name of the Care's Conflicts RPC.
+	CareConflictsProcedure = "/kith.control.Care/Conflicts"
+	// CareResolveProcedure is the fully-qualified name of the Care's Resolve RPC.
+	CareResolveProcedure = "/kith.control.Care/Resolve"
+	// CareHeldProcedure is the fully-qualified name of the Care's Held RPC.
+	CareHeldProcedure = "/kith.control.Care/Held"
+	// CareApproveProcedure is the fully-qualified name of the Care's Approve RPC.
+	CareApproveProcedure = "/kith.control.Care/Approve"
+	// CareRejectProcedure is the fully-qualified name of the Care's Reject RPC.
+	CareRejectProcedure = "/kith.control.Care/Reject"
+	// RolesSetRoleProcedure is the fully-qualified name of the Roles's SetRole RPC.
+	RolesSetRoleProcedure = "/kith.control.Roles/SetRole"
+	// RolesRevokeProcedure is the fully-qualified name of the Roles's Revoke RPC.
+	RolesRevokeProcedure = "/kith.control.Roles/Revoke"
+	// RolesExamineProcedure is the fully-qualified name of the Roles's Examine RPC.
+	RolesExamineProcedure = "/kith.control.Roles/Examine"
+	// RolesGoOnProcedure is the fully-qualified name of the Roles's GoOn RPC.
+	RolesGoOnProcedure = "/kith.control.Roles/GoOn"
 )
 
 // LifecycleClient is a client for the kith.control.Lifecycle service.
@@ -855,4 +892,586 @@ func (UnimplementedStatesHandler) WatchStatus(context.Context, *StatusRequest, *
 
 func (UnimplementedStatesHandler) Wait(context.Context, *WaitRequest, *connect.ServerStream[Progress]) error {
 	return connect.NewError(connect.CodeUnimplemented, errors.New("kith.control.States.Wait is not implemented"))
+}
+
+// PathsClient is a client for the kith.control.Paths service.
+type PathsClient interface {
+	// List tells what is at and below a place, in tree order.
+	List(context.Context, *ListRequest) (*connect.ServerStreamForClient[ListResponse], error)
+	// Get chooses places to lie here, and tells how far that is until they do.
+	// The first message comes when the choice is kept: it stays, even if the
+	// call ends then. What waits for somebody else ends the call with the code
+	// "waiting".
+	Get(context.Context, *GetRequest) (*connect.ServerStreamForClient[GetProgress], error)
+	// Free drops the content of places here, as far as other members prove that
+	// they hold it. An error says that nothing was dropped.
+	Free(context.Context, *FreeRequest) (*FreeResponse, error)
+	// Revert drops local edits of a `receive` folder.
+	Revert(context.Context, *RevertRequest) (*RevertResponse, error)
+	// Why explains the state of one path.
+	Why(context.Context, *WhyRequest) (*WhyResponse, error)
+}
+
+// NewPathsClient constructs a client for the kith.control.Paths service. By default, it uses the
+// Connect protocol with the binary Protobuf Codec, asks for gzipped responses, and sends
+// uncompressed requests. To use the gRPC or gRPC-Web protocols, supply the connect.WithGRPC() or
+// connect.WithGRPCWeb() options.
+//
+// The URL supplied here should be the base URL for the Connect or gRPC server (for example,
+// http://api.acme.com or https://acme.com/grpc).
+func NewPathsClient(httpClient connect.HTTPClient, baseURL string, opts ...connect.ClientOption) PathsClient {
+	baseURL = strings.TrimRight(baseURL, "/")
+	pathsMethods := File_controlpb_control_proto.Services().ByName("Paths").Methods()
+	return &pathsClient{
+		list: connect.NewClient[ListRequest, ListResponse](
+			httpClient,
+			baseURL+PathsListProcedure,
+			connect.WithSchema(pathsMethods.ByName("List")),
+			connect.WithClientOptions(opts...),
+		),
+		get: connect.NewClient[GetRequest, GetProgress](
+			httpClient,
+			baseURL+PathsGetProcedure,
+			connect.WithSchema(pathsMethods.ByName("Get")),
+			connect.WithClientOptions(opts...),
+		),
+		free: connect.NewClient[FreeRequest, FreeResponse](
+			httpClient,
+			baseURL+PathsFreeProcedure,
+			connect.WithSchema(pathsMethods.ByName("Free")),
+			connect.WithClientOptions(opts...),
+		),
+		revert: connect.NewClient[RevertRequest, RevertResponse](
+			httpClient,
+			baseURL+PathsRevertProcedure,
+			connect.WithSchema(pathsMethods.ByName("Revert")),
+			connect.WithClientOptions(opts...),
+		),
+		why: connect.NewClient[WhyRequest, WhyResponse](
+			httpClient,
+			baseURL+PathsWhyProcedure,
+			connect.WithSchema(pathsMethods.ByName("Why")),
+			connect.WithClientOptions(opts...),
+		),
+	}
+}
+
+// pathsClient implements PathsClient.
+type pathsClient struct {
+	list   *connect.Client[ListRequest, ListResponse]
+	get    *connect.Client[GetRequest, GetProgress]
+	free   *connect.Client[FreeRequest, FreeResponse]
+	revert *connect.Client[RevertRequest, RevertResponse]
+	why    *connect.Client[WhyRequest, WhyResponse]
+}
+
+// List calls kith.control.Paths.List.
+func (c *pathsClient) List(ctx context.Context, req *ListRequest) (*connect.ServerStreamForClient[ListResponse], error) {
+	return c.list.CallServerStream(ctx, connect.NewRequest(req))
+}
+
+// Get calls kith.control.Paths.Get.
+func (c *pathsClient) Get(ctx context.Context, req *GetRequest) (*connect.ServerStreamForClient[GetProgress], error) {
+	return c.get.CallServerStream(ctx, connect.NewRequest(req))
+}
+
+// Free calls kith.control.Paths.Free.
+func (c *pathsClient) Free(ctx context.Context, req *FreeRequest) (*FreeResponse, error) {
+	response, err := c.free.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// Revert calls kith.control.Paths.Revert.
+func (c *pathsClient) Revert(ctx context.Context, req *RevertRequest) (*RevertResponse, error) {
+	response, err := c.revert.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// Why calls kith.control.Paths.Why.
+func (c *pathsClient) Why(ctx context.Context, req *WhyRequest) (*WhyResponse, error) {
+	response, err := c.why.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// PathsHandler is an implementation of the kith.control.Paths service.
+type PathsHandler interface {
+	// List tells what is at and below a place, in tree order.
+	List(context.Context, *ListRequest, *connect.ServerStream[ListResponse]) error
+	// Get chooses places to lie here, and tells how far that is until they do.
+	// The first message comes when the choice is kept: it stays, even if the
+	// call ends then. What waits for somebody else ends the call with the code
+	// "waiting".
+	Get(context.Context, *GetRequest, *connect.ServerStream[GetProgress]) error
+	// Free drops the content of places here, as far as other members prove that
+	// they hold it. An error says that nothing was dropped.
+	Free(context.Context, *FreeRequest) (*FreeResponse, error)
+	// Revert drops local edits of a `receive` folder.
+	Revert(context.Context, *RevertRequest) (*RevertResponse, error)
+	// Why explains the state of one path.
+	Why(context.Context, *WhyRequest) (*WhyResponse, error)
+}
+
+// NewPathsHandler builds an HTTP handler from the service implementation. It returns the path on
+// which to mount the handler and the handler itself.
+//
+// By default, handlers support the Connect, gRPC, and gRPC-Web protocols with the binary Protobuf
+// and JSON codecs. They also support gzip compression.
+func NewPathsHandler(svc PathsHandler, opts ...connect.HandlerOption) (string, http.Handler) {
+	pathsMethods := File_controlpb_control_proto.Services().ByName("Paths").Methods()
+	pathsListHandler := connect.NewServerStreamHandlerSimple(
+		PathsListProcedure,
+		svc.List,
+		connect.WithSchema(pathsMethods.ByName("List")),
+		connect.WithHandlerOptions(opts...),
+	)
+	pathsGetHandler := connect.NewServerStreamHandlerSimple(
+		PathsGetProcedure,
+		svc.Get,
+		connect.WithSchema(pathsMethods.ByName("Get")),
+		connect.WithHandlerOptions(opts...),
+	)
+	pathsFreeHandler := connect.NewUnaryHandlerSimple(
+		PathsFreeProcedure,
+		svc.Free,
+		connect.WithSchema(pathsMethods.ByName("Free")),
+		connect.WithHandlerOptions(opts...),
+	)
+	pathsRevertHandler := connect.NewUnaryHandlerSimple(
+		PathsRevertProcedure,
+		svc.Revert,
+		connect.WithSchema(pathsMethods.ByName("Revert")),
+		connect.WithHandlerOptions(opts...),
+	)
+	pathsWhyHandler := connect.NewUnaryHandlerSimple(
+		PathsWhyProcedure,
+		svc.Why,
+		connect.WithSchema(pathsMethods.ByName("Why")),
+		connect.WithHandlerOptions(opts...),
+	)
+	return "/kith.control.Paths/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case PathsListProcedure:
+			pathsListHandler.ServeHTTP(w, r)
+		case PathsGetProcedure:
+			pathsGetHandler.ServeHTTP(w, r)
+		case PathsFreeProcedure:
+			pathsFreeHandler.ServeHTTP(w, r)
+		case PathsRevertProcedure:
+			pathsRevertHandler.ServeHTTP(w, r)
+		case PathsWhyProcedure:
+			pathsWhyHandler.ServeHTTP(w, r)
+		default:
+			http.NotFound(w, r)
+		}
+	})
+}
+
+// UnimplementedPathsHandler returns CodeUnimplemented from all methods.
+type UnimplementedPathsHandler struct{}
+
+func (UnimplementedPathsHandler) List(context.Context, *ListRequest, *connect.ServerStream[ListResponse]) error {
+	return connect.NewError(connect.CodeUnimplemented, errors.New("kith.control.Paths.List is not implemented"))
+}
+
+func (UnimplementedPathsHandler) Get(context.Context, *GetRequest, *connect.ServerStream[GetProgress]) error {
+	return connect.NewError(connect.CodeUnimplemented, errors.New("kith.control.Paths.Get is not implemented"))
+}
+
+func (UnimplementedPathsHandler) Free(context.Context, *FreeRequest) (*FreeResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("kith.control.Paths.Free is not implemented"))
+}
+
+func (UnimplementedPathsHandler) Revert(context.Context, *RevertRequest) (*RevertResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("kith.control.Paths.Revert is not implemented"))
+}
+
+func (UnimplementedPathsHandler) Why(context.Context, *WhyRequest) (*WhyResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("kith.control.Paths.Why is not implemented"))
+}
+
+// CareClient is a client for the kith.control.Care service.
+type CareClient interface {
+	Conflicts(context.Context, *ConflictsRequest) (*ConflictsResponse, error)
+	// Resolve ends conflicts. Places may be paths, conflict copies of them,
+	// directories, or contain * and ?; "no_path" if none of them has a conflict.
+	Resolve(context.Context, *ResolveRequest) (*ResolveResponse, error)
+	// Held lists the batches that the brake holds.
+	Held(context.Context, *HeldRequest) (*HeldResponse, error)
+	// Approve lets a batch be applied.
+	Approve(context.Context, *ApproveRequest) (*ApproveResponse, error)
+	// Reject undoes a batch everywhere: what is here becomes the newest version.
+	Reject(context.Context, *RejectRequest) (*RejectResponse, error)
+}
+
+// NewCareClient constructs a client for the kith.control.Care service. By default, it uses the
+// Connect protocol with the binary Protobuf Codec, asks for gzipped responses, and sends
+// uncompressed requests. To use the gRPC or gRPC-Web protocols, supply the connect.WithGRPC() or
+// connect.WithGRPCWeb() options.
+//
+// The URL supplied here should be the base URL for the Connect or gRPC server (for example,
+// http://api.acme.com or https://acme.com/grpc).
+func NewCareClient(httpClient connect.HTTPClient, baseURL string, opts ...connect.ClientOption) CareClient {
+	baseURL = strings.TrimRight(baseURL, "/")
+	careMethods := File_controlpb_control_proto.Services().ByName("Care").Methods()
+	return &careClient{
+		conflicts: connect.NewClient[ConflictsRequest, ConflictsResponse](
+			httpClient,
+			baseURL+CareConflictsProcedure,
+			connect.WithSchema(careMethods.ByName("Conflicts")),
+			connect.WithClientOptions(opts...),
+		),
+		resolve: connect.NewClient[ResolveRequest, ResolveResponse](
+			httpClient,
+			baseURL+CareResolveProcedure,
+			connect.WithSchema(careMethods.ByName("Resolve")),
+			connect.WithClientOptions(opts...),
+		),
+		held: connect.NewClient[HeldRequest, HeldResponse](
+			httpClient,
+			baseURL+CareHeldProcedure,
+			connect.WithSchema(careMethods.ByName("Held")),
+			connect.WithClientOptions(opts...),
+		),
+		approve: connect.NewClient[ApproveRequest, ApproveResponse](
+			httpClient,
+			baseURL+CareApproveProcedure,
+			connect.WithSchema(careMethods.ByName("Approve")),
+			connect.WithClientOptions(opts...),
+		),
+		reject: connect.NewClient[RejectRequest, RejectResponse](
+			httpClient,
+			baseURL+CareRejectProcedure,
+			connect.WithSchema(careMethods.ByName("Reject")),
+			connect.WithClientOptions(opts...),
+		),
+	}
+}
+
+// careClient implements CareClient.
+type careClient struct {
+	conflicts *connect.Client[ConflictsRequest, ConflictsResponse]
+	resolve   *connect.Client[ResolveRequest, ResolveResponse]
+	held      *connect.Client[HeldRequest, HeldResponse]
+	approve   *connect.Client[ApproveRequest, ApproveResponse]
+	reject    *connect.Client[RejectRequest, RejectResponse]
+}
+
+// Conflicts calls kith.control.Care.Conflicts.
+func (c *careClient) Conflicts(ctx context.Context, req *ConflictsRequest) (*ConflictsResponse, error) {
+	response, err := c.conflicts.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// Resolve calls kith.control.Care.Resolve.
+func (c *careClient) Resolve(ctx context.Context, req *ResolveRequest) (*ResolveResponse, error) {
+	response, err := c.resolve.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// Held calls kith.control.Care.Held.
+func (c *careClient) Held(ctx context.Context, req *HeldRequest) (*HeldResponse, error) {
+	response, err := c.held.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// Approve calls kith.control.Care.Approve.
+func (c *careClient) Approve(ctx context.Context, req *ApproveRequest) (*ApproveResponse, error) {
+	response, err := c.approve.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// Reject calls kith.control.Care.Reject.
+func (c *careClient) Reject(ctx context.Context, req *RejectRequest) (*RejectResponse, error) {
+	response, err := c.reject.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// CareHandler is an implementation of the kith.control.Care service.
+type CareHandler interface {
+	Conflicts(context.Context, *ConflictsRequest) (*ConflictsResponse, error)
+	// Resolve ends conflicts. Places may be paths, conflict copies of them,
+	// directories, or contain * and ?; "no_path" if none of them has a conflict.
+	Resolve(context.Context, *ResolveRequest) (*ResolveResponse, error)
+	// Held lists the batches that the brake holds.
+	Held(context.Context, *HeldRequest) (*HeldResponse, error)
+	// Approve lets a batch be applied.
+	Approve(context.Context, *ApproveRequest) (*ApproveResponse, error)
+	// Reject undoes a batch everywhere: what is here becomes the newest version.
+	Reject(context.Context, *RejectRequest) (*RejectResponse, error)
+}
+
+// NewCareHandler builds an HTTP handler from the service implementation. It returns the path on
+// which to mount the handler and the handler itself.
+//
+// By default, handlers support the Connect, gRPC, and gRPC-Web protocols with the binary Protobuf
+// and JSON codecs. They also support gzip compression.
+func NewCareHandler(svc CareHandler, opts ...connect.HandlerOption) (string, http.Handler) {
+	careMethods := File_controlpb_control_proto.Services().ByName("Care").Methods()
+	careConflictsHandler := connect.NewUnaryHandlerSimple(
+		CareConflictsProcedure,
+		svc.Conflicts,
+		connect.WithSchema(careMethods.ByName("Conflicts")),
+		connect.WithHandlerOptions(opts...),
+	)
+	careResolveHandler := connect.NewUnaryHandlerSimple(
+		CareResolveProcedure,
+		svc.Resolve,
+		connect.WithSchema(careMethods.ByName("Resolve")),
+		connect.WithHandlerOptions(opts...),
+	)
+	careHeldHandler := connect.NewUnaryHandlerSimple(
+		CareHeldProcedure,
+		svc.Held,
+		connect.WithSchema(careMethods.ByName("Held")),
+		connect.WithHandlerOptions(opts...),
+	)
+	careApproveHandler := connect.NewUnaryHandlerSimple(
+		CareApproveProcedure,
+		svc.Approve,
+		connect.WithSchema(careMethods.ByName("Approve")),
+		connect.WithHandlerOptions(opts...),
+	)
+	careRejectHandler := connect.NewUnaryHandlerSimple(
+		CareRejectProcedure,
+		svc.Reject,
+		connect.WithSchema(careMethods.ByName("Reject")),
+		connect.WithHandlerOptions(opts...),
+	)
+	return "/kith.control.Care/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case CareConflictsProcedure:
+			careConflictsHandler.ServeHTTP(w, r)
+		case CareResolveProcedure:
+			careResolveHandler.ServeHTTP(w, r)
+		case CareHeldProcedure:
+			careHeldHandler.ServeHTTP(w, r)
+		case CareApproveProcedure:
+			careApproveHandler.ServeHTTP(w, r)
+		case CareRejectProcedure:
+			careRejectHandler.ServeHTTP(w, r)
+		default:
+			http.NotFound(w, r)
+		}
+	})
+}
+
+// UnimplementedCareHandler returns CodeUnimplemented from all methods.
+type UnimplementedCareHandler struct{}
+
+func (UnimplementedCareHandler) Conflicts(context.Context, *ConflictsRequest) (*ConflictsResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("kith.control.Care.Conflicts is not implemented"))
+}
+
+func (UnimplementedCareHandler) Resolve(context.Context, *ResolveRequest) (*ResolveResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("kith.control.Care.Resolve is not implemented"))
+}
+
+func (UnimplementedCareHandler) Held(context.Context, *HeldRequest) (*HeldResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("kith.control.Care.Held is not implemented"))
+}
+
+func (UnimplementedCareHandler) Approve(context.Context, *ApproveRequest) (*ApproveResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("kith.control.Care.Approve is not implemented"))
+}
+
+func (UnimplementedCareHandler) Reject(context.Context, *RejectRequest) (*RejectResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("kith.control.Care.Reject is not implemented"))
+}
+
+// RolesClient is a client for the kith.control.Roles service.
+type RolesClient interface {
+	// SetRole changes what this device does for a folder, at once.
+	SetRole(context.Context, *SetRoleRequest) (*SetRoleResponse, error)
+	// Revoke puts a device out of every folder in which this one may, with new
+	// keys for what comes after, and ends the pairing.
+	Revoke(context.Context, *RevokeRequest) (*RevokeResponse, error)
+	// Examine looks at everything that may be wrong.
+	Examine(context.Context, *ExamineRequest) (*ExamineResponse, error)
+	// GoOn ends the fence of a folder: its index goes on as a new replica.
+	GoOn(context.Context, *GoOnRequest) (*GoOnResponse, error)
+}
+
+// NewRolesClient constructs a client for the kith.control.Roles service. By default, it uses the
+// Connect protocol with the binary Protobuf Codec, asks for gzipped responses, and sends
+// uncompressed requests. To use the gRPC or gRPC-Web protocols, supply the connect.WithGRPC() or
+// connect.WithGRPCWeb() options.
+//
+// The URL supplied here should be the base URL for the Connect or gRPC server (for example,
+// http://api.acme.com or https://acme.com/grpc).
+func NewRolesClient(httpClient connect.HTTPClient, baseURL string, opts ...connect.ClientOption) RolesClient {
+	baseURL = strings.TrimRight(baseURL, "/")
+	rolesMethods := File_controlpb_control_proto.Services().ByName("Roles").Methods()
+	return &rolesClient{
+		setRole: connect.NewClient[SetRoleRequest, SetRoleResponse](
+			httpClient,
+			baseURL+RolesSetRoleProcedure,
+			connect.WithSchema(rolesMethods.ByName("SetRole")),
+			connect.WithClientOptions(opts...),
+		),
+		revoke: connect.NewClient[RevokeRequest, RevokeResponse](
+			httpClient,
+			baseURL+RolesRevokeProcedure,
+			connect.WithSchema(rolesMethods.ByName("Revoke")),
+			connect.WithClientOptions(opts...),
+		),
+		examine: connect.NewClient[ExamineRequest, ExamineResponse](
+			httpClient,
+			baseURL+RolesExamineProcedure,
+			connect.WithSchema(rolesMethods.ByName("Examine")),
+			connect.WithClientOptions(opts...),
+		),
+		goOn: connect.NewClient[GoOnRequest, GoOnResponse](
+			httpClient,
+			baseURL+RolesGoOnProcedure,
+			connect.WithSchema(rolesMethods.ByName("GoOn")),
+			connect.WithClientOptions(opts...),
+		),
+	}
+}
+
+// rolesClient implements RolesClient.
+type rolesClient struct {
+	setRole *connect.Client[SetRoleRequest, SetRoleResponse]
+	revoke  *connect.Client[RevokeRequest, RevokeResponse]
+	examine *connect.Client[ExamineRequest, ExamineResponse]
+	goOn    *connect.Client[GoOnRequest, GoOnResponse]
+}
+
+// SetRole calls kith.control.Roles.SetRole.
+func (c *rolesClient) SetRole(ctx context.Context, req *SetRoleRequest) (*SetRoleResponse, error) {
+	response, err := c.setRole.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// Revoke calls kith.control.Roles.Revoke.
+func (c *rolesClient) Revoke(ctx context.Context, req *RevokeRequest) (*RevokeResponse, error) {
+	response, err := c.revoke.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// Examine calls kith.control.Roles.Examine.
+func (c *rolesClient) Examine(ctx context.Context, req *ExamineRequest) (*ExamineResponse, error) {
+	response, err := c.examine.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// GoOn calls kith.control.Roles.GoOn.
+func (c *rolesClient) GoOn(ctx context.Context, req *GoOnRequest) (*GoOnResponse, error) {
+	response, err := c.goOn.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// RolesHandler is an implementation of the kith.control.Roles service.
+type RolesHandler interface {
+	// SetRole changes what this device does for a folder, at once.
+	SetRole(context.Context, *SetRoleRequest) (*SetRoleResponse, error)
+	// Revoke puts a device out of every folder in which this one may, with new
+	// keys for what comes after, and ends the pairing.
+	Revoke(context.Context, *RevokeRequest) (*RevokeResponse, error)
+	// Examine looks at everything that may be wrong.
+	Examine(context.Context, *ExamineRequest) (*ExamineResponse, error)
+	// GoOn ends the fence of a folder: its index goes on as a new replica.
+	GoOn(context.Context, *GoOnRequest) (*GoOnResponse, error)
+}
+
+// NewRolesHandler builds an HTTP handler from the service implementation. It returns the path on
+// which to mount the handler and the handler itself.
+//
+// By default, handlers support the Connect, gRPC, and gRPC-Web protocols with the binary Protobuf
+// and JSON codecs. They also support gzip compression.
+func NewRolesHandler(svc RolesHandler, opts ...connect.HandlerOption) (string, http.Handler) {
+	rolesMethods := File_controlpb_control_proto.Services().ByName("Roles").Methods()
+	rolesSetRoleHandler := connect.NewUnaryHandlerSimple(
+		RolesSetRoleProcedure,
+		svc.SetRole,
+		connect.WithSchema(rolesMethods.ByName("SetRole")),
+		connect.WithHandlerOptions(opts...),
+	)
+	rolesRevokeHandler := connect.NewUnaryHandlerSimple(
+		RolesRevokeProcedure,
+		svc.Revoke,
+		connect.WithSchema(rolesMethods.ByName("Revoke")),
+		connect.WithHandlerOptions(opts...),
+	)
+	rolesExamineHandler := connect.NewUnaryHandlerSimple(
+		RolesExamineProcedure,
+		svc.Examine,
+		connect.WithSchema(rolesMethods.ByName("Examine")),
+		connect.WithHandlerOptions(opts...),
+	)
+	rolesGoOnHandler := connect.NewUnaryHandlerSimple(
+		RolesGoOnProcedure,
+		svc.GoOn,
+		connect.WithSchema(rolesMethods.ByName("GoOn")),
+		connect.WithHandlerOptions(opts...),
+	)
+	return "/kith.control.Roles/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case RolesSetRoleProcedure:
+			rolesSetRoleHandler.ServeHTTP(w, r)
+		case RolesRevokeProcedure:
+			rolesRevokeHandler.ServeHTTP(w, r)
+		case RolesExamineProcedure:
+			rolesExamineHandler.ServeHTTP(w, r)
+		case RolesGoOnProcedure:
+			rolesGoOnHandler.ServeHTTP(w, r)
+		default:
+			http.NotFound(w, r)
+		}
+	})
+}
+
+// UnimplementedRolesHandler returns CodeUnimplemented from all methods.
+type UnimplementedRolesHandler struct{}
+
+func (UnimplementedRolesHandler) SetRole(context.Context, *SetRoleRequest) (*SetRoleResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("kith.control.Roles.SetRole is not implemented"))
+}
+
+func (UnimplementedRolesHandler) Revoke(context.Context, *RevokeRequest) (*RevokeResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("kith.control.Roles.Revoke is not implemented"))
+}
+
+func (UnimplementedRolesHandler) Examine(context.Context, *ExamineRequest) (*ExamineResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("kith.control.Roles.Examine is not implemented"))
+}
+
+func (UnimplementedRolesHandler) GoOn(context.Context, *GoOnRequest) (*GoOnResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("kith.control.Roles.GoOn is not implemented"))
 }

@@ -8,7 +8,10 @@
 //    by its name, its ID or a part of it that only one device has. The device
 //    resolves names; what it cannot resolve is an error with the code
 //    "no_folder", "no_device" or "ambiguous".
-//  - Paths are bytes as the file system has them. They are absolute.
+//  - Paths are bytes as the file system has them, since a name may be no
+//    UTF-8. Where a folder or a file lies on this machine is absolute; a path
+//    within a folder is relative to its root; where one is shown together
+//    with its folder it is the label, a slash, and the path within.
 //  - Times are milliseconds since 1970 UTC; zero means never, or not known.
 //  - Sizes are bytes.
 //  - An error carries a Failure as its detail, whose code is part of the
@@ -230,6 +233,187 @@ func (x Goal) Number() protoreflect.EnumNumber {
 // Deprecated: Use Goal.Descriptor instead.
 func (Goal) EnumDescriptor() ([]byte, []int) {
 	return file_controlpb_control_proto_rawDescGZIP(), []int{2}
+}
+
+// Kind is what a path is.
+type Kind int32
+
+const (
+	// It exists nowhere that is known of.
+	Kind_KIND_UNSPECIFIED Kind = 0
+	Kind_KIND_DELETED     Kind = 1
+	Kind_KIND_FILE        Kind = 2
+	Kind_KIND_DIRECTORY   Kind = 3
+	Kind_KIND_SYMLINK     Kind = 4
+)
+
+// Enum value maps for Kind.
+var (
+	Kind_name = map[int32]string{
+		0: "KIND_UNSPECIFIED",
+		1: "KIND_DELETED",
+		2: "KIND_FILE",
+		3: "KIND_DIRECTORY",
+		4: "KIND_SYMLINK",
+	}
+	Kind_value = map[string]int32{
+		"KIND_UNSPECIFIED": 0,
+		"KIND_DELETED":     1,
+		"KIND_FILE":        2,
+		"KIND_DIRECTORY":   3,
+		"KIND_SYMLINK":     4,
+	}
+)
+
+func (x Kind) Enum() *Kind {
+	p := new(Kind)
+	*p = x
+	return p
+}
+
+func (x Kind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Kind) Descriptor() protoreflect.EnumDescriptor {
+	return file_controlpb_control_proto_enumTypes[3].Descriptor()
+}
+
+func (Kind) Type() protoreflect.EnumType {
+	return &file_controlpb_control_proto_enumTypes[3]
+}
+
+func (x Kind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Kind.Descriptor instead.
+func (Kind) EnumDescriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{3}
+}
+
+// Whereabouts is where the content of a path is, seen from this device.
+type Whereabouts int32
+
+const (
+	// Nothing is known of it, as of what is ignored.
+	Whereabouts_WHEREABOUTS_UNSPECIFIED Whereabouts = 0
+	Whereabouts_WHEREABOUTS_HERE        Whereabouts = 1
+	// Known, and not chosen to lie here.
+	Whereabouts_WHEREABOUTS_ELSEWHERE Whereabouts = 2
+	// Wanted.
+	Whereabouts_WHEREABOUTS_COMING Whereabouts = 3
+	// An edit that stays here.
+	Whereabouts_WHEREABOUTS_LOCAL Whereabouts = 4
+)
+
+// Enum value maps for Whereabouts.
+var (
+	Whereabouts_name = map[int32]string{
+		0: "WHEREABOUTS_UNSPECIFIED",
+		1: "WHEREABOUTS_HERE",
+		2: "WHEREABOUTS_ELSEWHERE",
+		3: "WHEREABOUTS_COMING",
+		4: "WHEREABOUTS_LOCAL",
+	}
+	Whereabouts_value = map[string]int32{
+		"WHEREABOUTS_UNSPECIFIED": 0,
+		"WHEREABOUTS_HERE":        1,
+		"WHEREABOUTS_ELSEWHERE":   2,
+		"WHEREABOUTS_COMING":      3,
+		"WHEREABOUTS_LOCAL":       4,
+	}
+)
+
+func (x Whereabouts) Enum() *Whereabouts {
+	p := new(Whereabouts)
+	*p = x
+	return p
+}
+
+func (x Whereabouts) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Whereabouts) Descriptor() protoreflect.EnumDescriptor {
+	return file_controlpb_control_proto_enumTypes[4].Descriptor()
+}
+
+func (Whereabouts) Type() protoreflect.EnumType {
+	return &file_controlpb_control_proto_enumTypes[4]
+}
+
+func (x Whereabouts) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Whereabouts.Descriptor instead.
+func (Whereabouts) EnumDescriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{4}
+}
+
+// Keep is which version of a conflict stays.
+type Keep int32
+
+const (
+	Keep_KEEP_UNSPECIFIED Keep = 0
+	// The one made by this device.
+	Keep_KEEP_MINE Keep = 1
+	// The one made by another device.
+	Keep_KEEP_THEIRS Keep = 2
+	// Each, under a name of its own.
+	Keep_KEEP_BOTH Keep = 3
+	// The one with the latest modification time.
+	Keep_KEEP_NEWEST Keep = 4
+	// What is at the path: the copies go.
+	Keep_KEEP_MAIN Keep = 5
+)
+
+// Enum value maps for Keep.
+var (
+	Keep_name = map[int32]string{
+		0: "KEEP_UNSPECIFIED",
+		1: "KEEP_MINE",
+		2: "KEEP_THEIRS",
+		3: "KEEP_BOTH",
+		4: "KEEP_NEWEST",
+		5: "KEEP_MAIN",
+	}
+	Keep_value = map[string]int32{
+		"KEEP_UNSPECIFIED": 0,
+		"KEEP_MINE":        1,
+		"KEEP_THEIRS":      2,
+		"KEEP_BOTH":        3,
+		"KEEP_NEWEST":      4,
+		"KEEP_MAIN":        5,
+	}
+)
+
+func (x Keep) Enum() *Keep {
+	p := new(Keep)
+	*p = x
+	return p
+}
+
+func (x Keep) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Keep) Descriptor() protoreflect.EnumDescriptor {
+	return file_controlpb_control_proto_enumTypes[5].Descriptor()
+}
+
+func (Keep) Type() protoreflect.EnumType {
+	return &file_controlpb_control_proto_enumTypes[5]
+}
+
+func (x Keep) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Keep.Descriptor instead.
+func (Keep) EnumDescriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{5}
 }
 
 // Failure is the detail of every error.
@@ -582,7 +766,14 @@ type FolderStatus struct {
 	// A backup holds everything as it was here at this moment.
 	ProtectedAsOfMs int64 `protobuf:"varint,10,opt,name=protected_as_of_ms,json=protectedAsOfMs,proto3" json:"protected_as_of_ms,omitempty"`
 	// The other members.
-	Members       []*MemberStatus `protobuf:"bytes,11,rep,name=members,proto3" json:"members,omitempty"`
+	Members []*MemberStatus `protobuf:"bytes,11,rep,name=members,proto3" json:"members,omitempty"`
+	// Paths that were changed here and whose changes stay here (role receive).
+	LocalEdits int64 `protobuf:"varint,12,opt,name=local_edits,json=localEdits,proto3" json:"local_edits,omitempty"`
+	// Changes of other members that the role does not take.
+	Untaken int64 `protobuf:"varint,13,opt,name=untaken,proto3" json:"untaken,omitempty"`
+	// Of files and bytes above: what does not lie here, by choice.
+	AbsentFiles   int64 `protobuf:"varint,14,opt,name=absent_files,json=absentFiles,proto3" json:"absent_files,omitempty"`
+	AbsentBytes   int64 `protobuf:"varint,15,opt,name=absent_bytes,json=absentBytes,proto3" json:"absent_bytes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -692,6 +883,34 @@ func (x *FolderStatus) GetMembers() []*MemberStatus {
 		return x.Members
 	}
 	return nil
+}
+
+func (x *FolderStatus) GetLocalEdits() int64 {
+	if x != nil {
+		return x.LocalEdits
+	}
+	return 0
+}
+
+func (x *FolderStatus) GetUntaken() int64 {
+	if x != nil {
+		return x.Untaken
+	}
+	return 0
+}
+
+func (x *FolderStatus) GetAbsentFiles() int64 {
+	if x != nil {
+		return x.AbsentFiles
+	}
+	return 0
+}
+
+func (x *FolderStatus) GetAbsentBytes() int64 {
+	if x != nil {
+		return x.AbsentBytes
+	}
+	return 0
 }
 
 type PeerStatus struct {
@@ -2646,6 +2865,2175 @@ func (*ResumeResponse) Descriptor() ([]byte, []int) {
 	return file_controlpb_control_proto_rawDescGZIP(), []int{42}
 }
 
+// Place names a path for a person. The device takes absolute if that lies in
+// a folder of its own, and else reads text as FOLDER or FOLDER/PATH.
+type Place struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As it was typed.
+	Text []byte `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
+	// As it would be from where the person stands: clean, with the symlinks
+	// above its last name resolved. Empty if there is no such place.
+	Absolute      []byte `protobuf:"bytes,2,opt,name=absolute,proto3" json:"absolute,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Place) Reset() {
+	*x = Place{}
+	mi := &file_controlpb_control_proto_msgTypes[43]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Place) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Place) ProtoMessage() {}
+
+func (x *Place) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[43]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Place.ProtoReflect.Descriptor instead.
+func (*Place) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{43}
+}
+
+func (x *Place) GetText() []byte {
+	if x != nil {
+		return x.Text
+	}
+	return nil
+}
+
+func (x *Place) GetAbsolute() []byte {
+	if x != nil {
+		return x.Absolute
+	}
+	return nil
+}
+
+type ListRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Place *Place                 `protobuf:"bytes,1,opt,name=place,proto3" json:"place,omitempty"`
+	// Also what lies elsewhere only.
+	All           bool `protobuf:"varint,2,opt,name=all,proto3" json:"all,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListRequest) Reset() {
+	*x = ListRequest{}
+	mi := &file_controlpb_control_proto_msgTypes[44]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListRequest) ProtoMessage() {}
+
+func (x *ListRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[44]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListRequest.ProtoReflect.Descriptor instead.
+func (*ListRequest) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{44}
+}
+
+func (x *ListRequest) GetPlace() *Place {
+	if x != nil {
+		return x.Place
+	}
+	return nil
+}
+
+func (x *ListRequest) GetAll() bool {
+	if x != nil {
+		return x.All
+	}
+	return false
+}
+
+// ListResponse is a piece of the list.
+type ListResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Entries       []*PathEntry           `protobuf:"bytes,1,rep,name=entries,proto3" json:"entries,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListResponse) Reset() {
+	*x = ListResponse{}
+	mi := &file_controlpb_control_proto_msgTypes[45]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListResponse) ProtoMessage() {}
+
+func (x *ListResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[45]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListResponse.ProtoReflect.Descriptor instead.
+func (*ListResponse) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{45}
+}
+
+func (x *ListResponse) GetEntries() []*PathEntry {
+	if x != nil {
+		return x.Entries
+	}
+	return nil
+}
+
+type PathEntry struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Folder *Folder                `protobuf:"bytes,1,opt,name=folder,proto3" json:"folder,omitempty"`
+	// Within the folder; empty for its root.
+	Path []byte `protobuf:"bytes,2,opt,name=path,proto3" json:"path,omitempty"`
+	Kind Kind   `protobuf:"varint,3,opt,name=kind,proto3,enum=kith.control.Kind" json:"kind,omitempty"`
+	// Files only.
+	Size       int64       `protobuf:"varint,4,opt,name=size,proto3" json:"size,omitempty"`
+	ModifiedMs int64       `protobuf:"varint,5,opt,name=modified_ms,json=modifiedMs,proto3" json:"modified_ms,omitempty"`
+	Where      Whereabouts `protobuf:"varint,6,opt,name=where,proto3,enum=kith.control.Whereabouts" json:"where,omitempty"`
+	// It is not freed until it is unpinned.
+	Pinned bool `protobuf:"varint,7,opt,name=pinned,proto3" json:"pinned,omitempty"`
+	// Members that are known to hold it, if it does not lie here.
+	Holders       []*Device `protobuf:"bytes,8,rep,name=holders,proto3" json:"holders,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PathEntry) Reset() {
+	*x = PathEntry{}
+	mi := &file_controlpb_control_proto_msgTypes[46]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PathEntry) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PathEntry) ProtoMessage() {}
+
+func (x *PathEntry) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[46]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PathEntry.ProtoReflect.Descriptor instead.
+func (*PathEntry) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{46}
+}
+
+func (x *PathEntry) GetFolder() *Folder {
+	if x != nil {
+		return x.Folder
+	}
+	return nil
+}
+
+func (x *PathEntry) GetPath() []byte {
+	if x != nil {
+		return x.Path
+	}
+	return nil
+}
+
+func (x *PathEntry) GetKind() Kind {
+	if x != nil {
+		return x.Kind
+	}
+	return Kind_KIND_UNSPECIFIED
+}
+
+func (x *PathEntry) GetSize() int64 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
+func (x *PathEntry) GetModifiedMs() int64 {
+	if x != nil {
+		return x.ModifiedMs
+	}
+	return 0
+}
+
+func (x *PathEntry) GetWhere() Whereabouts {
+	if x != nil {
+		return x.Where
+	}
+	return Whereabouts_WHEREABOUTS_UNSPECIFIED
+}
+
+func (x *PathEntry) GetPinned() bool {
+	if x != nil {
+		return x.Pinned
+	}
+	return false
+}
+
+func (x *PathEntry) GetHolders() []*Device {
+	if x != nil {
+		return x.Holders
+	}
+	return nil
+}
+
+type GetRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// At least one.
+	Places []*Place `protobuf:"bytes,1,rep,name=places,proto3" json:"places,omitempty"`
+	// Also refuse to free them from now on.
+	Pin bool `protobuf:"varint,2,opt,name=pin,proto3" json:"pin,omitempty"`
+	// End that, and get nothing. Not together with pin.
+	Unpin         bool `protobuf:"varint,3,opt,name=unpin,proto3" json:"unpin,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetRequest) Reset() {
+	*x = GetRequest{}
+	mi := &file_controlpb_control_proto_msgTypes[47]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetRequest) ProtoMessage() {}
+
+func (x *GetRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[47]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetRequest.ProtoReflect.Descriptor instead.
+func (*GetRequest) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{47}
+}
+
+func (x *GetRequest) GetPlaces() []*Place {
+	if x != nil {
+		return x.Places
+	}
+	return nil
+}
+
+func (x *GetRequest) GetPin() bool {
+	if x != nil {
+		return x.Pin
+	}
+	return false
+}
+
+func (x *GetRequest) GetUnpin() bool {
+	if x != nil {
+		return x.Unpin
+	}
+	return false
+}
+
+type GetProgress struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// All that were asked for.
+	Files int64 `protobuf:"varint,1,opt,name=files,proto3" json:"files,omitempty"`
+	Bytes int64 `protobuf:"varint,2,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	// Still missing.
+	NeedFiles int64 `protobuf:"varint,3,opt,name=need_files,json=needFiles,proto3" json:"need_files,omitempty"`
+	NeedBytes int64 `protobuf:"varint,4,opt,name=need_bytes,json=needBytes,proto3" json:"need_bytes,omitempty"`
+	// Why what is missing does not come.
+	Problems      []*Problem `protobuf:"bytes,5,rep,name=problems,proto3" json:"problems,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetProgress) Reset() {
+	*x = GetProgress{}
+	mi := &file_controlpb_control_proto_msgTypes[48]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetProgress) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetProgress) ProtoMessage() {}
+
+func (x *GetProgress) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[48]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetProgress.ProtoReflect.Descriptor instead.
+func (*GetProgress) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{48}
+}
+
+func (x *GetProgress) GetFiles() int64 {
+	if x != nil {
+		return x.Files
+	}
+	return 0
+}
+
+func (x *GetProgress) GetBytes() int64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
+func (x *GetProgress) GetNeedFiles() int64 {
+	if x != nil {
+		return x.NeedFiles
+	}
+	return 0
+}
+
+func (x *GetProgress) GetNeedBytes() int64 {
+	if x != nil {
+		return x.NeedBytes
+	}
+	return 0
+}
+
+func (x *GetProgress) GetProblems() []*Problem {
+	if x != nil {
+		return x.Problems
+	}
+	return nil
+}
+
+type FreeRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// At least one.
+	Places []*Place `protobuf:"bytes,1,rep,name=places,proto3" json:"places,omitempty"`
+	// How many other members must prove that they hold a file; at least 1.
+	Copies int32 `protobuf:"varint,2,opt,name=copies,proto3" json:"copies,omitempty"`
+	// Only ask, and drop nothing.
+	DryRun        bool `protobuf:"varint,3,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FreeRequest) Reset() {
+	*x = FreeRequest{}
+	mi := &file_controlpb_control_proto_msgTypes[49]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FreeRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FreeRequest) ProtoMessage() {}
+
+func (x *FreeRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[49]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FreeRequest.ProtoReflect.Descriptor instead.
+func (*FreeRequest) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{49}
+}
+
+func (x *FreeRequest) GetPlaces() []*Place {
+	if x != nil {
+		return x.Places
+	}
+	return nil
+}
+
+func (x *FreeRequest) GetCopies() int32 {
+	if x != nil {
+		return x.Copies
+	}
+	return 0
+}
+
+func (x *FreeRequest) GetDryRun() bool {
+	if x != nil {
+		return x.DryRun
+	}
+	return false
+}
+
+type FreeResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Dropped, or what would be.
+	Files int64 `protobuf:"varint,1,opt,name=files,proto3" json:"files,omitempty"`
+	Bytes int64 `protobuf:"varint,2,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	// Files that were not.
+	Kept    int64   `protobuf:"varint,3,opt,name=kept,proto3" json:"kept,omitempty"`
+	Reasons []*Kept `protobuf:"bytes,4,rep,name=reasons,proto3" json:"reasons,omitempty"`
+	// Who proved what.
+	Copies        []*Proof `protobuf:"bytes,5,rep,name=copies,proto3" json:"copies,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FreeResponse) Reset() {
+	*x = FreeResponse{}
+	mi := &file_controlpb_control_proto_msgTypes[50]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FreeResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FreeResponse) ProtoMessage() {}
+
+func (x *FreeResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[50]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FreeResponse.ProtoReflect.Descriptor instead.
+func (*FreeResponse) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{50}
+}
+
+func (x *FreeResponse) GetFiles() int64 {
+	if x != nil {
+		return x.Files
+	}
+	return 0
+}
+
+func (x *FreeResponse) GetBytes() int64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
+func (x *FreeResponse) GetKept() int64 {
+	if x != nil {
+		return x.Kept
+	}
+	return 0
+}
+
+func (x *FreeResponse) GetReasons() []*Kept {
+	if x != nil {
+		return x.Reasons
+	}
+	return nil
+}
+
+func (x *FreeResponse) GetCopies() []*Proof {
+	if x != nil {
+		return x.Copies
+	}
+	return nil
+}
+
+// Kept is why files were not freed.
+type Kept struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Stable: "not_enough_copies", "pinned", "changed", "not_synced", "in_use".
+	Code    string `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
+	Message string `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
+	// The first few, each with its folder.
+	Paths [][]byte `protobuf:"bytes,3,rep,name=paths,proto3" json:"paths,omitempty"`
+	// How many there are.
+	Files         int64 `protobuf:"varint,4,opt,name=files,proto3" json:"files,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Kept) Reset() {
+	*x = Kept{}
+	mi := &file_controlpb_control_proto_msgTypes[51]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Kept) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Kept) ProtoMessage() {}
+
+func (x *Kept) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[51]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Kept.ProtoReflect.Descriptor instead.
+func (*Kept) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{51}
+}
+
+func (x *Kept) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
+func (x *Kept) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
+func (x *Kept) GetPaths() [][]byte {
+	if x != nil {
+		return x.Paths
+	}
+	return nil
+}
+
+func (x *Kept) GetFiles() int64 {
+	if x != nil {
+		return x.Files
+	}
+	return 0
+}
+
+// Proof says how many of the files a member proved to hold.
+type Proof struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Device *Device                `protobuf:"bytes,1,opt,name=device,proto3" json:"device,omitempty"`
+	Files  int64                  `protobuf:"varint,2,opt,name=files,proto3" json:"files,omitempty"`
+	// What it said where it proved less; may be empty.
+	Answer        string `protobuf:"bytes,3,opt,name=answer,proto3" json:"answer,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Proof) Reset() {
+	*x = Proof{}
+	mi := &file_controlpb_control_proto_msgTypes[52]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Proof) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Proof) ProtoMessage() {}
+
+func (x *Proof) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[52]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Proof.ProtoReflect.Descriptor instead.
+func (*Proof) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{52}
+}
+
+func (x *Proof) GetDevice() *Device {
+	if x != nil {
+		return x.Device
+	}
+	return nil
+}
+
+func (x *Proof) GetFiles() int64 {
+	if x != nil {
+		return x.Files
+	}
+	return 0
+}
+
+func (x *Proof) GetAnswer() string {
+	if x != nil {
+		return x.Answer
+	}
+	return ""
+}
+
+type RevertRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// At least one.
+	Places []*Place `protobuf:"bytes,1,rep,name=places,proto3" json:"places,omitempty"`
+	// Only tell, and revert nothing.
+	DryRun        bool `protobuf:"varint,2,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RevertRequest) Reset() {
+	*x = RevertRequest{}
+	mi := &file_controlpb_control_proto_msgTypes[53]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RevertRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RevertRequest) ProtoMessage() {}
+
+func (x *RevertRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[53]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RevertRequest.ProtoReflect.Descriptor instead.
+func (*RevertRequest) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{53}
+}
+
+func (x *RevertRequest) GetPlaces() []*Place {
+	if x != nil {
+		return x.Places
+	}
+	return nil
+}
+
+func (x *RevertRequest) GetDryRun() bool {
+	if x != nil {
+		return x.DryRun
+	}
+	return false
+}
+
+type RevertResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Each with its folder.
+	Paths         [][]byte `protobuf:"bytes,1,rep,name=paths,proto3" json:"paths,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RevertResponse) Reset() {
+	*x = RevertResponse{}
+	mi := &file_controlpb_control_proto_msgTypes[54]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RevertResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RevertResponse) ProtoMessage() {}
+
+func (x *RevertResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[54]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RevertResponse.ProtoReflect.Descriptor instead.
+func (*RevertResponse) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{54}
+}
+
+func (x *RevertResponse) GetPaths() [][]byte {
+	if x != nil {
+		return x.Paths
+	}
+	return nil
+}
+
+type WhyRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Place         *Place                 `protobuf:"bytes,1,opt,name=place,proto3" json:"place,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WhyRequest) Reset() {
+	*x = WhyRequest{}
+	mi := &file_controlpb_control_proto_msgTypes[55]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WhyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WhyRequest) ProtoMessage() {}
+
+func (x *WhyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[55]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WhyRequest.ProtoReflect.Descriptor instead.
+func (*WhyRequest) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{55}
+}
+
+func (x *WhyRequest) GetPlace() *Place {
+	if x != nil {
+		return x.Place
+	}
+	return nil
+}
+
+type WhyResponse struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Folder *Folder                `protobuf:"bytes,1,opt,name=folder,proto3" json:"folder,omitempty"`
+	// Within the folder.
+	Path  []byte      `protobuf:"bytes,2,opt,name=path,proto3" json:"path,omitempty"`
+	Kind  Kind        `protobuf:"varint,3,opt,name=kind,proto3,enum=kith.control.Kind" json:"kind,omitempty"`
+	Where Whereabouts `protobuf:"varint,4,opt,name=where,proto3,enum=kith.control.Whereabouts" json:"where,omitempty"`
+	// Who made what is here, and when, in words; may be empty.
+	Version string    `protobuf:"bytes,5,opt,name=version,proto3" json:"version,omitempty"`
+	Holders []*Device `protobuf:"bytes,6,rep,name=holders,proto3" json:"holders,omitempty"`
+	// None: it is in sync.
+	Causes        []*Problem `protobuf:"bytes,7,rep,name=causes,proto3" json:"causes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WhyResponse) Reset() {
+	*x = WhyResponse{}
+	mi := &file_controlpb_control_proto_msgTypes[56]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WhyResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WhyResponse) ProtoMessage() {}
+
+func (x *WhyResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[56]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WhyResponse.ProtoReflect.Descriptor instead.
+func (*WhyResponse) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{56}
+}
+
+func (x *WhyResponse) GetFolder() *Folder {
+	if x != nil {
+		return x.Folder
+	}
+	return nil
+}
+
+func (x *WhyResponse) GetPath() []byte {
+	if x != nil {
+		return x.Path
+	}
+	return nil
+}
+
+func (x *WhyResponse) GetKind() Kind {
+	if x != nil {
+		return x.Kind
+	}
+	return Kind_KIND_UNSPECIFIED
+}
+
+func (x *WhyResponse) GetWhere() Whereabouts {
+	if x != nil {
+		return x.Where
+	}
+	return Whereabouts_WHEREABOUTS_UNSPECIFIED
+}
+
+func (x *WhyResponse) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
+func (x *WhyResponse) GetHolders() []*Device {
+	if x != nil {
+		return x.Holders
+	}
+	return nil
+}
+
+func (x *WhyResponse) GetCauses() []*Problem {
+	if x != nil {
+		return x.Causes
+	}
+	return nil
+}
+
+type ConflictsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Empty: all folders.
+	Folder        string `protobuf:"bytes,1,opt,name=folder,proto3" json:"folder,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ConflictsRequest) Reset() {
+	*x = ConflictsRequest{}
+	mi := &file_controlpb_control_proto_msgTypes[57]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConflictsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConflictsRequest) ProtoMessage() {}
+
+func (x *ConflictsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[57]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConflictsRequest.ProtoReflect.Descriptor instead.
+func (*ConflictsRequest) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{57}
+}
+
+func (x *ConflictsRequest) GetFolder() string {
+	if x != nil {
+		return x.Folder
+	}
+	return ""
+}
+
+type ConflictsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Conflicts     []*Conflict            `protobuf:"bytes,1,rep,name=conflicts,proto3" json:"conflicts,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ConflictsResponse) Reset() {
+	*x = ConflictsResponse{}
+	mi := &file_controlpb_control_proto_msgTypes[58]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConflictsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConflictsResponse) ProtoMessage() {}
+
+func (x *ConflictsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[58]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConflictsResponse.ProtoReflect.Descriptor instead.
+func (*ConflictsResponse) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{58}
+}
+
+func (x *ConflictsResponse) GetConflicts() []*Conflict {
+	if x != nil {
+		return x.Conflicts
+	}
+	return nil
+}
+
+// Conflict is a path with its conflict copies.
+type Conflict struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Folder *Folder                `protobuf:"bytes,1,opt,name=folder,proto3" json:"folder,omitempty"`
+	// Within the folder.
+	Path []byte `protobuf:"bytes,2,opt,name=path,proto3" json:"path,omitempty"`
+	// What is at the path; none if nothing is.
+	Main *ConflictVersion `protobuf:"bytes,3,opt,name=main,proto3" json:"main,omitempty"`
+	// Oldest first.
+	Copies        []*ConflictVersion `protobuf:"bytes,4,rep,name=copies,proto3" json:"copies,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Conflict) Reset() {
+	*x = Conflict{}
+	mi := &file_controlpb_control_proto_msgTypes[59]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Conflict) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Conflict) ProtoMessage() {}
+
+func (x *Conflict) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[59]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Conflict.ProtoReflect.Descriptor instead.
+func (*Conflict) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{59}
+}
+
+func (x *Conflict) GetFolder() *Folder {
+	if x != nil {
+		return x.Folder
+	}
+	return nil
+}
+
+func (x *Conflict) GetPath() []byte {
+	if x != nil {
+		return x.Path
+	}
+	return nil
+}
+
+func (x *Conflict) GetMain() *ConflictVersion {
+	if x != nil {
+		return x.Main
+	}
+	return nil
+}
+
+func (x *Conflict) GetCopies() []*ConflictVersion {
+	if x != nil {
+		return x.Copies
+	}
+	return nil
+}
+
+type ConflictVersion struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Within the folder.
+	Path []byte `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
+	// The name of the device that made it, as it was then.
+	Device string `protobuf:"bytes,2,opt,name=device,proto3" json:"device,omitempty"`
+	// That is this one.
+	Mine bool `protobuf:"varint,3,opt,name=mine,proto3" json:"mine,omitempty"`
+	Kind Kind `protobuf:"varint,4,opt,name=kind,proto3,enum=kith.control.Kind" json:"kind,omitempty"`
+	// Files only.
+	Size          int64 `protobuf:"varint,5,opt,name=size,proto3" json:"size,omitempty"`
+	ModifiedMs    int64 `protobuf:"varint,6,opt,name=modified_ms,json=modifiedMs,proto3" json:"modified_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ConflictVersion) Reset() {
+	*x = ConflictVersion{}
+	mi := &file_controlpb_control_proto_msgTypes[60]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConflictVersion) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConflictVersion) ProtoMessage() {}
+
+func (x *ConflictVersion) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[60]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConflictVersion.ProtoReflect.Descriptor instead.
+func (*ConflictVersion) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{60}
+}
+
+func (x *ConflictVersion) GetPath() []byte {
+	if x != nil {
+		return x.Path
+	}
+	return nil
+}
+
+func (x *ConflictVersion) GetDevice() string {
+	if x != nil {
+		return x.Device
+	}
+	return ""
+}
+
+func (x *ConflictVersion) GetMine() bool {
+	if x != nil {
+		return x.Mine
+	}
+	return false
+}
+
+func (x *ConflictVersion) GetKind() Kind {
+	if x != nil {
+		return x.Kind
+	}
+	return Kind_KIND_UNSPECIFIED
+}
+
+func (x *ConflictVersion) GetSize() int64 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
+func (x *ConflictVersion) GetModifiedMs() int64 {
+	if x != nil {
+		return x.ModifiedMs
+	}
+	return 0
+}
+
+type ResolveRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// At least one.
+	Places        []*Place `protobuf:"bytes,1,rep,name=places,proto3" json:"places,omitempty"`
+	Keep          Keep     `protobuf:"varint,2,opt,name=keep,proto3,enum=kith.control.Keep" json:"keep,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResolveRequest) Reset() {
+	*x = ResolveRequest{}
+	mi := &file_controlpb_control_proto_msgTypes[61]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResolveRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResolveRequest) ProtoMessage() {}
+
+func (x *ResolveRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[61]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResolveRequest.ProtoReflect.Descriptor instead.
+func (*ResolveRequest) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{61}
+}
+
+func (x *ResolveRequest) GetPlaces() []*Place {
+	if x != nil {
+		return x.Places
+	}
+	return nil
+}
+
+func (x *ResolveRequest) GetKeep() Keep {
+	if x != nil {
+		return x.Keep
+	}
+	return Keep_KEEP_UNSPECIFIED
+}
+
+type ResolveResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Resolved      []*Resolved            `protobuf:"bytes,1,rep,name=resolved,proto3" json:"resolved,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResolveResponse) Reset() {
+	*x = ResolveResponse{}
+	mi := &file_controlpb_control_proto_msgTypes[62]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResolveResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResolveResponse) ProtoMessage() {}
+
+func (x *ResolveResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[62]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResolveResponse.ProtoReflect.Descriptor instead.
+func (*ResolveResponse) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{62}
+}
+
+func (x *ResolveResponse) GetResolved() []*Resolved {
+	if x != nil {
+		return x.Resolved
+	}
+	return nil
+}
+
+// Resolved is a conflict that has ended, or why it has not.
+type Resolved struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// With its folder.
+	Path []byte `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
+	// What was kept, by the path at which it was, with its folder.
+	Kept []byte `protobuf:"bytes,2,opt,name=kept,proto3" json:"kept,omitempty"`
+	// Each with its folder.
+	Removed [][]byte `protobuf:"bytes,3,rep,name=removed,proto3" json:"removed,omitempty"`
+	// The new names, each with its folder.
+	Renamed [][]byte `protobuf:"bytes,4,rep,name=renamed,proto3" json:"renamed,omitempty"`
+	// Empty: done.
+	Problem       string `protobuf:"bytes,5,opt,name=problem,proto3" json:"problem,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Resolved) Reset() {
+	*x = Resolved{}
+	mi := &file_controlpb_control_proto_msgTypes[63]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Resolved) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Resolved) ProtoMessage() {}
+
+func (x *Resolved) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[63]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Resolved.ProtoReflect.Descriptor instead.
+func (*Resolved) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{63}
+}
+
+func (x *Resolved) GetPath() []byte {
+	if x != nil {
+		return x.Path
+	}
+	return nil
+}
+
+func (x *Resolved) GetKept() []byte {
+	if x != nil {
+		return x.Kept
+	}
+	return nil
+}
+
+func (x *Resolved) GetRemoved() [][]byte {
+	if x != nil {
+		return x.Removed
+	}
+	return nil
+}
+
+func (x *Resolved) GetRenamed() [][]byte {
+	if x != nil {
+		return x.Renamed
+	}
+	return nil
+}
+
+func (x *Resolved) GetProblem() string {
+	if x != nil {
+		return x.Problem
+	}
+	return ""
+}
+
+type HeldRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Empty: all folders.
+	Folder        string `protobuf:"bytes,1,opt,name=folder,proto3" json:"folder,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HeldRequest) Reset() {
+	*x = HeldRequest{}
+	mi := &file_controlpb_control_proto_msgTypes[64]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HeldRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HeldRequest) ProtoMessage() {}
+
+func (x *HeldRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[64]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HeldRequest.ProtoReflect.Descriptor instead.
+func (*HeldRequest) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{64}
+}
+
+func (x *HeldRequest) GetFolder() string {
+	if x != nil {
+		return x.Folder
+	}
+	return ""
+}
+
+type HeldResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Held          []*HeldBatch           `protobuf:"bytes,1,rep,name=held,proto3" json:"held,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HeldResponse) Reset() {
+	*x = HeldResponse{}
+	mi := &file_controlpb_control_proto_msgTypes[65]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HeldResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HeldResponse) ProtoMessage() {}
+
+func (x *HeldResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[65]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HeldResponse.ProtoReflect.Descriptor instead.
+func (*HeldResponse) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{65}
+}
+
+func (x *HeldResponse) GetHeld() []*HeldBatch {
+	if x != nil {
+		return x.Held
+	}
+	return nil
+}
+
+// HeldBatch is what the brake holds of one author.
+type HeldBatch struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Another one whenever the batch has changed.
+	Id       string  `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Folder   *Folder `protobuf:"bytes,2,opt,name=folder,proto3" json:"folder,omitempty"`
+	From     *Device `protobuf:"bytes,3,opt,name=from,proto3" json:"from,omitempty"`
+	Deletes  int64   `protobuf:"varint,4,opt,name=deletes,proto3" json:"deletes,omitempty"`
+	Rewrites int64   `protobuf:"varint,5,opt,name=rewrites,proto3" json:"rewrites,omitempty"`
+	// Files that the folder has.
+	Files int64 `protobuf:"varint,6,opt,name=files,proto3" json:"files,omitempty"`
+	// Of the files here that would go or be rewritten.
+	Bytes   int64 `protobuf:"varint,7,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	SinceMs int64 `protobuf:"varint,8,opt,name=since_ms,json=sinceMs,proto3" json:"since_ms,omitempty"`
+	// The first few, within the folder.
+	Paths         [][]byte `protobuf:"bytes,9,rep,name=paths,proto3" json:"paths,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HeldBatch) Reset() {
+	*x = HeldBatch{}
+	mi := &file_controlpb_control_proto_msgTypes[66]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HeldBatch) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HeldBatch) ProtoMessage() {}
+
+func (x *HeldBatch) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[66]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HeldBatch.ProtoReflect.Descriptor instead.
+func (*HeldBatch) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{66}
+}
+
+func (x *HeldBatch) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *HeldBatch) GetFolder() *Folder {
+	if x != nil {
+		return x.Folder
+	}
+	return nil
+}
+
+func (x *HeldBatch) GetFrom() *Device {
+	if x != nil {
+		return x.From
+	}
+	return nil
+}
+
+func (x *HeldBatch) GetDeletes() int64 {
+	if x != nil {
+		return x.Deletes
+	}
+	return 0
+}
+
+func (x *HeldBatch) GetRewrites() int64 {
+	if x != nil {
+		return x.Rewrites
+	}
+	return 0
+}
+
+func (x *HeldBatch) GetFiles() int64 {
+	if x != nil {
+		return x.Files
+	}
+	return 0
+}
+
+func (x *HeldBatch) GetBytes() int64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
+func (x *HeldBatch) GetSinceMs() int64 {
+	if x != nil {
+		return x.SinceMs
+	}
+	return 0
+}
+
+func (x *HeldBatch) GetPaths() [][]byte {
+	if x != nil {
+		return x.Paths
+	}
+	return nil
+}
+
+type ApproveRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Batch         string                 `protobuf:"bytes,1,opt,name=batch,proto3" json:"batch,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ApproveRequest) Reset() {
+	*x = ApproveRequest{}
+	mi := &file_controlpb_control_proto_msgTypes[67]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ApproveRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ApproveRequest) ProtoMessage() {}
+
+func (x *ApproveRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[67]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ApproveRequest.ProtoReflect.Descriptor instead.
+func (*ApproveRequest) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{67}
+}
+
+func (x *ApproveRequest) GetBatch() string {
+	if x != nil {
+		return x.Batch
+	}
+	return ""
+}
+
+type ApproveResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Batch         *HeldBatch             `protobuf:"bytes,1,opt,name=batch,proto3" json:"batch,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ApproveResponse) Reset() {
+	*x = ApproveResponse{}
+	mi := &file_controlpb_control_proto_msgTypes[68]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ApproveResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ApproveResponse) ProtoMessage() {}
+
+func (x *ApproveResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[68]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ApproveResponse.ProtoReflect.Descriptor instead.
+func (*ApproveResponse) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{68}
+}
+
+func (x *ApproveResponse) GetBatch() *HeldBatch {
+	if x != nil {
+		return x.Batch
+	}
+	return nil
+}
+
+type RejectRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Batch         string                 `protobuf:"bytes,1,opt,name=batch,proto3" json:"batch,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RejectRequest) Reset() {
+	*x = RejectRequest{}
+	mi := &file_controlpb_control_proto_msgTypes[69]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RejectRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RejectRequest) ProtoMessage() {}
+
+func (x *RejectRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[69]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RejectRequest.ProtoReflect.Descriptor instead.
+func (*RejectRequest) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{69}
+}
+
+func (x *RejectRequest) GetBatch() string {
+	if x != nil {
+		return x.Batch
+	}
+	return ""
+}
+
+type RejectResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Batch         *HeldBatch             `protobuf:"bytes,1,opt,name=batch,proto3" json:"batch,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RejectResponse) Reset() {
+	*x = RejectResponse{}
+	mi := &file_controlpb_control_proto_msgTypes[70]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RejectResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RejectResponse) ProtoMessage() {}
+
+func (x *RejectResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[70]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RejectResponse.ProtoReflect.Descriptor instead.
+func (*RejectResponse) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{70}
+}
+
+func (x *RejectResponse) GetBatch() *HeldBatch {
+	if x != nil {
+		return x.Batch
+	}
+	return nil
+}
+
+type SetRoleRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Folder        string                 `protobuf:"bytes,1,opt,name=folder,proto3" json:"folder,omitempty"`
+	Role          Role                   `protobuf:"varint,2,opt,name=role,proto3,enum=kith.control.Role" json:"role,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetRoleRequest) Reset() {
+	*x = SetRoleRequest{}
+	mi := &file_controlpb_control_proto_msgTypes[71]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetRoleRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetRoleRequest) ProtoMessage() {}
+
+func (x *SetRoleRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[71]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetRoleRequest.ProtoReflect.Descriptor instead.
+func (*SetRoleRequest) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{71}
+}
+
+func (x *SetRoleRequest) GetFolder() string {
+	if x != nil {
+		return x.Folder
+	}
+	return ""
+}
+
+func (x *SetRoleRequest) GetRole() Role {
+	if x != nil {
+		return x.Role
+	}
+	return Role_ROLE_UNSPECIFIED
+}
+
+type SetRoleResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Folder        *Folder                `protobuf:"bytes,1,opt,name=folder,proto3" json:"folder,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetRoleResponse) Reset() {
+	*x = SetRoleResponse{}
+	mi := &file_controlpb_control_proto_msgTypes[72]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetRoleResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetRoleResponse) ProtoMessage() {}
+
+func (x *SetRoleResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[72]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetRoleResponse.ProtoReflect.Descriptor instead.
+func (*SetRoleResponse) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{72}
+}
+
+func (x *SetRoleResponse) GetFolder() *Folder {
+	if x != nil {
+		return x.Folder
+	}
+	return nil
+}
+
+type RevokeRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Device        string                 `protobuf:"bytes,1,opt,name=device,proto3" json:"device,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RevokeRequest) Reset() {
+	*x = RevokeRequest{}
+	mi := &file_controlpb_control_proto_msgTypes[73]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RevokeRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RevokeRequest) ProtoMessage() {}
+
+func (x *RevokeRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[73]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RevokeRequest.ProtoReflect.Descriptor instead.
+func (*RevokeRequest) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{73}
+}
+
+func (x *RevokeRequest) GetDevice() string {
+	if x != nil {
+		return x.Device
+	}
+	return ""
+}
+
+type RevokeResponse struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Device *Device                `protobuf:"bytes,1,opt,name=device,proto3" json:"device,omitempty"`
+	// Those that it was put out of.
+	Folders []*Folder `protobuf:"bytes,2,rep,name=folders,proto3" json:"folders,omitempty"`
+	// Those in which this device has no right to do so.
+	Kept          []*Folder `protobuf:"bytes,3,rep,name=kept,proto3" json:"kept,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RevokeResponse) Reset() {
+	*x = RevokeResponse{}
+	mi := &file_controlpb_control_proto_msgTypes[74]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RevokeResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RevokeResponse) ProtoMessage() {}
+
+func (x *RevokeResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[74]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RevokeResponse.ProtoReflect.Descriptor instead.
+func (*RevokeResponse) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{74}
+}
+
+func (x *RevokeResponse) GetDevice() *Device {
+	if x != nil {
+		return x.Device
+	}
+	return nil
+}
+
+func (x *RevokeResponse) GetFolders() []*Folder {
+	if x != nil {
+		return x.Folders
+	}
+	return nil
+}
+
+func (x *RevokeResponse) GetKept() []*Folder {
+	if x != nil {
+		return x.Kept
+	}
+	return nil
+}
+
+type ExamineRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExamineRequest) Reset() {
+	*x = ExamineRequest{}
+	mi := &file_controlpb_control_proto_msgTypes[75]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExamineRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExamineRequest) ProtoMessage() {}
+
+func (x *ExamineRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[75]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExamineRequest.ProtoReflect.Descriptor instead.
+func (*ExamineRequest) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{75}
+}
+
+type ExamineResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Findings      []*Finding             `protobuf:"bytes,1,rep,name=findings,proto3" json:"findings,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExamineResponse) Reset() {
+	*x = ExamineResponse{}
+	mi := &file_controlpb_control_proto_msgTypes[76]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExamineResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExamineResponse) ProtoMessage() {}
+
+func (x *ExamineResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[76]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExamineResponse.ProtoReflect.Descriptor instead.
+func (*ExamineResponse) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{76}
+}
+
+func (x *ExamineResponse) GetFindings() []*Finding {
+	if x != nil {
+		return x.Findings
+	}
+	return nil
+}
+
+// Finding is one thing that was examined.
+type Finding struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Such as "clock" or "folder Documents".
+	Subject       string `protobuf:"bytes,1,opt,name=subject,proto3" json:"subject,omitempty"`
+	Ok            bool   `protobuf:"varint,2,opt,name=ok,proto3" json:"ok,omitempty"`
+	Code          string `protobuf:"bytes,3,opt,name=code,proto3" json:"code,omitempty"`
+	Message       string `protobuf:"bytes,4,opt,name=message,proto3" json:"message,omitempty"`
+	Hint          string `protobuf:"bytes,5,opt,name=hint,proto3" json:"hint,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Finding) Reset() {
+	*x = Finding{}
+	mi := &file_controlpb_control_proto_msgTypes[77]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Finding) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Finding) ProtoMessage() {}
+
+func (x *Finding) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[77]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Finding.ProtoReflect.Descriptor instead.
+func (*Finding) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{77}
+}
+
+func (x *Finding) GetSubject() string {
+	if x != nil {
+		return x.Subject
+	}
+	return ""
+}
+
+func (x *Finding) GetOk() bool {
+	if x != nil {
+		return x.Ok
+	}
+	return false
+}
+
+func (x *Finding) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
+func (x *Finding) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
+func (x *Finding) GetHint() string {
+	if x != nil {
+		return x.Hint
+	}
+	return ""
+}
+
+type GoOnRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Folder        string                 `protobuf:"bytes,1,opt,name=folder,proto3" json:"folder,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GoOnRequest) Reset() {
+	*x = GoOnRequest{}
+	mi := &file_controlpb_control_proto_msgTypes[78]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GoOnRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GoOnRequest) ProtoMessage() {}
+
+func (x *GoOnRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[78]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GoOnRequest.ProtoReflect.Descriptor instead.
+func (*GoOnRequest) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{78}
+}
+
+func (x *GoOnRequest) GetFolder() string {
+	if x != nil {
+		return x.Folder
+	}
+	return ""
+}
+
+type GoOnResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Folder        *Folder                `protobuf:"bytes,1,opt,name=folder,proto3" json:"folder,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GoOnResponse) Reset() {
+	*x = GoOnResponse{}
+	mi := &file_controlpb_control_proto_msgTypes[79]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GoOnResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GoOnResponse) ProtoMessage() {}
+
+func (x *GoOnResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[79]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GoOnResponse.ProtoReflect.Descriptor instead.
+func (*GoOnResponse) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{79}
+}
+
+func (x *GoOnResponse) GetFolder() *Folder {
+	if x != nil {
+		return x.Folder
+	}
+	return nil
+}
+
 var File_controlpb_control_proto protoreflect.FileDescriptor
 
 const file_controlpb_control_proto_rawDesc = "" +
@@ -2675,7 +5063,7 @@ const file_controlpb_control_proto_rawDesc = "" +
 	"need_files\x18\x04 \x01(\x03R\tneedFiles\x12\x1d\n" +
 	"\n" +
 	"need_bytes\x18\x05 \x01(\x03R\tneedBytes\x12$\n" +
-	"\x0elast_proven_ms\x18\x06 \x01(\x03R\flastProvenMs\"\x99\x03\n" +
+	"\x0elast_proven_ms\x18\x06 \x01(\x03R\flastProvenMs\"\x9a\x04\n" +
 	"\fFolderStatus\x12,\n" +
 	"\x06folder\x18\x01 \x01(\v2\x14.kith.control.FolderR\x06folder\x12)\n" +
 	"\x05state\x18\x02 \x01(\x0e2\x13.kith.control.StateR\x05state\x12\x14\n" +
@@ -2690,7 +5078,12 @@ const file_controlpb_control_proto_rawDesc = "" +
 	"\bproblems\x18\t \x03(\v2\x15.kith.control.ProblemR\bproblems\x12+\n" +
 	"\x12protected_as_of_ms\x18\n" +
 	" \x01(\x03R\x0fprotectedAsOfMs\x124\n" +
-	"\amembers\x18\v \x03(\v2\x1a.kith.control.MemberStatusR\amembers\"\x9c\x02\n" +
+	"\amembers\x18\v \x03(\v2\x1a.kith.control.MemberStatusR\amembers\x12\x1f\n" +
+	"\vlocal_edits\x18\f \x01(\x03R\n" +
+	"localEdits\x12\x18\n" +
+	"\auntaken\x18\r \x01(\x03R\auntaken\x12!\n" +
+	"\fabsent_files\x18\x0e \x01(\x03R\vabsentFiles\x12!\n" +
+	"\fabsent_bytes\x18\x0f \x01(\x03R\vabsentBytes\"\x9c\x02\n" +
 	"\n" +
 	"PeerStatus\x12,\n" +
 	"\x06device\x18\x01 \x01(\v2\x14.kith.control.DeviceR\x06device\x12\x1c\n" +
@@ -2807,7 +5200,147 @@ const file_controlpb_control_proto_rawDesc = "" +
 	"\rPauseResponse\"'\n" +
 	"\rResumeRequest\x12\x16\n" +
 	"\x06target\x18\x01 \x01(\tR\x06target\"\x10\n" +
-	"\x0eResumeResponse*o\n" +
+	"\x0eResumeResponse\"7\n" +
+	"\x05Place\x12\x12\n" +
+	"\x04text\x18\x01 \x01(\fR\x04text\x12\x1a\n" +
+	"\babsolute\x18\x02 \x01(\fR\babsolute\"J\n" +
+	"\vListRequest\x12)\n" +
+	"\x05place\x18\x01 \x01(\v2\x13.kith.control.PlaceR\x05place\x12\x10\n" +
+	"\x03all\x18\x02 \x01(\bR\x03all\"A\n" +
+	"\fListResponse\x121\n" +
+	"\aentries\x18\x01 \x03(\v2\x17.kith.control.PathEntryR\aentries\"\xa3\x02\n" +
+	"\tPathEntry\x12,\n" +
+	"\x06folder\x18\x01 \x01(\v2\x14.kith.control.FolderR\x06folder\x12\x12\n" +
+	"\x04path\x18\x02 \x01(\fR\x04path\x12&\n" +
+	"\x04kind\x18\x03 \x01(\x0e2\x12.kith.control.KindR\x04kind\x12\x12\n" +
+	"\x04size\x18\x04 \x01(\x03R\x04size\x12\x1f\n" +
+	"\vmodified_ms\x18\x05 \x01(\x03R\n" +
+	"modifiedMs\x12/\n" +
+	"\x05where\x18\x06 \x01(\x0e2\x19.kith.control.WhereaboutsR\x05where\x12\x16\n" +
+	"\x06pinned\x18\a \x01(\bR\x06pinned\x12.\n" +
+	"\aholders\x18\b \x03(\v2\x14.kith.control.DeviceR\aholders\"a\n" +
+	"\n" +
+	"GetRequest\x12+\n" +
+	"\x06places\x18\x01 \x03(\v2\x13.kith.control.PlaceR\x06places\x12\x10\n" +
+	"\x03pin\x18\x02 \x01(\bR\x03pin\x12\x14\n" +
+	"\x05unpin\x18\x03 \x01(\bR\x05unpin\"\xaa\x01\n" +
+	"\vGetProgress\x12\x14\n" +
+	"\x05files\x18\x01 \x01(\x03R\x05files\x12\x14\n" +
+	"\x05bytes\x18\x02 \x01(\x03R\x05bytes\x12\x1d\n" +
+	"\n" +
+	"need_files\x18\x03 \x01(\x03R\tneedFiles\x12\x1d\n" +
+	"\n" +
+	"need_bytes\x18\x04 \x01(\x03R\tneedBytes\x121\n" +
+	"\bproblems\x18\x05 \x03(\v2\x15.kith.control.ProblemR\bproblems\"k\n" +
+	"\vFreeRequest\x12+\n" +
+	"\x06places\x18\x01 \x03(\v2\x13.kith.control.PlaceR\x06places\x12\x16\n" +
+	"\x06copies\x18\x02 \x01(\x05R\x06copies\x12\x17\n" +
+	"\adry_run\x18\x03 \x01(\bR\x06dryRun\"\xa9\x01\n" +
+	"\fFreeResponse\x12\x14\n" +
+	"\x05files\x18\x01 \x01(\x03R\x05files\x12\x14\n" +
+	"\x05bytes\x18\x02 \x01(\x03R\x05bytes\x12\x12\n" +
+	"\x04kept\x18\x03 \x01(\x03R\x04kept\x12,\n" +
+	"\areasons\x18\x04 \x03(\v2\x12.kith.control.KeptR\areasons\x12+\n" +
+	"\x06copies\x18\x05 \x03(\v2\x13.kith.control.ProofR\x06copies\"`\n" +
+	"\x04Kept\x12\x12\n" +
+	"\x04code\x18\x01 \x01(\tR\x04code\x12\x18\n" +
+	"\amessage\x18\x02 \x01(\tR\amessage\x12\x14\n" +
+	"\x05paths\x18\x03 \x03(\fR\x05paths\x12\x14\n" +
+	"\x05files\x18\x04 \x01(\x03R\x05files\"c\n" +
+	"\x05Proof\x12,\n" +
+	"\x06device\x18\x01 \x01(\v2\x14.kith.control.DeviceR\x06device\x12\x14\n" +
+	"\x05files\x18\x02 \x01(\x03R\x05files\x12\x16\n" +
+	"\x06answer\x18\x03 \x01(\tR\x06answer\"U\n" +
+	"\rRevertRequest\x12+\n" +
+	"\x06places\x18\x01 \x03(\v2\x13.kith.control.PlaceR\x06places\x12\x17\n" +
+	"\adry_run\x18\x02 \x01(\bR\x06dryRun\"&\n" +
+	"\x0eRevertResponse\x12\x14\n" +
+	"\x05paths\x18\x01 \x03(\fR\x05paths\"7\n" +
+	"\n" +
+	"WhyRequest\x12)\n" +
+	"\x05place\x18\x01 \x01(\v2\x13.kith.control.PlaceR\x05place\"\xa1\x02\n" +
+	"\vWhyResponse\x12,\n" +
+	"\x06folder\x18\x01 \x01(\v2\x14.kith.control.FolderR\x06folder\x12\x12\n" +
+	"\x04path\x18\x02 \x01(\fR\x04path\x12&\n" +
+	"\x04kind\x18\x03 \x01(\x0e2\x12.kith.control.KindR\x04kind\x12/\n" +
+	"\x05where\x18\x04 \x01(\x0e2\x19.kith.control.WhereaboutsR\x05where\x12\x18\n" +
+	"\aversion\x18\x05 \x01(\tR\aversion\x12.\n" +
+	"\aholders\x18\x06 \x03(\v2\x14.kith.control.DeviceR\aholders\x12-\n" +
+	"\x06causes\x18\a \x03(\v2\x15.kith.control.ProblemR\x06causes\"*\n" +
+	"\x10ConflictsRequest\x12\x16\n" +
+	"\x06folder\x18\x01 \x01(\tR\x06folder\"I\n" +
+	"\x11ConflictsResponse\x124\n" +
+	"\tconflicts\x18\x01 \x03(\v2\x16.kith.control.ConflictR\tconflicts\"\xb6\x01\n" +
+	"\bConflict\x12,\n" +
+	"\x06folder\x18\x01 \x01(\v2\x14.kith.control.FolderR\x06folder\x12\x12\n" +
+	"\x04path\x18\x02 \x01(\fR\x04path\x121\n" +
+	"\x04main\x18\x03 \x01(\v2\x1d.kith.control.ConflictVersionR\x04main\x125\n" +
+	"\x06copies\x18\x04 \x03(\v2\x1d.kith.control.ConflictVersionR\x06copies\"\xae\x01\n" +
+	"\x0fConflictVersion\x12\x12\n" +
+	"\x04path\x18\x01 \x01(\fR\x04path\x12\x16\n" +
+	"\x06device\x18\x02 \x01(\tR\x06device\x12\x12\n" +
+	"\x04mine\x18\x03 \x01(\bR\x04mine\x12&\n" +
+	"\x04kind\x18\x04 \x01(\x0e2\x12.kith.control.KindR\x04kind\x12\x12\n" +
+	"\x04size\x18\x05 \x01(\x03R\x04size\x12\x1f\n" +
+	"\vmodified_ms\x18\x06 \x01(\x03R\n" +
+	"modifiedMs\"e\n" +
+	"\x0eResolveRequest\x12+\n" +
+	"\x06places\x18\x01 \x03(\v2\x13.kith.control.PlaceR\x06places\x12&\n" +
+	"\x04keep\x18\x02 \x01(\x0e2\x12.kith.control.KeepR\x04keep\"E\n" +
+	"\x0fResolveResponse\x122\n" +
+	"\bresolved\x18\x01 \x03(\v2\x16.kith.control.ResolvedR\bresolved\"\x80\x01\n" +
+	"\bResolved\x12\x12\n" +
+	"\x04path\x18\x01 \x01(\fR\x04path\x12\x12\n" +
+	"\x04kept\x18\x02 \x01(\fR\x04kept\x12\x18\n" +
+	"\aremoved\x18\x03 \x03(\fR\aremoved\x12\x18\n" +
+	"\arenamed\x18\x04 \x03(\fR\arenamed\x12\x18\n" +
+	"\aproblem\x18\x05 \x01(\tR\aproblem\"%\n" +
+	"\vHeldRequest\x12\x16\n" +
+	"\x06folder\x18\x01 \x01(\tR\x06folder\";\n" +
+	"\fHeldResponse\x12+\n" +
+	"\x04held\x18\x01 \x03(\v2\x17.kith.control.HeldBatchR\x04held\"\x86\x02\n" +
+	"\tHeldBatch\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12,\n" +
+	"\x06folder\x18\x02 \x01(\v2\x14.kith.control.FolderR\x06folder\x12(\n" +
+	"\x04from\x18\x03 \x01(\v2\x14.kith.control.DeviceR\x04from\x12\x18\n" +
+	"\adeletes\x18\x04 \x01(\x03R\adeletes\x12\x1a\n" +
+	"\brewrites\x18\x05 \x01(\x03R\brewrites\x12\x14\n" +
+	"\x05files\x18\x06 \x01(\x03R\x05files\x12\x14\n" +
+	"\x05bytes\x18\a \x01(\x03R\x05bytes\x12\x19\n" +
+	"\bsince_ms\x18\b \x01(\x03R\asinceMs\x12\x14\n" +
+	"\x05paths\x18\t \x03(\fR\x05paths\"&\n" +
+	"\x0eApproveRequest\x12\x14\n" +
+	"\x05batch\x18\x01 \x01(\tR\x05batch\"@\n" +
+	"\x0fApproveResponse\x12-\n" +
+	"\x05batch\x18\x01 \x01(\v2\x17.kith.control.HeldBatchR\x05batch\"%\n" +
+	"\rRejectRequest\x12\x14\n" +
+	"\x05batch\x18\x01 \x01(\tR\x05batch\"?\n" +
+	"\x0eRejectResponse\x12-\n" +
+	"\x05batch\x18\x01 \x01(\v2\x17.kith.control.HeldBatchR\x05batch\"P\n" +
+	"\x0eSetRoleRequest\x12\x16\n" +
+	"\x06folder\x18\x01 \x01(\tR\x06folder\x12&\n" +
+	"\x04role\x18\x02 \x01(\x0e2\x12.kith.control.RoleR\x04role\"?\n" +
+	"\x0fSetRoleResponse\x12,\n" +
+	"\x06folder\x18\x01 \x01(\v2\x14.kith.control.FolderR\x06folder\"'\n" +
+	"\rRevokeRequest\x12\x16\n" +
+	"\x06device\x18\x01 \x01(\tR\x06device\"\x98\x01\n" +
+	"\x0eRevokeResponse\x12,\n" +
+	"\x06device\x18\x01 \x01(\v2\x14.kith.control.DeviceR\x06device\x12.\n" +
+	"\afolders\x18\x02 \x03(\v2\x14.kith.control.FolderR\afolders\x12(\n" +
+	"\x04kept\x18\x03 \x03(\v2\x14.kith.control.FolderR\x04kept\"\x10\n" +
+	"\x0eExamineRequest\"D\n" +
+	"\x0fExamineResponse\x121\n" +
+	"\bfindings\x18\x01 \x03(\v2\x15.kith.control.FindingR\bfindings\"u\n" +
+	"\aFinding\x12\x18\n" +
+	"\asubject\x18\x01 \x01(\tR\asubject\x12\x0e\n" +
+	"\x02ok\x18\x02 \x01(\bR\x02ok\x12\x12\n" +
+	"\x04code\x18\x03 \x01(\tR\x04code\x12\x18\n" +
+	"\amessage\x18\x04 \x01(\tR\amessage\x12\x12\n" +
+	"\x04hint\x18\x05 \x01(\tR\x04hint\"%\n" +
+	"\vGoOnRequest\x12\x16\n" +
+	"\x06folder\x18\x01 \x01(\tR\x06folder\"<\n" +
+	"\fGoOnResponse\x12,\n" +
+	"\x06folder\x18\x01 \x01(\v2\x14.kith.control.FolderR\x06folder*o\n" +
 	"\x04Role\x12\x14\n" +
 	"\x10ROLE_UNSPECIFIED\x10\x00\x12\r\n" +
 	"\tROLE_SYNC\x10\x01\x12\r\n" +
@@ -2830,7 +5363,26 @@ const file_controlpb_control_proto_rawDesc = "" +
 	"\x10GOAL_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vGOAL_SYNCED\x10\x01\x12\x12\n" +
 	"\x0eGOAL_PROTECTED\x10\x02\x12\x12\n" +
-	"\x0eGOAL_CONNECTED\x10\x032\xd1\x01\n" +
+	"\x0eGOAL_CONNECTED\x10\x03*c\n" +
+	"\x04Kind\x12\x14\n" +
+	"\x10KIND_UNSPECIFIED\x10\x00\x12\x10\n" +
+	"\fKIND_DELETED\x10\x01\x12\r\n" +
+	"\tKIND_FILE\x10\x02\x12\x12\n" +
+	"\x0eKIND_DIRECTORY\x10\x03\x12\x10\n" +
+	"\fKIND_SYMLINK\x10\x04*\x8a\x01\n" +
+	"\vWhereabouts\x12\x1b\n" +
+	"\x17WHEREABOUTS_UNSPECIFIED\x10\x00\x12\x14\n" +
+	"\x10WHEREABOUTS_HERE\x10\x01\x12\x19\n" +
+	"\x15WHEREABOUTS_ELSEWHERE\x10\x02\x12\x16\n" +
+	"\x12WHEREABOUTS_COMING\x10\x03\x12\x15\n" +
+	"\x11WHEREABOUTS_LOCAL\x10\x04*k\n" +
+	"\x04Keep\x12\x14\n" +
+	"\x10KEEP_UNSPECIFIED\x10\x00\x12\r\n" +
+	"\tKEEP_MINE\x10\x01\x12\x0f\n" +
+	"\vKEEP_THEIRS\x10\x02\x12\r\n" +
+	"\tKEEP_BOTH\x10\x03\x12\x0f\n" +
+	"\vKEEP_NEWEST\x10\x04\x12\r\n" +
+	"\tKEEP_MAIN\x10\x052\xd1\x01\n" +
 	"\tLifecycle\x12=\n" +
 	"\x04Stop\x12\x19.kith.control.StopRequest\x1a\x1a.kith.control.StopResponse\x12@\n" +
 	"\x05Pause\x12\x1a.kith.control.PauseRequest\x1a\x1b.kith.control.PauseResponse\x12C\n" +
@@ -2852,7 +5404,24 @@ const file_controlpb_control_proto_rawDesc = "" +
 	"\x06States\x12C\n" +
 	"\x06Status\x12\x1b.kith.control.StatusRequest\x1a\x1c.kith.control.StatusResponse\x12J\n" +
 	"\vWatchStatus\x12\x1b.kith.control.StatusRequest\x1a\x1c.kith.control.StatusResponse0\x01\x12;\n" +
-	"\x04Wait\x12\x19.kith.control.WaitRequest\x1a\x16.kith.control.Progress0\x01B4Z2github.com/kithmesh/kith/proto/controlpb;controlpbb\x06proto3"
+	"\x04Wait\x12\x19.kith.control.WaitRequest\x1a\x16.kith.control.Progress0\x012\xc6\x02\n" +
+	"\x05Paths\x12?\n" +
+	"\x04List\x12\x19.kith.control.ListRequest\x1a\x1a.kith.control.ListResponse0\x01\x12<\n" +
+	"\x03Get\x12\x18.kith.control.GetRequest\x1a\x19.kith.control.GetProgress0\x01\x12=\n" +
+	"\x04Free\x12\x19.kith.control.FreeRequest\x1a\x1a.kith.control.FreeResponse\x12C\n" +
+	"\x06Revert\x12\x1b.kith.control.RevertRequest\x1a\x1c.kith.control.RevertResponse\x12:\n" +
+	"\x03Why\x12\x18.kith.control.WhyRequest\x1a\x19.kith.control.WhyResponse2\xe8\x02\n" +
+	"\x04Care\x12L\n" +
+	"\tConflicts\x12\x1e.kith.control.ConflictsRequest\x1a\x1f.kith.control.ConflictsResponse\x12F\n" +
+	"\aResolve\x12\x1c.kith.control.ResolveRequest\x1a\x1d.kith.control.ResolveResponse\x12=\n" +
+	"\x04Held\x12\x19.kith.control.HeldRequest\x1a\x1a.kith.control.HeldResponse\x12F\n" +
+	"\aApprove\x12\x1c.kith.control.ApproveRequest\x1a\x1d.kith.control.ApproveResponse\x12C\n" +
+	"\x06Reject\x12\x1b.kith.control.RejectRequest\x1a\x1c.kith.control.RejectResponse2\x9b\x02\n" +
+	"\x05Roles\x12F\n" +
+	"\aSetRole\x12\x1c.kith.control.SetRoleRequest\x1a\x1d.kith.control.SetRoleResponse\x12C\n" +
+	"\x06Revoke\x12\x1b.kith.control.RevokeRequest\x1a\x1c.kith.control.RevokeResponse\x12F\n" +
+	"\aExamine\x12\x1c.kith.control.ExamineRequest\x1a\x1d.kith.control.ExamineResponse\x12=\n" +
+	"\x04GoOn\x12\x19.kith.control.GoOnRequest\x1a\x1a.kith.control.GoOnResponseB4Z2github.com/kithmesh/kith/proto/controlpb;controlpbb\x06proto3"
 
 var (
 	file_controlpb_control_proto_rawDescOnce sync.Once
@@ -2866,131 +5435,238 @@ func file_controlpb_control_proto_rawDescGZIP() []byte {
 	return file_controlpb_control_proto_rawDescData
 }
 
-var file_controlpb_control_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_controlpb_control_proto_msgTypes = make([]protoimpl.MessageInfo, 43)
+var file_controlpb_control_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
+var file_controlpb_control_proto_msgTypes = make([]protoimpl.MessageInfo, 80)
 var file_controlpb_control_proto_goTypes = []any{
-	(Role)(0),               // 0: kith.control.Role
-	(State)(0),              // 1: kith.control.State
-	(Goal)(0),               // 2: kith.control.Goal
-	(*Failure)(nil),         // 3: kith.control.Failure
-	(*Device)(nil),          // 4: kith.control.Device
-	(*Folder)(nil),          // 5: kith.control.Folder
-	(*Problem)(nil),         // 6: kith.control.Problem
-	(*MemberStatus)(nil),    // 7: kith.control.MemberStatus
-	(*FolderStatus)(nil),    // 8: kith.control.FolderStatus
-	(*PeerStatus)(nil),      // 9: kith.control.PeerStatus
-	(*StatusRequest)(nil),   // 10: kith.control.StatusRequest
-	(*StatusResponse)(nil),  // 11: kith.control.StatusResponse
-	(*WaitRequest)(nil),     // 12: kith.control.WaitRequest
-	(*Progress)(nil),        // 13: kith.control.Progress
-	(*FolderProgress)(nil),  // 14: kith.control.FolderProgress
-	(*ShowCodeRequest)(nil), // 15: kith.control.ShowCodeRequest
-	(*Offering)(nil),        // 16: kith.control.Offering
-	(*ShowCodeEvent)(nil),   // 17: kith.control.ShowCodeEvent
-	(*Invitation)(nil),      // 18: kith.control.Invitation
-	(*Paired)(nil),          // 19: kith.control.Paired
-	(*UseCodeRequest)(nil),  // 20: kith.control.UseCodeRequest
-	(*UseCodeResponse)(nil), // 21: kith.control.UseCodeResponse
-	(*RenameRequest)(nil),   // 22: kith.control.RenameRequest
-	(*RenameResponse)(nil),  // 23: kith.control.RenameResponse
-	(*AddRequest)(nil),      // 24: kith.control.AddRequest
-	(*AddResponse)(nil),     // 25: kith.control.AddResponse
-	(*LeaveRequest)(nil),    // 26: kith.control.LeaveRequest
-	(*LeaveResponse)(nil),   // 27: kith.control.LeaveResponse
-	(*ScanRequest)(nil),     // 28: kith.control.ScanRequest
-	(*ScanResponse)(nil),    // 29: kith.control.ScanResponse
-	(*ShareRequest)(nil),    // 30: kith.control.ShareRequest
-	(*ShareResponse)(nil),   // 31: kith.control.ShareResponse
-	(*Share)(nil),           // 32: kith.control.Share
-	(*UnshareRequest)(nil),  // 33: kith.control.UnshareRequest
-	(*UnshareResponse)(nil), // 34: kith.control.UnshareResponse
-	(*OffersRequest)(nil),   // 35: kith.control.OffersRequest
-	(*OffersResponse)(nil),  // 36: kith.control.OffersResponse
-	(*Offer)(nil),           // 37: kith.control.Offer
-	(*AcceptRequest)(nil),   // 38: kith.control.AcceptRequest
-	(*AcceptResponse)(nil),  // 39: kith.control.AcceptResponse
-	(*StopRequest)(nil),     // 40: kith.control.StopRequest
-	(*StopResponse)(nil),    // 41: kith.control.StopResponse
-	(*PauseRequest)(nil),    // 42: kith.control.PauseRequest
-	(*PauseResponse)(nil),   // 43: kith.control.PauseResponse
-	(*ResumeRequest)(nil),   // 44: kith.control.ResumeRequest
-	(*ResumeResponse)(nil),  // 45: kith.control.ResumeResponse
+	(Role)(0),                 // 0: kith.control.Role
+	(State)(0),                // 1: kith.control.State
+	(Goal)(0),                 // 2: kith.control.Goal
+	(Kind)(0),                 // 3: kith.control.Kind
+	(Whereabouts)(0),          // 4: kith.control.Whereabouts
+	(Keep)(0),                 // 5: kith.control.Keep
+	(*Failure)(nil),           // 6: kith.control.Failure
+	(*Device)(nil),            // 7: kith.control.Device
+	(*Folder)(nil),            // 8: kith.control.Folder
+	(*Problem)(nil),           // 9: kith.control.Problem
+	(*MemberStatus)(nil),      // 10: kith.control.MemberStatus
+	(*FolderStatus)(nil),      // 11: kith.control.FolderStatus
+	(*PeerStatus)(nil),        // 12: kith.control.PeerStatus
+	(*StatusRequest)(nil),     // 13: kith.control.StatusRequest
+	(*StatusResponse)(nil),    // 14: kith.control.StatusResponse
+	(*WaitRequest)(nil),       // 15: kith.control.WaitRequest
+	(*Progress)(nil),          // 16: kith.control.Progress
+	(*FolderProgress)(nil),    // 17: kith.control.FolderProgress
+	(*ShowCodeRequest)(nil),   // 18: kith.control.ShowCodeRequest
+	(*Offering)(nil),          // 19: kith.control.Offering
+	(*ShowCodeEvent)(nil),     // 20: kith.control.ShowCodeEvent
+	(*Invitation)(nil),        // 21: kith.control.Invitation
+	(*Paired)(nil),            // 22: kith.control.Paired
+	(*UseCodeRequest)(nil),    // 23: kith.control.UseCodeRequest
+	(*UseCodeResponse)(nil),   // 24: kith.control.UseCodeResponse
+	(*RenameRequest)(nil),     // 25: kith.control.RenameRequest
+	(*RenameResponse)(nil),    // 26: kith.control.RenameResponse
+	(*AddRequest)(nil),        // 27: kith.control.AddRequest
+	(*AddResponse)(nil),       // 28: kith.control.AddResponse
+	(*LeaveRequest)(nil),      // 29: kith.control.LeaveRequest
+	(*LeaveResponse)(nil),     // 30: kith.control.LeaveResponse
+	(*ScanRequest)(nil),       // 31: kith.control.ScanRequest
+	(*ScanResponse)(nil),      // 32: kith.control.ScanResponse
+	(*ShareRequest)(nil),      // 33: kith.control.ShareRequest
+	(*ShareResponse)(nil),     // 34: kith.control.ShareResponse
+	(*Share)(nil),             // 35: kith.control.Share
+	(*UnshareRequest)(nil),    // 36: kith.control.UnshareRequest
+	(*UnshareResponse)(nil),   // 37: kith.control.UnshareResponse
+	(*OffersRequest)(nil),     // 38: kith.control.OffersRequest
+	(*OffersResponse)(nil),    // 39: kith.control.OffersResponse
+	(*Offer)(nil),             // 40: kith.control.Offer
+	(*AcceptRequest)(nil),     // 41: kith.control.AcceptRequest
+	(*AcceptResponse)(nil),    // 42: kith.control.AcceptResponse
+	(*StopRequest)(nil),       // 43: kith.control.StopRequest
+	(*StopResponse)(nil),      // 44: kith.control.StopResponse
+	(*PauseRequest)(nil),      // 45: kith.control.PauseRequest
+	(*PauseResponse)(nil),     // 46: kith.control.PauseResponse
+	(*ResumeRequest)(nil),     // 47: kith.control.ResumeRequest
+	(*ResumeResponse)(nil),    // 48: kith.control.ResumeResponse
+	(*Place)(nil),             // 49: kith.control.Place
+	(*ListRequest)(nil),       // 50: kith.control.ListRequest
+	(*ListResponse)(nil),      // 51: kith.control.ListResponse
+	(*PathEntry)(nil),         // 52: kith.control.PathEntry
+	(*GetRequest)(nil),        // 53: kith.control.GetRequest
+	(*GetProgress)(nil),       // 54: kith.control.GetProgress
+	(*FreeRequest)(nil),       // 55: kith.control.FreeRequest
+	(*FreeResponse)(nil),      // 56: kith.control.FreeResponse
+	(*Kept)(nil),              // 57: kith.control.Kept
+	(*Proof)(nil),             // 58: kith.control.Proof
+	(*RevertRequest)(nil),     // 59: kith.control.RevertRequest
+	(*RevertResponse)(nil),    // 60: kith.control.RevertResponse
+	(*WhyRequest)(nil),        // 61: kith.control.WhyRequest
+	(*WhyResponse)(nil),       // 62: kith.control.WhyResponse
+	(*ConflictsRequest)(nil),  // 63: kith.control.ConflictsRequest
+	(*ConflictsResponse)(nil), // 64: kith.control.ConflictsResponse
+	(*Conflict)(nil),          // 65: kith.control.Conflict
+	(*ConflictVersion)(nil),   // 66: kith.control.ConflictVersion
+	(*ResolveRequest)(nil),    // 67: kith.control.ResolveRequest
+	(*ResolveResponse)(nil),   // 68: kith.control.ResolveResponse
+	(*Resolved)(nil),          // 69: kith.control.Resolved
+	(*HeldRequest)(nil),       // 70: kith.control.HeldRequest
+	(*HeldResponse)(nil),      // 71: kith.control.HeldResponse
+	(*HeldBatch)(nil),         // 72: kith.control.HeldBatch
+	(*ApproveRequest)(nil),    // 73: kith.control.ApproveRequest
+	(*ApproveResponse)(nil),   // 74: kith.control.ApproveResponse
+	(*RejectRequest)(nil),     // 75: kith.control.RejectRequest
+	(*RejectResponse)(nil),    // 76: kith.control.RejectResponse
+	(*SetRoleRequest)(nil),    // 77: kith.control.SetRoleRequest
+	(*SetRoleResponse)(nil),   // 78: kith.control.SetRoleResponse
+	(*RevokeRequest)(nil),     // 79: kith.control.RevokeRequest
+	(*RevokeResponse)(nil),    // 80: kith.control.RevokeResponse
+	(*ExamineRequest)(nil),    // 81: kith.control.ExamineRequest
+	(*ExamineResponse)(nil),   // 82: kith.control.ExamineResponse
+	(*Finding)(nil),           // 83: kith.control.Finding
+	(*GoOnRequest)(nil),       // 84: kith.control.GoOnRequest
+	(*GoOnResponse)(nil),      // 85: kith.control.GoOnResponse
 }
 var file_controlpb_control_proto_depIdxs = []int32{
-	0,  // 0: kith.control.Folder.role:type_name -> kith.control.Role
-	4,  // 1: kith.control.MemberStatus.device:type_name -> kith.control.Device
-	0,  // 2: kith.control.MemberStatus.role:type_name -> kith.control.Role
-	5,  // 3: kith.control.FolderStatus.folder:type_name -> kith.control.Folder
-	1,  // 4: kith.control.FolderStatus.state:type_name -> kith.control.State
-	6,  // 5: kith.control.FolderStatus.problems:type_name -> kith.control.Problem
-	7,  // 6: kith.control.FolderStatus.members:type_name -> kith.control.MemberStatus
-	4,  // 7: kith.control.PeerStatus.device:type_name -> kith.control.Device
-	4,  // 8: kith.control.StatusResponse.device:type_name -> kith.control.Device
-	8,  // 9: kith.control.StatusResponse.folders:type_name -> kith.control.FolderStatus
-	9,  // 10: kith.control.StatusResponse.peers:type_name -> kith.control.PeerStatus
-	6,  // 11: kith.control.StatusResponse.problems:type_name -> kith.control.Problem
-	2,  // 12: kith.control.WaitRequest.goal:type_name -> kith.control.Goal
-	14, // 13: kith.control.Progress.folders:type_name -> kith.control.FolderProgress
-	5,  // 14: kith.control.FolderProgress.folder:type_name -> kith.control.Folder
-	1,  // 15: kith.control.FolderProgress.state:type_name -> kith.control.State
-	16, // 16: kith.control.ShowCodeRequest.shares:type_name -> kith.control.Offering
-	0,  // 17: kith.control.Offering.role:type_name -> kith.control.Role
-	18, // 18: kith.control.ShowCodeEvent.shown:type_name -> kith.control.Invitation
-	19, // 19: kith.control.ShowCodeEvent.paired:type_name -> kith.control.Paired
-	4,  // 20: kith.control.Paired.device:type_name -> kith.control.Device
-	19, // 21: kith.control.UseCodeResponse.paired:type_name -> kith.control.Paired
-	4,  // 22: kith.control.RenameResponse.device:type_name -> kith.control.Device
-	5,  // 23: kith.control.AddResponse.folder:type_name -> kith.control.Folder
-	5,  // 24: kith.control.LeaveResponse.folder:type_name -> kith.control.Folder
-	8,  // 25: kith.control.ScanResponse.folders:type_name -> kith.control.FolderStatus
-	0,  // 26: kith.control.ShareRequest.role:type_name -> kith.control.Role
-	32, // 27: kith.control.ShareResponse.share:type_name -> kith.control.Share
-	5,  // 28: kith.control.Share.folder:type_name -> kith.control.Folder
-	4,  // 29: kith.control.Share.device:type_name -> kith.control.Device
-	0,  // 30: kith.control.Share.role:type_name -> kith.control.Role
-	32, // 31: kith.control.UnshareResponse.share:type_name -> kith.control.Share
-	37, // 32: kith.control.OffersResponse.offers:type_name -> kith.control.Offer
-	4,  // 33: kith.control.Offer.from:type_name -> kith.control.Device
-	0,  // 34: kith.control.Offer.role:type_name -> kith.control.Role
-	0,  // 35: kith.control.AcceptRequest.role:type_name -> kith.control.Role
-	5,  // 36: kith.control.AcceptResponse.folder:type_name -> kith.control.Folder
-	40, // 37: kith.control.Lifecycle.Stop:input_type -> kith.control.StopRequest
-	42, // 38: kith.control.Lifecycle.Pause:input_type -> kith.control.PauseRequest
-	44, // 39: kith.control.Lifecycle.Resume:input_type -> kith.control.ResumeRequest
-	15, // 40: kith.control.Pairing.ShowCode:input_type -> kith.control.ShowCodeRequest
-	20, // 41: kith.control.Pairing.UseCode:input_type -> kith.control.UseCodeRequest
-	22, // 42: kith.control.Peers.Rename:input_type -> kith.control.RenameRequest
-	24, // 43: kith.control.Folders.Add:input_type -> kith.control.AddRequest
-	26, // 44: kith.control.Folders.Leave:input_type -> kith.control.LeaveRequest
-	28, // 45: kith.control.Folders.Scan:input_type -> kith.control.ScanRequest
-	30, // 46: kith.control.Sharing.Share:input_type -> kith.control.ShareRequest
-	33, // 47: kith.control.Sharing.Unshare:input_type -> kith.control.UnshareRequest
-	35, // 48: kith.control.Sharing.Offers:input_type -> kith.control.OffersRequest
-	38, // 49: kith.control.Sharing.Accept:input_type -> kith.control.AcceptRequest
-	10, // 50: kith.control.States.Status:input_type -> kith.control.StatusRequest
-	10, // 51: kith.control.States.WatchStatus:input_type -> kith.control.StatusRequest
-	12, // 52: kith.control.States.Wait:input_type -> kith.control.WaitRequest
-	41, // 53: kith.control.Lifecycle.Stop:output_type -> kith.control.StopResponse
-	43, // 54: kith.control.Lifecycle.Pause:output_type -> kith.control.PauseResponse
-	45, // 55: kith.control.Lifecycle.Resume:output_type -> kith.control.ResumeResponse
-	17, // 56: kith.control.Pairing.ShowCode:output_type -> kith.control.ShowCodeEvent
-	21, // 57: kith.control.Pairing.UseCode:output_type -> kith.control.UseCodeResponse
-	23, // 58: kith.control.Peers.Rename:output_type -> kith.control.RenameResponse
-	25, // 59: kith.control.Folders.Add:output_type -> kith.control.AddResponse
-	27, // 60: kith.control.Folders.Leave:output_type -> kith.control.LeaveResponse
-	29, // 61: kith.control.Folders.Scan:output_type -> kith.control.ScanResponse
-	31, // 62: kith.control.Sharing.Share:output_type -> kith.control.ShareResponse
-	34, // 63: kith.control.Sharing.Unshare:output_type -> kith.control.UnshareResponse
-	36, // 64: kith.control.Sharing.Offers:output_type -> kith.control.OffersResponse
-	39, // 65: kith.control.Sharing.Accept:output_type -> kith.control.AcceptResponse
-	11, // 66: kith.control.States.Status:output_type -> kith.control.StatusResponse
-	11, // 67: kith.control.States.WatchStatus:output_type -> kith.control.StatusResponse
-	13, // 68: kith.control.States.Wait:output_type -> kith.control.Progress
-	53, // [53:69] is the sub-list for method output_type
-	37, // [37:53] is the sub-list for method input_type
-	37, // [37:37] is the sub-list for extension type_name
-	37, // [37:37] is the sub-list for extension extendee
-	0,  // [0:37] is the sub-list for field type_name
+	0,   // 0: kith.control.Folder.role:type_name -> kith.control.Role
+	7,   // 1: kith.control.MemberStatus.device:type_name -> kith.control.Device
+	0,   // 2: kith.control.MemberStatus.role:type_name -> kith.control.Role
+	8,   // 3: kith.control.FolderStatus.folder:type_name -> kith.control.Folder
+	1,   // 4: kith.control.FolderStatus.state:type_name -> kith.control.State
+	9,   // 5: kith.control.FolderStatus.problems:type_name -> kith.control.Problem
+	10,  // 6: kith.control.FolderStatus.members:type_name -> kith.control.MemberStatus
+	7,   // 7: kith.control.PeerStatus.device:type_name -> kith.control.Device
+	7,   // 8: kith.control.StatusResponse.device:type_name -> kith.control.Device
+	11,  // 9: kith.control.StatusResponse.folders:type_name -> kith.control.FolderStatus
+	12,  // 10: kith.control.StatusResponse.peers:type_name -> kith.control.PeerStatus
+	9,   // 11: kith.control.StatusResponse.problems:type_name -> kith.control.Problem
+	2,   // 12: kith.control.WaitRequest.goal:type_name -> kith.control.Goal
+	17,  // 13: kith.control.Progress.folders:type_name -> kith.control.FolderProgress
+	8,   // 14: kith.control.FolderProgress.folder:type_name -> kith.control.Folder
+	1,   // 15: kith.control.FolderProgress.state:type_name -> kith.control.State
+	19,  // 16: kith.control.ShowCodeRequest.shares:type_name -> kith.control.Offering
+	0,   // 17: kith.control.Offering.role:type_name -> kith.control.Role
+	21,  // 18: kith.control.ShowCodeEvent.shown:type_name -> kith.control.Invitation
+	22,  // 19: kith.control.ShowCodeEvent.paired:type_name -> kith.control.Paired
+	7,   // 20: kith.control.Paired.device:type_name -> kith.control.Device
+	22,  // 21: kith.control.UseCodeResponse.paired:type_name -> kith.control.Paired
+	7,   // 22: kith.control.RenameResponse.device:type_name -> kith.control.Device
+	8,   // 23: kith.control.AddResponse.folder:type_name -> kith.control.Folder
+	8,   // 24: kith.control.LeaveResponse.folder:type_name -> kith.control.Folder
+	11,  // 25: kith.control.ScanResponse.folders:type_name -> kith.control.FolderStatus
+	0,   // 26: kith.control.ShareRequest.role:type_name -> kith.control.Role
+	35,  // 27: kith.control.ShareResponse.share:type_name -> kith.control.Share
+	8,   // 28: kith.control.Share.folder:type_name -> kith.control.Folder
+	7,   // 29: kith.control.Share.device:type_name -> kith.control.Device
+	0,   // 30: kith.control.Share.role:type_name -> kith.control.Role
+	35,  // 31: kith.control.UnshareResponse.share:type_name -> kith.control.Share
+	40,  // 32: kith.control.OffersResponse.offers:type_name -> kith.control.Offer
+	7,   // 33: kith.control.Offer.from:type_name -> kith.control.Device
+	0,   // 34: kith.control.Offer.role:type_name -> kith.control.Role
+	0,   // 35: kith.control.AcceptRequest.role:type_name -> kith.control.Role
+	8,   // 36: kith.control.AcceptResponse.folder:type_name -> kith.control.Folder
+	49,  // 37: kith.control.ListRequest.place:type_name -> kith.control.Place
+	52,  // 38: kith.control.ListResponse.entries:type_name -> kith.control.PathEntry
+	8,   // 39: kith.control.PathEntry.folder:type_name -> kith.control.Folder
+	3,   // 40: kith.control.PathEntry.kind:type_name -> kith.control.Kind
+	4,   // 41: kith.control.PathEntry.where:type_name -> kith.control.Whereabouts
+	7,   // 42: kith.control.PathEntry.holders:type_name -> kith.control.Device
+	49,  // 43: kith.control.GetRequest.places:type_name -> kith.control.Place
+	9,   // 44: kith.control.GetProgress.problems:type_name -> kith.control.Problem
+	49,  // 45: kith.control.FreeRequest.places:type_name -> kith.control.Place
+	57,  // 46: kith.control.FreeResponse.reasons:type_name -> kith.control.Kept
+	58,  // 47: kith.control.FreeResponse.copies:type_name -> kith.control.Proof
+	7,   // 48: kith.control.Proof.device:type_name -> kith.control.Device
+	49,  // 49: kith.control.RevertRequest.places:type_name -> kith.control.Place
+	49,  // 50: kith.control.WhyRequest.place:type_name -> kith.control.Place
+	8,   // 51: kith.control.WhyResponse.folder:type_name -> kith.control.Folder
+	3,   // 52: kith.control.WhyResponse.kind:type_name -> kith.control.Kind
+	4,   // 53: kith.control.WhyResponse.where:type_name -> kith.control.Whereabouts
+	7,   // 54: kith.control.WhyResponse.holders:type_name -> kith.control.Device
+	9,   // 55: kith.control.WhyResponse.causes:type_name -> kith.control.Problem
+	65,  // 56: kith.control.ConflictsResponse.conflicts:type_name -> kith.control.Conflict
+	8,   // 57: kith.control.Conflict.folder:type_name -> kith.control.Folder
+	66,  // 58: kith.control.Conflict.main:type_name -> kith.control.ConflictVersion
+	66,  // 59: kith.control.Conflict.copies:type_name -> kith.control.ConflictVersion
+	3,   // 60: kith.control.ConflictVersion.kind:type_name -> kith.control.Kind
+	49,  // 61: kith.control.ResolveRequest.places:type_name -> kith.control.Place
+	5,   // 62: kith.control.ResolveRequest.keep:type_name -> kith.control.Keep
+	69,  // 63: kith.control.ResolveResponse.resolved:type_name -> kith.control.Resolved
+	72,  // 64: kith.control.HeldResponse.held:type_name -> kith.control.HeldBatch
+	8,   // 65: kith.control.HeldBatch.folder:type_name -> kith.control.Folder
+	7,   // 66: kith.control.HeldBatch.from:type_name -> kith.control.Device
+	72,  // 67: kith.control.ApproveResponse.batch:type_name -> kith.control.HeldBatch
+	72,  // 68: kith.control.RejectResponse.batch:type_name -> kith.control.HeldBatch
+	0,   // 69: kith.control.SetRoleRequest.role:type_name -> kith.control.Role
+	8,   // 70: kith.control.SetRoleResponse.folder:type_name -> kith.control.Folder
+	7,   // 71: kith.control.RevokeResponse.device:type_name -> kith.control.Device
+	8,   // 72: kith.control.RevokeResponse.folders:type_name -> kith.control.Folder
+	8,   // 73: kith.control.RevokeResponse.kept:type_name -> kith.control.Folder
+	83,  // 74: kith.control.ExamineResponse.findings:type_name -> kith.control.Finding
+	8,   // 75: kith.control.GoOnResponse.folder:type_name -> kith.control.Folder
+	43,  // 76: kith.control.Lifecycle.Stop:input_type -> kith.control.StopRequest
+	45,  // 77: kith.control.Lifecycle.Pause:input_type -> kith.control.PauseRequest
+	47,  // 78: kith.control.Lifecycle.Resume:input_type -> kith.control.ResumeRequest
+	18,  // 79: kith.control.Pairing.ShowCode:input_type -> kith.control.ShowCodeRequest
+	23,  // 80: kith.control.Pairing.UseCode:input_type -> kith.control.UseCodeRequest
+	25,  // 81: kith.control.Peers.Rename:input_type -> kith.control.RenameRequest
+	27,  // 82: kith.control.Folders.Add:input_type -> kith.control.AddRequest
+	29,  // 83: kith.control.Folders.Leave:input_type -> kith.control.LeaveRequest
+	31,  // 84: kith.control.Folders.Scan:input_type -> kith.control.ScanRequest
+	33,  // 85: kith.control.Sharing.Share:input_type -> kith.control.ShareRequest
+	36,  // 86: kith.control.Sharing.Unshare:input_type -> kith.control.UnshareRequest
+	38,  // 87: kith.control.Sharing.Offers:input_type -> kith.control.OffersRequest
+	41,  // 88: kith.control.Sharing.Accept:input_type -> kith.control.AcceptRequest
+	13,  // 89: kith.control.States.Status:input_type -> kith.control.StatusRequest
+	13,  // 90: kith.control.States.WatchStatus:input_type -> kith.control.StatusRequest
+	15,  // 91: kith.control.States.Wait:input_type -> kith.control.WaitRequest
+	50,  // 92: kith.control.Paths.List:input_type -> kith.control.ListRequest
+	53,  // 93: kith.control.Paths.Get:input_type -> kith.control.GetRequest
+	55,  // 94: kith.control.Paths.Free:input_type -> kith.control.FreeRequest
+	59,  // 95: kith.control.Paths.Revert:input_type -> kith.control.RevertRequest
+	61,  // 96: kith.control.Paths.Why:input_type -> kith.control.WhyRequest
+	63,  // 97: kith.control.Care.Conflicts:input_type -> kith.control.ConflictsRequest
+	67,  // 98: kith.control.Care.Resolve:input_type -> kith.control.ResolveRequest
+	70,  // 99: kith.control.Care.Held:input_type -> kith.control.HeldRequest
+	73,  // 100: kith.control.Care.Approve:input_type -> kith.control.ApproveRequest
+	75,  // 101: kith.control.Care.Reject:input_type -> kith.control.RejectRequest
+	77,  // 102: kith.control.Roles.SetRole:input_type -> kith.control.SetRoleRequest
+	79,  // 103: kith.control.Roles.Revoke:input_type -> kith.control.RevokeRequest
+	81,  // 104: kith.control.Roles.Examine:input_type -> kith.control.ExamineRequest
+	84,  // 105: kith.control.Roles.GoOn:input_type -> kith.control.GoOnRequest
+	44,  // 106: kith.control.Lifecycle.Stop:output_type -> kith.control.StopResponse
+	46,  // 107: kith.control.Lifecycle.Pause:output_type -> kith.control.PauseResponse
+	48,  // 108: kith.control.Lifecycle.Resume:output_type -> kith.control.ResumeResponse
+	20,  // 109: kith.control.Pairing.ShowCode:output_type -> kith.control.ShowCodeEvent
+	24,  // 110: kith.control.Pairing.UseCode:output_type -> kith.control.UseCodeResponse
+	26,  // 111: kith.control.Peers.Rename:output_type -> kith.control.RenameResponse
+	28,  // 112: kith.control.Folders.Add:output_type -> kith.control.AddResponse
+	30,  // 113: kith.control.Folders.Leave:output_type -> kith.control.LeaveResponse
+	32,  // 114: kith.control.Folders.Scan:output_type -> kith.control.ScanResponse
+	34,  // 115: kith.control.Sharing.Share:output_type -> kith.control.ShareResponse
+	37,  // 116: kith.control.Sharing.Unshare:output_type -> kith.control.UnshareResponse
+	39,  // 117: kith.control.Sharing.Offers:output_type -> kith.control.OffersResponse
+	42,  // 118: kith.control.Sharing.Accept:output_type -> kith.control.AcceptResponse
+	14,  // 119: kith.control.States.Status:output_type -> kith.control.StatusResponse
+	14,  // 120: kith.control.States.WatchStatus:output_type -> kith.control.StatusResponse
+	16,  // 121: kith.control.States.Wait:output_type -> kith.control.Progress
+	51,  // 122: kith.control.Paths.List:output_type -> kith.control.ListResponse
+	54,  // 123: kith.control.Paths.Get:output_type -> kith.control.GetProgress
+	56,  // 124: kith.control.Paths.Free:output_type -> kith.control.FreeResponse
+	60,  // 125: kith.control.Paths.Revert:output_type -> kith.control.RevertResponse
+	62,  // 126: kith.control.Paths.Why:output_type -> kith.control.WhyResponse
+	64,  // 127: kith.control.Care.Conflicts:output_type -> kith.control.ConflictsResponse
+	68,  // 128: kith.control.Care.Resolve:output_type -> kith.control.ResolveResponse
+	71,  // 129: kith.control.Care.Held:output_type -> kith.control.HeldResponse
+	74,  // 130: kith.control.Care.Approve:output_type -> kith.control.ApproveResponse
+	76,  // 131: kith.control.Care.Reject:output_type -> kith.control.RejectResponse
+	78,  // 132: kith.control.Roles.SetRole:output_type -> kith.control.SetRoleResponse
+	80,  // 133: kith.control.Roles.Revoke:output_type -> kith.control.RevokeResponse
+	82,  // 134: kith.control.Roles.Examine:output_type -> kith.control.ExamineResponse
+	85,  // 135: kith.control.Roles.GoOn:output_type -> kith.control.GoOnResponse
+	106, // [106:136] is the sub-list for method output_type
+	76,  // [76:106] is the sub-list for method input_type
+	76,  // [76:76] is the sub-list for extension type_name
+	76,  // [76:76] is the sub-list for extension extendee
+	0,   // [0:76] is the sub-list for field type_name
 }
 
 func init() { file_controlpb_control_proto_init() }
@@ -3007,10 +5683,10 @@ func file_controlpb_control_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_controlpb_control_proto_rawDesc), len(file_controlpb_control_proto_rawDesc)),
-			NumEnums:      3,
-			NumMessages:   43,
+			NumEnums:      6,
+			NumMessages:   80,
 			NumExtensions: 0,
-			NumServices:   6,
+			NumServices:   9,
 		},
 		GoTypes:           file_controlpb_control_proto_goTypes,
 		DependencyIndexes: file_controlpb_control_proto_depIdxs,
