@@ -102,6 +102,9 @@ func (s *share) resolved(r folder.Resolution) control.Resolved {
 	return out
 }
 
+// onlyStars leaves * and ? their meaning in a pattern, and nothing else.
+var onlyStars = strings.NewReplacer(`\`, `\\`, `[`, `\[`)
+
 // conflicting are the spots that a person names: one, or all whose path fits
 // a pattern.
 func (d *Device) conflicting(ctx context.Context, p control.Place) ([]spot, error) {
@@ -113,7 +116,7 @@ func (d *Device) conflicting(ctx context.Context, p control.Place) ([]spot, erro
 	if err != nil {
 		return nil, err
 	}
-	if len(all) > 0 || !strings.ContainsAny(string(at), "*?[") {
+	if len(all) > 0 || !strings.ContainsAny(string(at), "*?") {
 		return []spot{{s, at}}, nil
 	}
 	if all, err = s.Folder.Conflicts(ctx, ""); err != nil {
@@ -121,7 +124,7 @@ func (d *Device) conflicting(ctx context.Context, p control.Place) ([]spot, erro
 	}
 	var out []spot
 	for _, c := range all {
-		fits, err := path.Match(string(at), string(c.Path))
+		fits, err := path.Match(onlyStars.Replace(string(at)), string(c.Path))
 		if err != nil {
 			return nil, fmt.Errorf("%q: %w: %w", p.Text, control.ErrInvalid, err)
 		}

@@ -21,6 +21,9 @@ func (d *Device) Why(ctx context.Context, p control.Place) (control.Explanation,
 	if err != nil {
 		return control.Explanation{}, fmt.Errorf("why %q: %w", s.shownPath(at), err)
 	}
+	if len(why.Causes) == 1 && why.Causes[0].Code == "not_known" {
+		return control.Explanation{}, fmt.Errorf("why %q: %w", s.shownPath(at), control.ErrNoPath)
+	}
 	out := control.Explanation{Folder: s.controlled(), Path: string(at), Where: whereNames[why.Where]}
 	if e := why.Entry; e != nil {
 		out.Kind = e.Kind

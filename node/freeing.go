@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -72,18 +73,20 @@ func (f *free) run(ctx context.Context, p entry.Path) error {
 		}
 	}
 	links := f.holders()
-	if !f.dry && !f.share.rules().Of(p).Pinned {
-		// First, so that what is freed does not come back at once.
-		if err := f.share.choose(ctx, choice.Rule{Path: p}); err != nil {
-			return err
-		}
-	}
 	for files := candidates.Files; len(files) > 0; {
 		round := cutRound(files)
 		files = files[len(round):]
 		if err := f.round(ctx, candidates, round, links); err != nil {
 			return err
 		}
+	}
+	if !f.dry && (f.out.Files > 0 || f.out.Kept == 0) && !f.share.rules().Of(p).Pinned {
+		if err := f.share.choose(ctx, choice.Rule{Path: p}); err != nil {
+			return err
+		}
+	}
+	if k := f.kept[folder.KeptCopies]; k != nil {
+		k.Message += ": " + f.said()
 	}
 	for _, k := range f.kept {
 		f.out.Reasons = append(f.out.Reasons, *k)
@@ -94,6 +97,23 @@ func (f *free) run(ctx context.Context, p entry.Path) error {
 	slices.SortFunc(f.out.Reasons, func(a, b control.Kept) int { return cmpText(a.Code, b.Code) })
 	slices.SortFunc(f.out.Copies, func(a, b control.Proof) int { return cmpText(string(a.ID), string(b.ID)) })
 	return nil
+}
+
+// said is what each member has said, for people.
+func (f *free) said() string {
+	var out []string
+	for _, p := range f.proofs {
+		text := fmt.Sprintf("%s proved %d files", p.Name, p.Files)
+		if p.Answer != "" {
+			text = p.Name + ": " + p.Answer
+		}
+		out = append(out, text)
+	}
+	if len(out) == 0 {
+		return "no other device is a member"
+	}
+	slices.Sort(out)
+	return strings.Join(out, "; ")
 }
 
 func cmpText(a, b string) int {

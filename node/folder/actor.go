@@ -44,6 +44,10 @@ type actor struct {
 	role     entry.Role
 	choices  choice.Rules
 	brake    held
+	// fetching: something that was asked for by name may still be wanted.
+	fetching bool
+	// mustReopen: what a failed step has left aside has to be brought back.
+	mustReopen bool
 	// reverting are the paths whose local edits a person has given up.
 	reverting map[entry.Path]struct{}
 	wordDue   time.Time // when a member that is silent is waited for no longer
@@ -128,7 +132,7 @@ func (a *actor) load() error {
 		for row := range x.Light("") {
 			a.countCopy(row.Path, row.Kind != entry.Deleted)
 		}
-		a.recount = true
+		a.recount, a.fetching = true, true
 		return nil
 	})
 }
@@ -138,6 +142,11 @@ func (a *actor) advance() {
 	now := a.Clock()
 	if a.recount {
 		a.countAgain()
+	}
+	if a.mustReopen && a.inflight.batches == 0 && !a.looking {
+		a.mustReopen = false
+		a.closeDisk()
+		a.diskDue = now
 	}
 	if a.disk == nil && !now.Before(a.diskDue) {
 		a.openDisk(now)

@@ -36,7 +36,13 @@ func (a *actor) finish(b *batch) {
 	}
 	a.pass.again = true
 	ready := a.stillReady(b.items)
-	ready = slices.DeleteFunc(ready, func(it *item) bool { return it.needParent && !a.makeDirectory(it.path.Parent()) })
+	ready = slices.DeleteFunc(ready, func(it *item) bool {
+		if !it.needParent || a.makeDirectory(it.path.Parent()) {
+			return false
+		}
+		a.trouble(it, fmt.Errorf("make the directory of %q: %w", it.path, errNoDirectory))
+		return true
+	})
 	ready = a.keepCopies(ready)
 	if a.disk == nil {
 		return
@@ -64,7 +70,9 @@ func (a *actor) finish(b *batch) {
 	}
 	if err := a.disk.tree.Sync(); err != nil {
 		// Nothing is committed: a look will find what lies there now.
-		a.Log.Error("make changes durable", "error", err)
+		for _, it := range done {
+			a.trouble(it, fmt.Errorf("make %q durable: %w", it.path, err))
+		}
 		a.recheck("", true)
 		return
 	}
@@ -152,6 +160,10 @@ func (a *actor) lacked(it *item) {
 		}
 	}
 }
+
+// errNoDirectory: a directory could not be made; the path that needs it is
+// tried again later.
+var errNoDirectory = errors.New("it could not be made")
 
 // makeDirectory makes a directory that nobody told of but something is to live
 // in, with those above it, as a change of this device.
@@ -290,6 +302,9 @@ func (a *actor) commitItem(x *index.Folder, it *item) error {
 func (a *actor) trouble(it *item, err error) {
 	now := a.Clock()
 	p := Problem{Path: it.path, Code: "cannot_apply", Text: err.Error()}
+	if kept, ok := errors.AsType[*tree.KeptError](err); ok && kept.Kept == "" {
+		a.mustReopen = true // which brings back what has no place now
+	}
 	switch {
 	case errors.Is(err, tree.ErrChanged), errors.Is(err, tree.ErrExists):
 		// A person was there first.

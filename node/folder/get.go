@@ -45,7 +45,7 @@ func (f *Folder) Get(ctx context.Context, p entry.Path) error {
 			})
 		}
 		a.stuck.retryAll()
-		a.pass.again = true
+		a.pass.again, a.fetching = true, true
 	})
 	return errors.Join(err, failed)
 }
@@ -108,7 +108,7 @@ func (f *Folder) Missing(ctx context.Context, p entry.Path) (m Missing, err erro
 	var failed error
 	err = f.do(ctx, func(a *actor) {
 		failed = a.view(func(x *index.Folder) error { return a.missing(x, p, &m) })
-		m.Idle = a.inflight.batches == 0 && !a.pass.active && !a.pass.again
+		m.Idle = a.inflight.batches == 0 && !a.planning()
 	})
 	return m, errors.Join(err, failed)
 }
@@ -136,6 +136,15 @@ func (a *actor) missing(x *index.Folder, p entry.Path, m *Missing) error {
 			continue
 		}
 		m.NeedFiles, m.NeedBytes = m.NeedFiles+1, m.NeedBytes+top.Entry.Size
+		e, err := x.Get(at)
+		if err != nil {
+			return err
+		}
+		if !takes(a.role) && (e == nil || !e.Absent) && len(m.Problems) < maxProblems {
+			m.Problems = append(m.Problems, Problem{
+				Path: at, Code: "not_taken", Text: "the role " + a.role.String() + " takes no changes of others", Hint: "kith role FOLDER sync takes them.",
+			})
+		}
 		if t, ok := a.stuck[at]; ok && len(m.Problems) < maxProblems {
 			m.Problems = append(m.Problems, t.Problem)
 		}

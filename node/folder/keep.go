@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 
 	"github.com/kithmesh/kith/index"
 	"github.com/kithmesh/kith/index/entry"
@@ -35,9 +36,13 @@ func (a *actor) keepCopies(items []*item) []*item {
 		return ready
 	}
 	if err := a.commitCopies(copies); err != nil {
-		a.Log.Error("keep conflict copies", "error", err)
+		for _, it := range ready {
+			if it.choice.Keep != nil {
+				a.trouble(it, fmt.Errorf("keep a copy of %q: %w", it.path, err))
+			}
+		}
 		a.recheck("", true)
-		return nil
+		return slices.DeleteFunc(ready, func(it *item) bool { return it.choice.Keep != nil })
 	}
 	return ready
 }

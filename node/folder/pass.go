@@ -19,6 +19,8 @@ type pass struct {
 	active bool
 	cursor entry.Path
 	kin    kin
+	// fetched: something was to be had, in a role that takes nothing by itself.
+	fetched bool
 }
 
 const (
@@ -52,7 +54,7 @@ func (a *actor) plan(now time.Time) {
 
 // planning tells whether there is more to look through, and room for it.
 func (a *actor) planning() bool {
-	return a.disk != nil && !a.fenced && !a.interrupted && a.broken == nil && takes(a.role) && a.inflight.batches < maxBatches &&
+	return a.disk != nil && !a.fenced && !a.interrupted && a.broken == nil && (takes(a.role) || a.fetching) && a.inflight.batches < maxBatches &&
 		(a.pass.active || a.pass.again)
 }
 
@@ -89,6 +91,7 @@ func (a *actor) cut(now time.Time) *cut {
 	})
 	if err != nil || ended {
 		a.pass.active = false
+		a.fetching = a.fetching && (a.pass.fetched || err != nil)
 	}
 	return c
 }
@@ -128,6 +131,10 @@ func (a *actor) consider(x *index.Folder, wants []merge.Want, now time.Time) (*i
 	if l == nil && !a.scanned && a.onDisk(p) {
 		return nil, nil // the scan that runs will say what it is
 	}
+	if !takes(a.role) && (l == nil || !l.Absent) {
+		return nil, nil // only what was asked for by name
+	}
+	a.pass.fetched = true
 	it := &item{path: p, local: l, remote: w.Entry, tellers: w.Tellers}
 	if it.deviation, err = x.Local(p); err != nil {
 		return nil, err
@@ -354,8 +361,7 @@ func (a *actor) forget(items []*item) {
 	if len(items) == 0 {
 		return
 	}
-	a.pass.again = true // something may have waited for it
-	_ = a.update(func(x *index.Folder) error {
+	err := a.update(func(x *index.Folder) error {
 		for _, it := range items {
 			if err := a.changeWanted(x, it.path, it.without); err != nil {
 				return err
@@ -363,6 +369,13 @@ func (a *actor) forget(items []*item) {
 		}
 		return nil
 	})
+	if err != nil {
+		for _, it := range items {
+			a.stuck.add(a.Clock(), it.path, Problem{Path: it.path, Code: codeCannotRecord, Text: err.Error()})
+		}
+		return
+	}
+	a.pass.again = true // something may have waited for it
 }
 
 // jobFor is the gathering of an entry's content. The staged file is named

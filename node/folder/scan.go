@@ -72,6 +72,9 @@ func (a *actor) startLook(now time.Time) {
 	if a.looking || !a.disk.ready { // before, changes could be missed
 		return
 	}
+	if soon := now.Add(a.rescanInterval()); a.next.After(soon) {
+		a.next = soon // the watcher has begun to miss things
+	}
 	if !a.next.IsZero() && !now.Before(a.next) {
 		a.dirty.add("", true, now)
 		a.next = now.Add(a.Rescan)

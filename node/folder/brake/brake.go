@@ -57,39 +57,46 @@ type Batch struct {
 type Meter struct{ taken map[string][]loss }
 
 type loss struct {
-	at    time.Time
-	files int64
+	at             time.Time
+	files, deleted int64
 }
 
-// Took notes that an author's changes took away the content of files.
-func (m *Meter) Took(author string, files int64, now time.Time) {
+// Took notes that a change of an author took away the content of a file, by
+// deleting or rewriting it.
+func (m *Meter) Took(author string, deleted bool, now time.Time) {
+	gone := int64(0)
+	if deleted {
+		gone = 1
+	}
 	if m.taken == nil {
 		m.taken = map[string][]loss{}
 	}
 	list := m.taken[author]
 	if n := len(list); n > 0 && now.Sub(list[n-1].at).Abs() < time.Second {
-		list[n-1].files += files
+		list[n-1].files++
+		list[n-1].deleted += gone
 		return
 	}
-	m.taken[author] = append(list, loss{now, files})
+	m.taken[author] = append(list, loss{now, 1, gone})
 }
 
 // Excuse forgets what an author took: a person approved of it.
 func (m *Meter) Excuse(author string) { delete(m.taken, author) }
 
-// lately is how much an author took within the window.
-func (m *Meter) lately(author string, now time.Time) (n int64) {
+// lately is how many files an author took within the window, and how many of
+// them are gone altogether.
+func (m *Meter) lately(author string, now time.Time) (n, deleted int64) {
 	list := m.taken[author]
 	list = slices.DeleteFunc(list, func(l loss) bool { return now.Sub(l.at).Abs() > window })
 	if len(list) == 0 {
 		delete(m.taken, author)
-		return 0
+		return 0, 0
 	}
 	m.taken[author] = list
 	for _, l := range list {
-		n += l.files
+		n, deleted = n+l.files, deleted+l.deleted
 	}
-	return n
+	return n, deleted
 }
 
 // Hold says which of the doomed are to wait, as a batch for each author.
@@ -101,9 +108,9 @@ func (m *Meter) Hold(doomed []Doomed, files int64, limits Limits, now time.Time)
 	}
 	var out []Batch
 	for author, list := range by {
-		lately := m.lately(author, now)
+		lately, deleted := m.lately(author, now)
 		n := int64(len(list)) + lately
-		if n < limits.Files || n*100 < limits.Share*(files+lately) {
+		if n < limits.Files || n*100 < limits.Share*(files+deleted) {
 			continue
 		}
 		out = append(out, batchOf(author, list))

@@ -47,7 +47,9 @@ func TestWhatWasTakenLatelyCounts(t *testing.T) {
 	for left := int64(1000); left > 0 && held == 0; left -= 5 {
 		held = len(m.Hold(doom("a", 5), left, Default, now))
 		if held == 0 {
-			m.Took("a", 5, now)
+			for range 5 {
+				m.Took("a", true, now)
+			}
 		}
 		now = now.Add(time.Second)
 	}
