@@ -13,6 +13,7 @@ import (
 	"github.com/kithmesh/kith/index/version"
 	"github.com/kithmesh/kith/node/control"
 	"github.com/kithmesh/kith/node/folder"
+	"github.com/kithmesh/kith/node/folder/brake"
 	"github.com/kithmesh/kith/node/identity"
 	"github.com/kithmesh/kith/node/membership"
 	"github.com/kithmesh/kith/protocol/exchange"
@@ -51,7 +52,9 @@ func (d *Device) startFolder(rec membership.Folder, begin bool) (*share, error) 
 	}
 	f, err := folder.New(folder.Options{
 		ID: rec.ID, Root: rec.Path, Name: d.Name(), Device: d.id.ID(), Keys: keys, DB: d.db, Log: d.Log,
-		Role: rec.Role, Choices: rulesOf(rec.Choices), Begin: begin, Alone: s.alone, Claimed: s.isClaimed, Rescan: d.Settings.RescanInterval, Changed: d.news,
+		Role: rec.Role, Choices: rulesOf(rec.Choices), Begin: begin, Alone: s.alone, Claimed: s.isClaimed,
+		Brake:  brake.Limits{Files: d.Settings.BrakeFiles, Share: d.Settings.BrakeShare},
+		Rescan: d.Settings.RescanInterval, Changed: d.news,
 	})
 	if err != nil {
 		return nil, err

@@ -45,7 +45,7 @@ var house = []room{
 		rooms(words, "node", "node/config", "node/control")},
 
 	{"node", "One device, running: it wires all the other rooms and supervises its folders.",
-		rooms(belowFolder, "node/config", "node/control", "node/durable", "node/folder", "node/folder/choice", "node/identity", "node/membership", "node/web",
+		rooms(belowFolder, "node/config", "node/control", "node/durable", "node/folder", "node/folder/brake", "node/folder/choice", "node/identity", "node/membership", "node/web",
 			"discovery", "protocol", "protocol/frame", "protocol/pair")},
 
 	{"node/folder", "The actor that owns one folder.",

@@ -45,6 +45,8 @@ func (a *app) upCommand() *cobra.Command {
 	flags.String("ui", "", "where the web page listens: `ADDR` on this machine, or off")
 	flags.String("log-level", "", "the least `LEVEL` to log: debug, info, warn or error")
 	flags.String("rescan-interval", "", "look through whole folders each `TIME`, like 1h")
+	flags.String("brake-files", "", "hold changes of others that delete or rewrite `N` files or more, and")
+	flags.String("brake-share", "", "`PERCENT` or more of the files here, until they are approved")
 	flags.Bool("mdns", true, "find other devices, and be found, on the local network")
 	return cmd
 }

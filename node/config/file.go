@@ -31,6 +31,8 @@ type document struct {
 	LogLevel       *string   `toml:"log-level"`
 	RescanInterval *string   `toml:"rescan-interval"`
 	MDNS           *bool     `toml:"mdns"`
+	BrakeFiles     *int64    `toml:"brake-files"`
+	BrakeShare     *int64    `toml:"brake-share"`
 }
 
 // Load reads and checks the settings file; one that is not there says nothing.
@@ -109,6 +111,11 @@ func (d *document) texts() map[string]string {
 			text[name] = *v
 		}
 	}
+	number := func(name string, v *int64) {
+		if v != nil {
+			text[name] = strconv.FormatInt(*v, 10)
+		}
+	}
 	flag := func(name string, v *bool) {
 		if v != nil {
 			text[name] = strconv.FormatBool(*v)
@@ -120,6 +127,8 @@ func (d *document) texts() map[string]string {
 	str("rescan-interval", d.RescanInterval)
 	flag("lan-only", d.LANOnly)
 	flag("mdns", d.MDNS)
+	number("brake-files", d.BrakeFiles)
+	number("brake-share", d.BrakeShare)
 	if d.Listen != nil {
 		text["listen"] = strings.Join(*d.Listen, ",")
 	}

@@ -26,6 +26,8 @@ type Settings struct {
 	LogLevel       slog.Level    // least level that is logged
 	RescanInterval time.Duration // between full scans of a folder
 	MDNS           bool          // find and be found on the local network
+	BrakeFiles     int64         // so many files, and such a share of a folder
+	BrakeShare     int64         // in percent, others may take away unasked
 }
 
 // setting is one of them: how it is called, described, read and written. The
@@ -84,7 +86,33 @@ var settings = []setting{
 		initial: func() string { return "true" },
 		parse:   func(s *Settings, text string) (err error) { s.MDNS, err = parseBool(text); return err },
 		text:    func(s *Settings) string { return strconv.FormatBool(s.MDNS) },
+	}, {
+		name:    "brake-files",
+		comment: "Changes of another device that delete or rewrite so many files, and brake-share of all here, wait to be approved.",
+		initial: func() string { return "100" },
+		parse: func(s *Settings, text string) (err error) {
+			s.BrakeFiles, err = parseWhole(text, 1, 1<<40)
+			return err
+		},
+		text: func(s *Settings) string { return strconv.FormatInt(s.BrakeFiles, 10) },
+	}, {
+		name:    "brake-share",
+		comment: "In percent of the files that lie here; above 100 nothing ever waits.",
+		initial: func() string { return "50" },
+		parse: func(s *Settings, text string) (err error) {
+			s.BrakeShare, err = parseWhole(text, 1, 1000)
+			return err
+		},
+		text: func(s *Settings) string { return strconv.FormatInt(s.BrakeShare, 10) },
 	},
+}
+
+func parseWhole(text string, least, most int64) (int64, error) {
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || n < least || n > most {
+		return 0, fmt.Errorf("%q is no whole number from %d to %d", text, least, most)
+	}
+	return n, nil
 }
 
 // Names are the names of all settings, in the order in which they are shown.

@@ -71,6 +71,7 @@ func TestEachSourceGoesBeforeTheNext(t *testing.T) {
 	want := []Source{
 		{"name", "flag", "--name"}, {"listen", "", path}, {"lan-only", "false", "default"}, {"ui", "[::1]:2", "KITH_UI"},
 		{"log-level", "warn", path}, {"rescan-interval", "1h", "default"}, {"mdns", "true", "default"},
+		{"brake-files", "100", "default"}, {"brake-share", "50", "default"},
 	}
 	if !slices.Equal(sources, want) {
 		t.Fatalf("%v", sources)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strconv"
 	"strings"
 
 	"github.com/pelletier/go-toml/v2"
@@ -39,12 +40,14 @@ func (s *setting) line(text string) string {
 	switch s.name {
 	case "lan-only", "mdns":
 		value = text == "true"
+	case "brake-files", "brake-share":
+		value, _ = strconv.ParseInt(text, 10, 64) // it fits
 	case "listen":
 		value = strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' })
 	}
 	raw, err := toml.Marshal(map[string]any{s.name: value})
 	if err != nil {
-		panic(err) // strings, lists of them and booleans are all there is
+		panic(err) // strings, lists of them, numbers and booleans are all there is
 	}
 	return strings.TrimSuffix(string(raw), "\n")
 }
