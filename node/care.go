@@ -64,7 +64,7 @@ func (d *Device) Resolve(ctx context.Context, r control.ResolveRequest) ([]contr
 			return out, fmt.Errorf("resolve %w", err)
 		}
 		for _, at := range spots {
-			done, err := at.share.Folder.Resolve(ctx, at.path, keep)
+			done, err := at.share.Folder.Resolve(ctx, at.path, keep, knownCopies(r.Copies)...)
 			if err != nil {
 				return out, fmt.Errorf("resolve %q: %w", at.share.shownPath(at.path), err)
 			}
@@ -83,6 +83,13 @@ func (d *Device) Resolve(ctx context.Context, r control.ResolveRequest) ([]contr
 		}
 	}
 	return out, nil
+}
+
+func knownCopies(paths []string) (out []entry.Path) {
+	for _, p := range paths {
+		out = append(out, entry.Path(p))
+	}
+	return out
 }
 
 func (s *share) resolved(r folder.Resolution) control.Resolved {

@@ -74,7 +74,7 @@ func (a *app) mergeByTool(ctx context.Context, c *control.Client, f control.Conf
 		}
 	}
 	place := control.Place{Text: within(f.Folder, f.Path), Absolute: onDisk(f.Folder, f.Path)}
-	return c.Resolve(ctx, control.ResolveRequest{Places: []control.Place{place}, Keep: control.KeepMain})
+	return c.Resolve(ctx, control.ResolveRequest{Places: []control.Place{place}, Keep: control.KeepMain, Copies: copyPaths(f)})
 }
 
 func copyPaths(c control.Conflict) []string {

@@ -63,6 +63,9 @@ const (
 type ResolveRequest struct {
 	Places []Place
 	Keep   Keep
+	// Copies, if any, are the conflict copies that the caller knows, as paths
+	// within the folder: a conflict that has others by now is left as it is.
+	Copies []string
 }
 
 // Resolved is a conflict that has ended, or why it has not.

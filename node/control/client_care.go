@@ -18,6 +18,9 @@ func (c *Client) Conflicts(ctx context.Context, folder string) ([]Conflict, erro
 // Resolve implements [Care].
 func (c *Client) Resolve(ctx context.Context, r ResolveRequest) ([]Resolved, error) {
 	req := &controlpb.ResolveRequest{Places: convert(r.Places, placeToWire), Keep: keepToWire(r.Keep)}
+	for _, p := range r.Copies {
+		req.Copies = append(req.Copies, []byte(p))
+	}
 	a, err := ask(ctx, 0, c.care.Resolve, req)
 	if err != nil {
 		return nil, err

@@ -29,7 +29,11 @@ func (h care) Resolve(ctx context.Context, r *controlpb.ResolveRequest) (*contro
 		if err != nil {
 			return nil, fmt.Errorf("resolve: %w", err)
 		}
-		ended, err := h.device.Resolve(ctx, ResolveRequest{Places: places, Keep: keep})
+		req := ResolveRequest{Places: places, Keep: keep}
+		for _, p := range r.GetCopies() {
+			req.Copies = append(req.Copies, string(p))
+		}
+		ended, err := h.device.Resolve(ctx, req)
 		return &controlpb.ResolveResponse{Resolved: convert(ended, resolvedToWire)}, err
 	})
 }

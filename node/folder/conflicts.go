@@ -101,8 +101,9 @@ type Resolution struct {
 var ErrNoVersion = errors.New("no version of it is")
 
 // Resolve ends the conflicts at and below a path. The files are changed as a
-// person would change them; the next look makes that known.
-func (f *Folder) Resolve(ctx context.Context, p entry.Path, keep Keep) (out []Resolution, err error) {
+// person would change them; the next look makes that known. If known copies are
+// given, a conflict that has others by now is left as it is.
+func (f *Folder) Resolve(ctx context.Context, p entry.Path, keep Keep, known ...entry.Path) (out []Resolution, err error) {
 	var failed error
 	err = f.do(ctx, func(a *actor) {
 		if !a.present() {
@@ -115,11 +116,22 @@ func (f *Folder) Resolve(ctx context.Context, p entry.Path, keep Keep) (out []Re
 		}
 		for _, c := range all {
 			r := Resolution{Path: c.Path}
-			r.Err = a.resolve(&c, keep, &r)
+			if r.Err = unknownCopy(&c, known); r.Err == nil {
+				r.Err = a.resolve(&c, keep, &r)
+			}
 			out = append(out, r)
 		}
 	})
 	return out, errors.Join(err, failed)
+}
+
+func unknownCopy(c *Conflict, known []entry.Path) error {
+	for _, e := range c.Copies {
+		if len(known) > 0 && !slices.Contains(known, e.Path) {
+			return fmt.Errorf("another copy has come meanwhile: %q", e.Path)
+		}
+	}
+	return nil
 }
 
 func (a *actor) resolve(c *Conflict, keep Keep, r *Resolution) error {

@@ -1,11 +1,13 @@
 package folder
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 
 	"github.com/kithmesh/kith/index"
 	"github.com/kithmesh/kith/index/entry"
+	"github.com/kithmesh/kith/node/folder/merge"
 )
 
 // publish makes the status what is so now, and tells those who watch if it has
@@ -105,6 +107,14 @@ func (a *actor) problems() []Problem {
 		if n >= longTries && len(out) < maxProblems {
 			out = append(out, Problem{Path: p, Code: "being_written", Text: "a program is still writing it", Hint: "It is synced when it has been left alone for some seconds."})
 		}
+	}
+	for _, p := range slices.SortedFunc(maps.Keys(a.copies), entry.Path.Compare) {
+		if len(out) >= maxProblems/2 {
+			break
+		}
+		out = append(out, Problem{
+			Path: p, Code: "conflict", Text: fmt.Sprintf("it is another version of %q", merge.CopyOf(p)), Hint: "kith resolve ends the conflict.",
+		})
 	}
 	for _, p := range slices.SortedFunc(maps.Keys(a.stuck), entry.Path.Compare) {
 		if len(out) >= maxProblems {

@@ -4032,8 +4032,11 @@ func (x *ConflictVersion) GetModifiedMs() int64 {
 type ResolveRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// At least one.
-	Places        []*Place `protobuf:"bytes,1,rep,name=places,proto3" json:"places,omitempty"`
-	Keep          Keep     `protobuf:"varint,2,opt,name=keep,proto3,enum=kith.control.Keep" json:"keep,omitempty"`
+	Places []*Place `protobuf:"bytes,1,rep,name=places,proto3" json:"places,omitempty"`
+	Keep   Keep     `protobuf:"varint,2,opt,name=keep,proto3,enum=kith.control.Keep" json:"keep,omitempty"`
+	// If any: paths, within the folder, of the copies that the caller knows. A
+	// conflict that has others by now is left as it is.
+	Copies        [][]byte `protobuf:"bytes,3,rep,name=copies,proto3" json:"copies,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4080,6 +4083,13 @@ func (x *ResolveRequest) GetKeep() Keep {
 		return x.Keep
 	}
 	return Keep_KEEP_UNSPECIFIED
+}
+
+func (x *ResolveRequest) GetCopies() [][]byte {
+	if x != nil {
+		return x.Copies
+	}
+	return nil
 }
 
 type ResolveResponse struct {
@@ -5283,10 +5293,11 @@ const file_controlpb_control_proto_rawDesc = "" +
 	"\x04kind\x18\x04 \x01(\x0e2\x12.kith.control.KindR\x04kind\x12\x12\n" +
 	"\x04size\x18\x05 \x01(\x03R\x04size\x12\x1f\n" +
 	"\vmodified_ms\x18\x06 \x01(\x03R\n" +
-	"modifiedMs\"e\n" +
+	"modifiedMs\"}\n" +
 	"\x0eResolveRequest\x12+\n" +
 	"\x06places\x18\x01 \x03(\v2\x13.kith.control.PlaceR\x06places\x12&\n" +
-	"\x04keep\x18\x02 \x01(\x0e2\x12.kith.control.KeepR\x04keep\"E\n" +
+	"\x04keep\x18\x02 \x01(\x0e2\x12.kith.control.KeepR\x04keep\x12\x16\n" +
+	"\x06copies\x18\x03 \x03(\fR\x06copies\"E\n" +
 	"\x0fResolveResponse\x122\n" +
 	"\bresolved\x18\x01 \x03(\v2\x16.kith.control.ResolvedR\bresolved\"\x80\x01\n" +
 	"\bResolved\x12\x12\n" +
