@@ -105,6 +105,7 @@ func (a *actor) cleanUp(keep map[string]bool) {
 	a.littered = false
 	if err := a.disk.tree.CleanTemporaries(func(name string) bool { return keep[name] }); err != nil {
 		a.Log.Warn("remove temporary files", "error", err)
+		a.littered = true
 	}
 }
 

@@ -2,6 +2,7 @@ package folder
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -51,10 +52,12 @@ func (m *member) caughtUp() bool { return m.peer.Received >= m.head }
 // Attach begins to listen to a member that is connected and has told where its
 // index stands. A member that was attached before is replaced.
 func (f *Folder) Attach(ctx context.Context, m Member, told exchange.FolderState) error {
-	return f.do(ctx, func(a *actor) { a.attach(m, told) })
+	var failed error
+	err := f.do(ctx, func(a *actor) { failed = a.attach(m, told) })
+	return errors.Join(err, failed)
 }
 
-func (a *actor) attach(link Member, told exchange.FolderState) {
+func (a *actor) attach(link Member, told exchange.FolderState) error {
 	d := link.Device()
 	m := &member{Member: link, told: told, head: told.Head, news: a.Clock()}
 	err := a.update(func(x *index.Folder) (err error) {
@@ -77,7 +80,7 @@ func (a *actor) attach(link Member, told exchange.FolderState) {
 		return x.SetPeer(d, m.peer)
 	})
 	if err != nil {
-		return
+		return fmt.Errorf("attach %s: %w", d, err)
 	}
 	a.roll[d] = m
 	if k, ok := a.acks[d]; ok {
@@ -86,6 +89,7 @@ func (a *actor) attach(link Member, told exchange.FolderState) {
 	a.stuck.retryAll() // it may have what nobody else could give
 	a.listen(m)
 	a.pass.again = true
+	return nil
 }
 
 // listen asks a member for what comes after the last that was heard of it.

@@ -10,6 +10,7 @@ import (
 	"github.com/kithmesh/kith/index"
 	"github.com/kithmesh/kith/index/entry"
 	"github.com/kithmesh/kith/index/version"
+	"github.com/kithmesh/kith/node/folder/gather"
 	"github.com/kithmesh/kith/node/folder/look"
 	"github.com/kithmesh/kith/node/folder/merge"
 	"github.com/kithmesh/kith/node/tree/ignore"
@@ -129,9 +130,7 @@ func (a *actor) commit(found []look.Finding) {
 	}
 	if err := a.makeDurable(still); err != nil {
 		a.Log.Error("make changes durable", "error", err)
-		for _, f := range still {
-			a.dirty.add(f.Path, false, a.Clock().Add(lastRetry))
-		}
+		a.notRecorded(still, err)
 		return
 	}
 	rules := false
@@ -162,9 +161,7 @@ func (a *actor) commit(found []look.Finding) {
 		return nil
 	})
 	if err != nil {
-		for _, f := range still {
-			a.dirty.add(f.Path, false, a.Clock().Add(lastRetry))
-		}
+		a.notRecorded(still, err)
 		return
 	}
 	for _, f := range still {
@@ -180,6 +177,21 @@ func (a *actor) commit(found []look.Finding) {
 		a.rulesChanged()
 	}
 	a.pass.again = true
+}
+
+// notRecorded has findings looked at again, and nothing applied to their paths
+// meanwhile: those are known to differ.
+func (a *actor) notRecorded(found []look.Finding, err error) {
+	now := a.Clock()
+	p := Problem{Code: codeCannotRecord, Text: err.Error()}
+	if gather.Full(err) {
+		p.Code, p.Hint = codeDiskFull, "Make room on the disk of this folder, and of kith's own state."
+	}
+	for _, f := range found {
+		p.Path = f.Path
+		a.dirty.add(f.Path, false, now.Add(lastRetry))
+		a.stuck.add(now, f.Path, p)
+	}
 }
 
 // writtenBack is how long after a change the system has surely written it to
