@@ -158,7 +158,7 @@ func (f *Folder) Renew(replica version.ReplicaID, epoch uint64) error {
 	if replica == 0 || replica == f.state.replica || f.Seen(replica) != 0 {
 		return fmt.Errorf("renew folder %s: replica %s is not new", f.id, replica)
 	}
-	f.state.replica, f.state.epoch, f.state.count = replica, epoch, 0
+	f.state.replica, f.state.epoch, f.state.count, f.state.sessions = replica, epoch, 0, sessions{}
 	return nil
 }
 

@@ -51,7 +51,7 @@ func fillFormat1(db *DB) error {
 		_, err := f.NextCount()
 		tellers := map[entry.DeviceID]entry.Sequence{"phone": 17, "laptop": 1 << 40}
 		return errors.Join(append(errs, err, f.SetJoined(true), f.Saw(vec(2, 3, 9, 9).Vector),
-			f.SetPeer("phone", Peer{1, 2, 3, 4, 5, 6, 7, 8}),
+			f.SetPeer("phone", Peer{Epoch: 1, Received: 2, Ours: 3, TheyReceived: 4, TheyHold: 5, NeedFiles: 6, NeedBytes: 7, LastSeen: 8}),
 			f.SetWanted("link", []Want{{Entry: *symlink("link", vec(2, 4), "x"), Tellers: tellers}, {Entry: *file("link", vec(3, 1), 8)}}),
 		)...)
 	}

@@ -43,13 +43,14 @@ func (f *Folder) touch(e *entry.Entry) error {
 // Drop forgets the entry at p, which must be unknown; otherwise it returns
 // [ErrStale]. There is nothing to do if there is no entry.
 func (f *Folder) Drop(p entry.Path) error {
-	if err := f.drop(p); err != nil {
+	if err := f.remove(p, func(e *entry.Entry) bool { return e.Unknown }); err != nil {
 		return fmt.Errorf("drop %q: %w", p, err)
 	}
 	return nil
 }
 
-func (f *Folder) drop(p entry.Path) error {
+// remove removes the row at p, which must be as may says.
+func (f *Folder) remove(p entry.Path, may func(*entry.Entry) bool) error {
 	if err := f.tx.mayWrite(); err != nil {
 		return err
 	}
@@ -58,7 +59,7 @@ func (f *Folder) drop(p entry.Path) error {
 	if err != nil || old == nil {
 		return err
 	}
-	if !old.Unknown {
+	if !may(old) {
 		return ErrStale
 	}
 	if err := f.entries.delete(key); err != nil {

@@ -20,6 +20,11 @@ type Peer struct {
 	TheyReceived entry.Sequence // the last of ours that they have read
 	TheyHold     entry.Sequence // they hold all of ours up to here, durably
 
+	// Session is the last in which the peer told events of its own, and
+	// SessionSeen the highest number that it told then; see [Folder.Remembers].
+	Session     uint64
+	SessionSeen uint64
+
 	NeedFiles int64 // what they last said they need
 	NeedBytes int64
 	LastSeen  int64 // nanoseconds since 1970
@@ -59,6 +64,7 @@ func (f *Folder) setPeer(d entry.DeviceID, p Peer) error {
 		Epoch: p.Epoch, Received: uint64(p.Received), Ours: p.Ours,
 		TheyReceived: uint64(p.TheyReceived), TheyHold: uint64(p.TheyHold),
 		NeedFiles: uint64(max(0, p.NeedFiles)), NeedBytes: uint64(max(0, p.NeedBytes)), LastSeen: p.LastSeen,
+		Session: p.Session, SessionSeen: p.SessionSeen,
 	})
 	if err != nil {
 		return err
@@ -100,5 +106,6 @@ func (f *Folder) parsePeer(row []byte) (Peer, error) {
 		Epoch: m.GetEpoch(), Received: entry.Sequence(m.GetReceived()), Ours: m.GetOurs(),
 		TheyReceived: entry.Sequence(m.GetTheyReceived()), TheyHold: entry.Sequence(m.GetTheyHold()),
 		NeedFiles: int64(m.GetNeedFiles()), NeedBytes: int64(m.GetNeedBytes()), LastSeen: m.GetLastSeen(),
+		Session: m.GetSession(), SessionSeen: m.GetSessionSeen(),
 	}, nil
 }

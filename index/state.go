@@ -63,6 +63,7 @@ type state struct {
 	totals   Totals
 	wanted   WantedTotals
 	local    int64 // rows of the table of that name
+	sessions sessions
 
 	replicas, authors, devices uint64 // codes
 
@@ -71,8 +72,13 @@ type state struct {
 }
 
 func (s *state) toDisk() ([]byte, error) {
+	var ran []*diskpb.IndexSession
+	for _, one := range s.sessions.all() {
+		ran = append(ran, &diskpb.IndexSession{Name: one.name, From: one.from})
+	}
 	return proto.Marshal(&diskpb.IndexFolder{
-		Id: s.id[:], Replica: uint64(s.replica), Epoch: s.epoch, Head: uint64(s.head), Count: s.count,
+		Sessions: ran,
+		Id:       s.id[:], Replica: uint64(s.replica), Epoch: s.epoch, Head: uint64(s.head), Count: s.count,
 		Joined: s.joined, Numbered: uint64(s.numbered),
 		Files: uint64(s.totals.Files), Bytes: uint64(s.totals.Bytes),
 		Directories: uint64(s.totals.Directories), Symlinks: uint64(s.totals.Symlinks),
@@ -104,7 +110,10 @@ func stateFromDisk(id entry.FolderID, row []byte) (s state, err error) {
 		wanted:   WantedTotals{Paths: int64(m.WantedPaths), Bytes: int64(m.WantedBytes)},
 		replicas: m.Replicas, authors: m.Authors, devices: m.Devices, sum: m.Sum,
 	}
-	if s.replica == 0 || max(s.replicas, s.authors, s.devices) > maxNames || s.numbered > maxFileNumber {
+	for _, one := range m.GetSessions() {
+		s.sessions.add(session{one.GetName(), one.GetFrom()})
+	}
+	if s.replica == 0 || !checkSessions(s.sessions.all(), s.count) || max(s.replicas, s.authors, s.devices) > maxNames || s.numbered > maxFileNumber {
 		return s, fmt.Errorf("state with values that are never written")
 	}
 	return s, nil

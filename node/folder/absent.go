@@ -42,12 +42,33 @@ func (a *actor) hearAbsent(x *index.Folder, d entry.DeviceID, n heard, l *entry.
 	case len(w) > 0 || edited && order != version.Equal:
 		// It is on its way here, or has to pass what lies here instead.
 		return true, a.changeWanted(x, r.Path, func(w []merge.Want) []merge.Want { return merge.Remember(w, r, d, n.sequence) })
+	case order == version.Concurrent && l.Version.Beats(r.Version) && l.SamePayload(r):
+		both := *l // nothing is to be kept; and who holds it is to know of l
+		both.Version, both.Unseen = l.Version.Join(r.Version), unseen(l, r)
+		_, err := x.Put(&both)
+		return true, err
 	case order == version.Equal, order == version.Concurrent && l.Version.Beats(r.Version):
 		return true, nil
 	case r.Kind == entry.File, r.Kind == entry.Deleted, r.Kind == l.Kind:
 		return true, a.know(x, d, r)
 	}
 	return false, nil // a name that is to lie here: a directory, a symlink
+}
+
+// hearWithout remembers that a member knows a version and does not hold its
+// content. Nothing is to be had from it; but where just that lies here under
+// another version, as it does when this index was lost, the two are one.
+func (a *actor) hearWithout(x *index.Folder, d entry.DeviceID, r, l *entry.Entry) error {
+	if l != nil && l.Lives() && !l.Absent && l.SamePayload(r) {
+		v := r.Version
+		if !l.Unknown {
+			v = l.Version.Join(v)
+		}
+		if v.Vector.Compare(l.Version.Vector) != version.Equal {
+			return a.adoptVersion(x, l, r, v)
+		}
+	}
+	return a.changeWanted(x, r.Path, func(w []merge.Want) []merge.Want { return merge.Withdraw(w, d) })
 }
 
 // know takes note of a version whose content stays away.
@@ -83,12 +104,34 @@ func (a *actor) recordFound(x *index.Folder, e, n *entry.Entry) error {
 		n.Version, n.AuthorName, n.Epoch, n.Unseen = e.Version, e.AuthorName, e.Epoch, e.Unseen
 		return nil
 	}
+	n.Unseen = unseen(e)
 	if merge.HoldsContent(e) && !e.SameContent(n) {
 		n.Unseen = e.Version.Vector
 	}
 	var err error
 	n.Version, err = a.event(x, e.Version)
 	return err
+}
+
+// unseen is what a version that follows on these has superseded unseen: all
+// that they have. To have been seen by who follows makes nothing of it seen by
+// those who hold it, and may hear of the last version only.
+func unseen(all ...*entry.Entry) (v version.Vector) {
+	for _, e := range all {
+		if e != nil && len(e.Unseen) > 0 {
+			v = v.Join(e.Unseen)
+		}
+	}
+	return v
+}
+
+// unseenBy is what version v has superseded unseen, which is that of r or one
+// that has seen both l and r.
+func unseenBy(v version.Version, l, r *entry.Entry) version.Vector {
+	if l == nil || v.Vector.Compare(r.Version.Vector) == version.Equal {
+		return unseen(r)
+	}
+	return unseen(l, r)
 }
 
 // staysElsewhere records a delete that is none elsewhere: of an archive, which

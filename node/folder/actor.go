@@ -57,6 +57,8 @@ type actor struct {
 	needed    map[entry.Digest]int // how many wanted files have this content
 	recount   bool                 // needed may be wrong
 
+	// session names this run of the program among those that made events.
+	session uint64
 	// interrupted: something was wanted when the program last ended, and may
 	// have been placed and not committed. Nothing is heard or planned before
 	// the tree was looked at.
@@ -74,7 +76,7 @@ func newActor(f *Folder) *actor {
 	return &actor{
 		Folder: f, found: make(chan discovery), looked: make(chan error, 1),
 		gathered: make(chan *batch, maxBatches), dirty: newDirty(), going: newGoing(), arrivals: arrivals{}, roll: roll{}, acks: map[entry.DeviceID]exchange.Ack{},
-		inflight: newInflight(), stuck: stuck{}, role: f.Role, choices: f.Choices, brake: newHeld(), reverting: map[entry.Path]struct{}{}, needed: map[entry.Digest]int{}, copies: map[entry.Path]struct{}{}, stale: true,
+		inflight: newInflight(), stuck: stuck{}, session: f.around.random(), role: f.Role, choices: f.Choices, brake: newHeld(), reverting: map[entry.Path]struct{}{}, needed: map[entry.Digest]int{}, copies: map[entry.Path]struct{}{}, stale: true,
 	}
 }
 
@@ -269,5 +271,8 @@ func (a *actor) fence(err error) {
 
 // event makes the version of a new change by this device on top of base.
 func (a *actor) event(x *index.Folder, base version.Version) (version.Version, error) {
+	if err := x.BeginSession(a.session); err != nil {
+		return version.Version{}, err
+	}
 	return a.around.event(x, base, version.ClockAt(a.Clock()))
 }

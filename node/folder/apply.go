@@ -18,11 +18,11 @@ func (a *actor) apply(it *item) bool {
 	case merge.Join:
 		e := *it.local
 		e.Version, e.Unknown = it.choice.Version, false
-		e.AuthorName = it.authorName()
+		e.AuthorName, e.Unseen = it.authorName(), unseenBy(e.Version, it.local, it.remote)
 		it.result = &e
 	case merge.Revive:
 		e := *it.local
-		e.Unknown, e.Epoch = false, a.epochFor(it.local)
+		e.Unknown, e.Epoch, e.Unseen = false, a.epochFor(it.local), unseen(it.local, it.remote)
 		it.result = &e
 	case merge.Stay:
 		it.result, err = a.applyStay(it)
@@ -56,7 +56,7 @@ func (it *item) authorName() string {
 
 // applyStay makes sure that there is a directory.
 func (a *actor) applyStay(it *item) (*entry.Entry, error) {
-	e := &entry.Entry{Path: it.path, Kind: entry.Directory, Mode: 0o755, Epoch: a.epoch()}
+	e := &entry.Entry{Path: it.path, Kind: entry.Directory, Mode: 0o755, Epoch: a.epoch(), Unseen: unseen(it.local, it.remote)}
 	if l := it.here(); l != nil && l.Kind == entry.Directory {
 		e.Mode, e.Disk = l.Mode, l.Disk
 		return e, nil
@@ -70,6 +70,7 @@ func (a *actor) applyStay(it *item) (*entry.Entry, error) {
 func (a *actor) applyAdopt(it *item) (*entry.Entry, error) {
 	e := *it.remote
 	e.Version, e.AuthorName = it.choice.Version, it.authorName()
+	e.Unseen = unseenBy(e.Version, it.local, it.remote)
 	if it.absent || it.deviates {
 		e.Absent = it.absent
 		return &e, nil

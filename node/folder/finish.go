@@ -201,7 +201,9 @@ func (a *actor) makeDirectory(p entry.Path) bool {
 			_, err := x.Put(&n)
 			return err
 		}
-		n := &entry.Entry{Path: p, Kind: entry.Directory, Mode: st.Mode, AuthorName: a.Name, Epoch: a.epoch(), Disk: st.Disk}
+		n := &entry.Entry{
+			Path: p, Kind: entry.Directory, Mode: st.Mode, AuthorName: a.Name, Epoch: a.epoch(), Disk: st.Disk, Unseen: unseen(e),
+		}
 		var err error
 		if n.Version, err = a.event(x, versionOf(e)); err != nil {
 			return err
@@ -291,7 +293,7 @@ func (a *actor) commitItem(x *index.Folder, it *item) error {
 		return nil
 	}
 	gone := *it.fromGone
-	gone.Version = it.fromChoice.Version
+	gone.Version, gone.Unseen = it.fromChoice.Version, unseenBy(it.fromChoice.Version, it.from, it.fromGone)
 	if _, err := x.Put(&gone); err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package folder_test
 
 import (
 	"errors"
+	"math/rand/v2"
 	"os"
 	"slices"
 	"testing"
@@ -13,7 +14,7 @@ import (
 )
 
 func TestNothingIsFreedWithoutEnoughTrueProofs(t *testing.T) {
-	big := string(make([]byte, 1<<20)) + "end"
+	big := noise(1<<20, 1)
 	for name, c := range map[string]struct {
 		copies int
 		break_ func(b *hand)
@@ -62,6 +63,16 @@ func TestNothingIsFreedWithoutEnoughTrueProofs(t *testing.T) {
 			}
 		})
 	}
+}
+
+// noise is text of so many bytes that is like no other; see [history.content].
+func noise(n int, seed uint64) string {
+	fill := rand.New(rand.NewPCG(seed, 2))
+	b := make([]byte, n)
+	for i := range b {
+		b[i] = byte('a' + fill.IntN(26))
+	}
+	return string(b)
 }
 
 func changed(how func([][]byte) [][]byte) func(proof) proof {

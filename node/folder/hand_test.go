@@ -41,14 +41,19 @@ func hands(t testing.TB, names ...string) (*world, []*hand) {
 
 func handOf(d *device) *hand {
 	h := &hand{device: d, role: entry.RoleSync}
-	before := d.options
-	d.options = func(o *folder.Options) {
+	h.attach()
+	return h
+}
+
+// attach has the folder be told at each start.
+func (h *hand) attach() {
+	before := h.options
+	h.options = func(o *folder.Options) {
 		if before != nil {
 			before(o)
 		}
 		o.Role, o.Choices, o.Brake = h.role, h.rules, h.limit
 	}
-	return h
 }
 
 func (h *hand) does(what string, do func(ctx context.Context) error) {

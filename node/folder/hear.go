@@ -116,6 +116,7 @@ func (a *actor) hear(d entry.DeviceID, b exchange.Batch, news []heard) error {
 	}
 	peer := m.peer
 	peer.Received = max(peer.Received, b.Through)
+	noteSession(&peer, m.told.Replica, b.Session, news)
 	err := a.update(func(x *index.Folder) error {
 		for _, n := range news {
 			err := a.hearOne(x, d, n)
@@ -135,6 +136,16 @@ func (a *actor) hear(d entry.DeviceID, b exchange.Batch, news []heard) error {
 	m.peer, m.head, m.news = peer, max(b.Head, peer.Received), a.Clock()
 	a.pass.again = true
 	return nil
+}
+
+// noteSession notes how far a member had counted in its session.
+func noteSession(peer *index.Peer, r version.ReplicaID, session uint64, news []heard) {
+	if session != peer.Session {
+		peer.Session, peer.SessionSeen = session, 0
+	}
+	for _, n := range news {
+		peer.SessionSeen = max(peer.SessionSeen, n.entry.Version.Vector.Count(r))
+	}
 }
 
 // hearOne remembers one version that a member holds.
@@ -158,7 +169,7 @@ func (a *actor) hearOne(x *index.Folder, d entry.DeviceID, n heard) error {
 		return err
 	}
 	if n.absent {
-		return a.changeWanted(x, r.Path, func(w []merge.Want) []merge.Want { return merge.Withdraw(w, d) })
+		return a.hearWithout(x, d, r, l)
 	}
 	if done, err := a.hearAbsent(x, d, n, l); done || err != nil {
 		return err
@@ -228,7 +239,7 @@ func (a *actor) strangers(r, l *entry.Entry) (n int) {
 // Nothing on disk changes. What is wanted of the path beyond it stays wanted.
 func (a *actor) adoptVersion(x *index.Folder, l, r *entry.Entry, v version.Version) error {
 	e := *l
-	e.Unknown, e.Version = false, v
+	e.Unknown, e.Version, e.Unseen = false, v, unseenBy(v, l, r)
 	if v.Author == r.Version.Author {
 		e.AuthorName = r.AuthorName
 	}

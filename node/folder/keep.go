@@ -63,6 +63,7 @@ func (a *actor) commitCopies(copies []*entry.Entry) error {
 				}
 				continue
 			}
+			e.Unseen = unseen(had)
 			if e.Version, err = a.event(x, versionOf(had)); err != nil {
 				return err
 			}

@@ -71,7 +71,7 @@ func (a *actor) attach(link Member, told exchange.FolderState) error {
 			if err := a.forgetTold(x, d); err != nil {
 				return err
 			}
-			m.peer.Epoch, m.peer.Received = told.Index, 0
+			m.peer.Epoch, m.peer.Received, m.peer.Session, m.peer.SessionSeen = told.Index, 0, 0, 0
 		}
 		if m.peer.Ours != x.Epoch() {
 			m.peer.Ours, m.peer.TheyReceived, m.peer.TheyHold = x.Epoch(), 0, 0
@@ -97,7 +97,9 @@ func (a *actor) listen(m *member) {
 	if a.interrupted {
 		return // the first scan that ends begins it
 	}
-	start := exchange.Start{Folder: a.ID, Index: m.peer.Epoch, After: m.peer.Received}
+	start := exchange.Start{
+		Folder: a.ID, Index: m.peer.Epoch, After: m.peer.Received, Session: m.peer.Session, SessionSeen: m.peer.SessionSeen,
+	}
 	_ = a.view(func(x *index.Folder) error {
 		start.Seen = x.Seen(m.told.Replica)
 		return nil
@@ -195,7 +197,7 @@ func (f *Folder) Started(ctx context.Context, d entry.DeviceID, s exchange.Start
 			if s.Index != x.Epoch() {
 				return nil // of an index that is gone
 			}
-			if s.Seen > x.Count() || s.After > x.Head() {
+			if s.Seen > x.Count() || s.After > x.Head() || !x.Remembers(s.Session, s.SessionSeen) {
 				// Remembered, so that no restart makes events of numbers that
 				// have been used.
 				if err := x.Saw(version.Vector{{Replica: x.Replica(), Count: max(s.Seen, x.Count()+1)}}); err != nil {

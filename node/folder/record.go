@@ -260,6 +260,7 @@ func (a *actor) recordOne(x *index.Folder, e *entry.Entry, f look.Finding) (wrot
 		if taken {
 			return true, nil
 		}
+		n.Unseen = unseen(e)
 		if n.Version, err = a.event(x, versionOf(e)); err != nil {
 			return false, err
 		}
@@ -299,7 +300,7 @@ func (a *actor) recordMissing(x *index.Folder, e *entry.Entry) (bool, error) {
 	if stays, err := a.staysElsewhere(x, e); stays || err != nil {
 		return stays, err
 	}
-	gone := &entry.Entry{Path: e.Path, Kind: entry.Deleted, AuthorName: a.Name, Epoch: a.epoch()}
+	gone := &entry.Entry{Path: e.Path, Kind: entry.Deleted, AuthorName: a.Name, Epoch: a.epoch(), Unseen: unseen(e)}
 	if merge.HoldsContent(e) {
 		gone.Gone = e.Digest()
 	}
@@ -333,6 +334,7 @@ func (a *actor) takeOver(x *index.Folder, e, n *entry.Entry) (bool, error) {
 			continue
 		}
 		n.Version, n.AuthorName, n.Epoch = d.Version, w.Entry.AuthorName, w.Entry.Epoch
+		n.Unseen = unseenBy(d.Version, base, w.Entry)
 		if _, err := x.Put(n); err != nil {
 			return false, err
 		}

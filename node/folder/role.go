@@ -73,7 +73,7 @@ func (a *actor) tellLocal(x *index.Folder, l *entry.Entry) error {
 		return err
 	}
 	n := *l
-	n.AuthorName, n.Unknown = a.Name, false
+	n.AuthorName, n.Unknown, n.Unseen = a.Name, false, unseen(e)
 	if n.Version, err = a.event(x, versionOf(e)); err != nil {
 		return err
 	}

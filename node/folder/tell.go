@@ -57,7 +57,7 @@ func (f *Folder) changes(d entry.DeviceID, after entry.Sequence, limit exchange.
 		if err != nil {
 			return err
 		}
-		b.Index, b.Head = x.Epoch(), x.Head()
+		b.Index, b.Head, b.Session = x.Epoch(), x.Head(), x.Session()
 		size := 0
 		for e, err := range x.Since(after) {
 			if err != nil {

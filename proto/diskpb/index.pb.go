@@ -199,6 +199,8 @@ type IndexFolder struct {
 	// 2^64. It is compared whenever the file is opened: rows that were lost, or
 	// are as they were before, are damage, not a smaller or older folder.
 	Sum uint64 `protobuf:"fixed64,19,opt,name=sum,proto3" json:"sum,omitempty"`
+	// The last sessions, at most 16, oldest first.
+	Sessions []*IndexSession `protobuf:"bytes,23,rep,name=sessions,proto3" json:"sessions,omitempty"`
 	// Files that are absent, and their bytes; files and bytes above count them
 	// too. New in format 2.
 	Absent      uint64 `protobuf:"varint,20,opt,name=absent,proto3" json:"absent,omitempty"`
@@ -370,6 +372,13 @@ func (x *IndexFolder) GetSum() uint64 {
 		return x.Sum
 	}
 	return 0
+}
+
+func (x *IndexFolder) GetSessions() []*IndexSession {
+	if x != nil {
+		return x.Sessions
+	}
+	return nil
 }
 
 func (x *IndexFolder) GetAbsent() uint64 {
@@ -582,7 +591,11 @@ type IndexPeer struct {
 	NeedFiles uint64 `protobuf:"varint,6,opt,name=need_files,json=needFiles,proto3" json:"need_files,omitempty"`
 	NeedBytes uint64 `protobuf:"varint,7,opt,name=need_bytes,json=needBytes,proto3" json:"need_bytes,omitempty"`
 	// When it was last heard, nanoseconds since 1970.
-	LastSeen      int64 `protobuf:"varint,8,opt,name=last_seen,json=lastSeen,proto3" json:"last_seen,omitempty"`
+	LastSeen int64 `protobuf:"varint,8,opt,name=last_seen,json=lastSeen,proto3" json:"last_seen,omitempty"`
+	// The last session in which the peer told events of its own replica, and the
+	// highest number that it told in it.
+	Session       uint64 `protobuf:"fixed64,9,opt,name=session,proto3" json:"session,omitempty"`
+	SessionSeen   uint64 `protobuf:"varint,10,opt,name=session_seen,json=sessionSeen,proto3" json:"session_seen,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -673,13 +686,82 @@ func (x *IndexPeer) GetLastSeen() int64 {
 	return 0
 }
 
+func (x *IndexPeer) GetSession() uint64 {
+	if x != nil {
+		return x.Session
+	}
+	return 0
+}
+
+func (x *IndexPeer) GetSessionSeen() uint64 {
+	if x != nil {
+		return x.SessionSeen
+	}
+	return 0
+}
+
+// IndexSession is one run of the program in which this replica made events.
+type IndexSession struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Random, never zero.
+	Name uint64 `protobuf:"fixed64,1,opt,name=name,proto3" json:"name,omitempty"`
+	// The last event number before those of this session.
+	From          uint64 `protobuf:"varint,2,opt,name=from,proto3" json:"from,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *IndexSession) Reset() {
+	*x = IndexSession{}
+	mi := &file_diskpb_index_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *IndexSession) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*IndexSession) ProtoMessage() {}
+
+func (x *IndexSession) ProtoReflect() protoreflect.Message {
+	mi := &file_diskpb_index_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use IndexSession.ProtoReflect.Descriptor instead.
+func (*IndexSession) Descriptor() ([]byte, []int) {
+	return file_diskpb_index_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *IndexSession) GetName() uint64 {
+	if x != nil {
+		return x.Name
+	}
+	return 0
+}
+
+func (x *IndexSession) GetFrom() uint64 {
+	if x != nil {
+		return x.From
+	}
+	return 0
+}
+
 var File_diskpb_index_proto protoreflect.FileDescriptor
 
 const file_diskpb_index_proto_rawDesc = "" +
 	"\n" +
 	"\x12diskpb/index.proto\x12\fkith.disk.v1\"'\n" +
 	"\vIndexFormat\x12\x18\n" +
-	"\aversion\x18\x01 \x01(\rR\aversion\"\xc2\x04\n" +
+	"\aversion\x18\x01 \x01(\rR\aversion\"\xfa\x04\n" +
 	"\vIndexFolder\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x18\n" +
 	"\areplica\x18\x02 \x01(\x06R\areplica\x12\x14\n" +
@@ -700,7 +782,8 @@ const file_diskpb_index_proto_rawDesc = "" +
 	"\breplicas\x18\x10 \x01(\x04R\breplicas\x12\x18\n" +
 	"\aauthors\x18\x11 \x01(\x04R\aauthors\x12\x18\n" +
 	"\adevices\x18\x12 \x01(\x04R\adevices\x12\x10\n" +
-	"\x03sum\x18\x13 \x01(\x06R\x03sum\x12\x16\n" +
+	"\x03sum\x18\x13 \x01(\x06R\x03sum\x126\n" +
+	"\bsessions\x18\x17 \x03(\v2\x1a.kith.disk.v1.IndexSessionR\bsessions\x12\x16\n" +
 	"\x06absent\x18\x14 \x01(\x04R\x06absent\x12!\n" +
 	"\fabsent_bytes\x18\x15 \x01(\x04R\vabsentBytes\x12\x14\n" +
 	"\x05local\x18\x16 \x01(\x04R\x05local\"<\n" +
@@ -713,7 +796,7 @@ const file_diskpb_index_proto_rawDesc = "" +
 	"\vIndexTeller\x12\x16\n" +
 	"\x06device\x18\x01 \x01(\x04R\x06device\x12\x1a\n" +
 	"\bsequence\x18\x02 \x01(\x04R\bsequence\x12\x0e\n" +
-	"\x02id\x18\x03 \x01(\tR\x02id\"\xee\x01\n" +
+	"\x02id\x18\x03 \x01(\tR\x02id\"\xab\x02\n" +
 	"\tIndexPeer\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\x06R\x05epoch\x12\x1a\n" +
 	"\breceived\x18\x02 \x01(\x04R\breceived\x12\x12\n" +
@@ -724,7 +807,13 @@ const file_diskpb_index_proto_rawDesc = "" +
 	"need_files\x18\x06 \x01(\x04R\tneedFiles\x12\x1d\n" +
 	"\n" +
 	"need_bytes\x18\a \x01(\x04R\tneedBytes\x12\x1b\n" +
-	"\tlast_seen\x18\b \x01(\x03R\blastSeenB.Z,github.com/kithmesh/kith/proto/diskpb;diskpbb\x06proto3"
+	"\tlast_seen\x18\b \x01(\x03R\blastSeen\x12\x18\n" +
+	"\asession\x18\t \x01(\x06R\asession\x12!\n" +
+	"\fsession_seen\x18\n" +
+	" \x01(\x04R\vsessionSeen\"6\n" +
+	"\fIndexSession\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\x06R\x04name\x12\x12\n" +
+	"\x04from\x18\x02 \x01(\x04R\x04fromB.Z,github.com/kithmesh/kith/proto/diskpb;diskpbb\x06proto3"
 
 var (
 	file_diskpb_index_proto_rawDescOnce sync.Once
@@ -738,23 +827,25 @@ func file_diskpb_index_proto_rawDescGZIP() []byte {
 	return file_diskpb_index_proto_rawDescData
 }
 
-var file_diskpb_index_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_diskpb_index_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_diskpb_index_proto_goTypes = []any{
-	(*IndexFormat)(nil), // 0: kith.disk.v1.IndexFormat
-	(*IndexFolder)(nil), // 1: kith.disk.v1.IndexFolder
-	(*IndexWanted)(nil), // 2: kith.disk.v1.IndexWanted
-	(*IndexWant)(nil),   // 3: kith.disk.v1.IndexWant
-	(*IndexTeller)(nil), // 4: kith.disk.v1.IndexTeller
-	(*IndexPeer)(nil),   // 5: kith.disk.v1.IndexPeer
+	(*IndexFormat)(nil),  // 0: kith.disk.v1.IndexFormat
+	(*IndexFolder)(nil),  // 1: kith.disk.v1.IndexFolder
+	(*IndexWanted)(nil),  // 2: kith.disk.v1.IndexWanted
+	(*IndexWant)(nil),    // 3: kith.disk.v1.IndexWant
+	(*IndexTeller)(nil),  // 4: kith.disk.v1.IndexTeller
+	(*IndexPeer)(nil),    // 5: kith.disk.v1.IndexPeer
+	(*IndexSession)(nil), // 6: kith.disk.v1.IndexSession
 }
 var file_diskpb_index_proto_depIdxs = []int32{
-	3, // 0: kith.disk.v1.IndexWanted.wants:type_name -> kith.disk.v1.IndexWant
-	4, // 1: kith.disk.v1.IndexWant.tellers:type_name -> kith.disk.v1.IndexTeller
-	2, // [2:2] is the sub-list for method output_type
-	2, // [2:2] is the sub-list for method input_type
-	2, // [2:2] is the sub-list for extension type_name
-	2, // [2:2] is the sub-list for extension extendee
-	0, // [0:2] is the sub-list for field type_name
+	6, // 0: kith.disk.v1.IndexFolder.sessions:type_name -> kith.disk.v1.IndexSession
+	3, // 1: kith.disk.v1.IndexWanted.wants:type_name -> kith.disk.v1.IndexWant
+	4, // 2: kith.disk.v1.IndexWant.tellers:type_name -> kith.disk.v1.IndexTeller
+	3, // [3:3] is the sub-list for method output_type
+	3, // [3:3] is the sub-list for method input_type
+	3, // [3:3] is the sub-list for extension type_name
+	3, // [3:3] is the sub-list for extension extendee
+	0, // [0:3] is the sub-list for field type_name
 }
 
 func init() { file_diskpb_index_proto_init() }
@@ -768,7 +859,7 @@ func file_diskpb_index_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_diskpb_index_proto_rawDesc), len(file_diskpb_index_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   6,
+			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -804,7 +804,10 @@ type Records struct {
 	// of: their bytes do not lie there, and cannot be had from it. Positions,
 	// counted from 0, as differences from the one before, each at least 1; the
 	// first as it is.
-	Absent        []uint32 `protobuf:"varint,9,rep,packed,name=absent,proto3" json:"absent,omitempty"`
+	Absent []uint32 `protobuf:"varint,9,rep,packed,name=absent,proto3" json:"absent,omitempty"`
+	// The last session of the teller in which it made events of its own: a random
+	// number for each run of the program. 0 if it made none yet.
+	Session       uint64 `protobuf:"fixed64,10,opt,name=session,proto3" json:"session,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -900,6 +903,13 @@ func (x *Records) GetAbsent() []uint32 {
 		return x.Absent
 	}
 	return nil
+}
+
+func (x *Records) GetSession() uint64 {
+	if x != nil {
+		return x.Session
+	}
+	return 0
 }
 
 // Keys passes on the keys of a folder's epochs to a member that holds keys and
@@ -1103,7 +1113,13 @@ type Start struct {
 	Roster []byte `protobuf:"bytes,5,opt,name=roster,proto3" json:"roster,omitempty"`
 	// The epochs whose keys the listener has: ascending, none 0, at most 4,096.
 	// Of more it names the last ones, and is told the others again.
-	Epochs        []uint32 `protobuf:"varint,6,rep,packed,name=epochs,proto3" json:"epochs,omitempty"`
+	Epochs []uint32 `protobuf:"varint,6,rep,packed,name=epochs,proto3" json:"epochs,omitempty"`
+	// The last session of the teller of which the listener has changes, and the
+	// highest event number of the teller's replica that it had from the teller
+	// then. A teller that does not remember this was set back, even if it has
+	// counted on since.
+	Session       uint64 `protobuf:"fixed64,7,opt,name=session,proto3" json:"session,omitempty"`
+	SessionSeen   uint64 `protobuf:"varint,8,opt,name=session_seen,json=sessionSeen,proto3" json:"session_seen,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1178,6 +1194,20 @@ func (x *Start) GetEpochs() []uint32 {
 		return x.Epochs
 	}
 	return nil
+}
+
+func (x *Start) GetSession() uint64 {
+	if x != nil {
+		return x.Session
+	}
+	return 0
+}
+
+func (x *Start) GetSessionSeen() uint64 {
+	if x != nil {
+		return x.SessionSeen
+	}
+	return 0
 }
 
 // Ack says how far the listener is.
@@ -1475,7 +1505,7 @@ const file_wirepb_exchange_proto_rawDesc = "" +
 	"\x06folder\x18\x01 \x01(\fR\x06folder\x12\x1e\n" +
 	"\n" +
 	"statements\x18\x02 \x03(\fR\n" +
-	"statements\"\x84\x02\n" +
+	"statements\"\x9e\x02\n" +
 	"\aRecords\x12\x16\n" +
 	"\x06folder\x18\x01 \x01(\fR\x06folder\x12\x14\n" +
 	"\x05index\x18\x02 \x01(\x06R\x05index\x12.\n" +
@@ -1485,7 +1515,9 @@ const file_wirepb_exchange_proto_rawDesc = "" +
 	"\athrough\x18\x06 \x01(\x04R\athrough\x12\x12\n" +
 	"\x04head\x18\a \x01(\x04R\x04head\x12)\n" +
 	"\x05batch\x18\b \x01(\v2\x13.kith.wire.v1.BatchR\x05batch\x12\x16\n" +
-	"\x06absent\x18\t \x03(\rR\x06absent\"K\n" +
+	"\x06absent\x18\t \x03(\rR\x06absent\x12\x18\n" +
+	"\asession\x18\n" +
+	" \x01(\x06R\asession\"K\n" +
 	"\x04Keys\x12\x16\n" +
 	"\x06folder\x18\x01 \x01(\fR\x06folder\x12+\n" +
 	"\x04keys\x18\x02 \x03(\v2\x17.kith.wire.v1.FolderKeyR\x04keys\"=\n" +
@@ -1496,14 +1528,16 @@ const file_wirepb_exchange_proto_rawDesc = "" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1c\n" +
 	"\taddresses\x18\x03 \x03(\tR\taddresses\x12\x1b\n" +
 	"\tlast_seen\x18\x04 \x01(\x04R\blastSeen\x12\x1c\n" +
-	"\tconnected\x18\x05 \x01(\bR\tconnected\"\x8f\x01\n" +
+	"\tconnected\x18\x05 \x01(\bR\tconnected\"\xcc\x01\n" +
 	"\x05Start\x12\x16\n" +
 	"\x06folder\x18\x01 \x01(\fR\x06folder\x12\x14\n" +
 	"\x05index\x18\x02 \x01(\x06R\x05index\x12\x14\n" +
 	"\x05after\x18\x03 \x01(\x04R\x05after\x12\x12\n" +
 	"\x04seen\x18\x04 \x01(\x04R\x04seen\x12\x16\n" +
 	"\x06roster\x18\x05 \x01(\fR\x06roster\x12\x16\n" +
-	"\x06epochs\x18\x06 \x03(\rR\x06epochs\"\xd9\x01\n" +
+	"\x06epochs\x18\x06 \x03(\rR\x06epochs\x12\x18\n" +
+	"\asession\x18\a \x01(\x06R\asession\x12!\n" +
+	"\fsession_seen\x18\b \x01(\x04R\vsessionSeen\"\xd9\x01\n" +
 	"\x03Ack\x12\x16\n" +
 	"\x06folder\x18\x01 \x01(\fR\x06folder\x12\x14\n" +
 	"\x05index\x18\x02 \x01(\x06R\x05index\x12\x1a\n" +

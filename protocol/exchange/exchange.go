@@ -83,6 +83,10 @@ type Start struct {
 	// Epochs are those whose keys the listener has; ascending where it was
 	// heard, in any order where it is to be said.
 	Epochs []entry.Epoch
+	// Session and SessionSeen are the last session of the teller of which the
+	// listener has changes, and how far they had counted.
+	Session     uint64
+	SessionSeen uint64
 }
 
 // Item is one change.
@@ -107,6 +111,8 @@ type Batch struct {
 	// whose bytes the teller does not hold: it knows of them, and nobody can
 	// have them from it. Ascending.
 	Absent []int
+	// Session is the last in which the teller made events, 0 for none.
+	Session uint64
 
 	After   entry.Sequence // the batch continues here
 	Through entry.Sequence // and ends here

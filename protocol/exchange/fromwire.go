@@ -155,6 +155,7 @@ func batchFromWire(m *wirepb.Records) (Batch, []error, error) {
 		Folder: id, Index: m.GetIndex(), After: entry.Sequence(m.GetAfter()),
 		Through: entry.Sequence(m.GetThrough()), Head: entry.Sequence(m.GetHead()),
 		Sealed: m.GetBatch().GetSealed(), Epoch: entry.Epoch(m.GetBatch().GetEpoch()),
+		Session: m.GetSession(),
 	}
 	if b.Through < b.After || b.Head < b.Through {
 		return Batch{}, nil, refuse("a batch after %d through %d of %d", b.After, b.Through, b.Head)
@@ -252,7 +253,7 @@ func startFromWire(m *wirepb.Start) (Start, error) {
 	}
 	return Start{
 		Folder: id, Index: m.GetIndex(), After: entry.Sequence(m.GetAfter()), Seen: m.GetSeen(), Roster: digest,
-		Epochs: epochs,
+		Epochs: epochs, Session: m.GetSession(), SessionSeen: m.GetSessionSeen(),
 	}, nil
 }
 

@@ -95,15 +95,17 @@ func (t *Teller) read(ctx context.Context, stream io.Reader) error {
 		if first != (r.Met != nil) {
 			return refuse("a hello out of place")
 		}
+		if r == (Reply{}) {
+			continue
+		}
+		// The book goes first: it may find that nothing is to be told any more.
+		if err := t.book.Replied(ctx, r); err != nil {
+			return err
+		}
 		if r.Start != nil {
 			t.start(*r.Start)
 		}
-		if r != (Reply{}) {
-			if err := t.book.Replied(ctx, r); err != nil {
-				return err
-			}
-			t.Wake()
-		}
+		t.Wake()
 	}
 }
 

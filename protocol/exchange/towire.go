@@ -46,6 +46,7 @@ func statementsToWire(statements []roster.Statement) [][]byte {
 func (b *Batch) toWire() *wirepb.Records {
 	m := &wirepb.Records{
 		Folder: b.Folder[:], Index: b.Index, After: uint64(b.After), Through: uint64(b.Through), Head: uint64(b.Head),
+		Session: b.Session,
 	}
 	if len(b.Sealed) > 0 {
 		m.Batch = &wirepb.Batch{Epoch: uint32(b.Epoch), Sealed: b.Sealed}
@@ -73,7 +74,7 @@ func (b *Batch) toWire() *wirepb.Records {
 func (s Start) toWire() *wirepb.Start {
 	return &wirepb.Start{
 		Folder: s.Folder[:], Index: s.Index, After: uint64(s.After), Seen: s.Seen, Roster: s.Roster[:],
-		Epochs: epochsToWire(s.Epochs),
+		Epochs: epochsToWire(s.Epochs), Session: s.Session, SessionSeen: s.SessionSeen,
 	}
 }
 

@@ -1,0 +1,222 @@
+package folder_test
+
+import (
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/kithmesh/kith/index/entry"
+	"github.com/kithmesh/kith/node/folder"
+	"github.com/kithmesh/kith/node/folder/brake"
+	"github.com/kithmesh/kith/node/folder/choice"
+)
+
+// Random histories like those of [TestRandomHistoriesKeepEverythingAndConverge]
+// in which, besides, roles change, files are freed and asked for again, choices
+// are made and local edits reverted. In the end all devices get the role sync
+// and ask for everything: then what holds of the others holds of these.
+//
+//	go test ./node/folder -run TestMixedHistories -histories 300 [-history-seed N]
+func TestMixedHistoriesKeepEverythingAndConverge(t *testing.T) {
+	began := time.Now()
+	for i := 0; i < *histories || *histories == 0 && time.Since(began) < 4*time.Second; i++ {
+		seed := *historySeed + uint64(i)
+		if !t.Run(fmt.Sprint(seed), func(t *testing.T) { runMixed(t, seed) }) {
+			t.Fatalf("replay: go test ./node/folder -run TestMixedHistories -histories 20 -history-seed %d", seed)
+		}
+	}
+}
+
+type mixed struct {
+	*history
+	hands  map[*device]*hand
+	losses bool // of indexes
+}
+
+func runMixed(t *testing.T, seed uint64) {
+	rng := rand.New(rand.NewPCG(seed, 8))
+	h := &history{
+		w: newWorld(t, []string{"anna", "ben", "carla"}[:2+rng.IntN(2)]...), rng: rng, began: time.Now(),
+		bodies: map[[32]byte]bool{}, void: map[string]bool{},
+		held: map[*device]*os.File{}, path: map[*device]string{}, away: map[*device]bool{},
+	}
+	m := &mixed{history: h, hands: map[*device]*hand{}, losses: rng.IntN(6) == 0}
+	t.Cleanup(func() {
+		if t.Failed() {
+			for _, d := range h.w.all {
+				if d.folder != nil {
+					h.note(d, "in the end", fmt.Sprintf("%+v", d.folder.Status()), d.files())
+				}
+			}
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			t.Logf("what happened:\n%s", h.steps.String())
+		}
+	})
+	h.w.limit.Records = []int{1, 3, 1000}[rng.IntN(3)]
+	for _, d := range h.w.all {
+		d.skew = []time.Duration{0, 0, time.Hour, -time.Hour}[rng.IntN(4)]
+		d.log = slog.New(slog.NewTextHandler(h, &slog.HandlerOptions{Level: slog.LevelDebug})).With("on", d.name)
+		must(t, os.Mkdir(filepath.Join(d.home, "trash"), 0o755))
+		m.hands[d] = handOf(d)
+		m.hands[d].limit = brake.Limits{Files: 1 << 40, Share: 100}
+		if rng.IntN(3) == 0 {
+			m.hands[d].role = m.role()
+		}
+		for range rng.IntN(3) {
+			h.user(d)
+		}
+		d.up()
+	}
+	h.w.linkAll()
+	for range 15 + rng.IntN(50) {
+		m.step()
+	}
+	m.end()
+}
+
+func (m *mixed) loseIndex(h *hand) {
+	m.note(h.device, "loses its index")
+	h.device.loseIndex()
+	h.attach()
+	h.up()
+}
+
+func (m *mixed) role() entry.Role {
+	return []entry.Role{entry.RoleSync, entry.RoleSend, entry.RoleReceive, entry.RoleArchive}[m.rng.IntN(4)]
+}
+
+func (m *mixed) step() {
+	d := m.pick()
+	h := m.hands[d]
+	switch r := m.rng.IntN(100); {
+	case r < 60:
+		m.history.step()
+	case d.folder == nil || m.away[d]:
+	case r < 61:
+		if m.losses {
+			m.loseIndex(h)
+		}
+	case r < 70:
+		role := m.role()
+		m.note(d, "role", role)
+		h.become(role)
+	case r < 84:
+		m.free(h)
+	case r < 92:
+		p := entry.Path(m.known(d))
+		m.note(d, "get", p)
+		h.get(p)
+	case r < 95:
+		p := entry.Path(m.place(d))
+		m.note(d, "choose", p)
+		h.choose(choice.Rule{Path: p, Here: m.rng.IntN(2) == 0})
+	default:
+		m.revert(h)
+	}
+}
+
+// known is one of the paths that a device knows of.
+func (m *mixed) known(d *device) string {
+	if m.rng.IntN(3) == 0 {
+		return m.place(d)
+	}
+	for p := range d.entries() {
+		return string(p)
+	}
+	return "a"
+}
+
+// free drops what one connected device, or more, prove to hold.
+func (m *mixed) free(h *hand) {
+	var holders []proof
+	for _, o := range m.w.all {
+		if m.w.lines[[2]*device{h.device, o}] != nil && m.hands[o].role != entry.RoleArchive {
+			holders = append(holders, o.proves)
+		}
+	}
+	if len(holders) == 0 {
+		return
+	}
+	ctx, cancel := bounded()
+	defer cancel()
+	if h.folder.Check(ctx) != nil || h.folder.Status().State == folder.Failed {
+		return
+	}
+	p := entry.Path(m.place(h.device))
+	if m.rng.IntN(4) == 0 {
+		p = ""
+	}
+	between := func() {
+		if m.rng.IntN(4) == 0 {
+			m.user(h.device)
+		}
+	}
+	out := h.free(p, 1+m.rng.IntN(len(holders)), between, holders...)
+	m.note(h.device, "free", p, out.dropped, out.kept)
+}
+
+// revert gives up local edits: nothing is asked any more of what they hold.
+func (m *mixed) revert(h *hand) {
+	for p, l := range h.locals() {
+		m.voids(h, p, l)
+	}
+	for p, e := range h.entries() {
+		if e.Unknown {
+			m.voids(h, p, e)
+		}
+	}
+	ctx, cancel := bounded()
+	defer cancel()
+	paths, err := h.folder.Revert(ctx, "", false)
+	m.note(h.device, "revert", paths, err)
+}
+
+func (m *mixed) voids(h *hand, p entry.Path, e *entry.Entry) {
+	if e.Kind == entry.Symlink {
+		m.void[mark.FindString(e.Target)] = true
+	}
+	b, err := os.ReadFile(h.path(string(p)))
+	if err != nil {
+		return
+	}
+	for _, k := range mark.FindAllString(string(b), -1) {
+		m.void[k] = true
+	}
+}
+
+// end has all devices sync everything, and judges.
+func (m *mixed) end() {
+	for _, d := range m.w.all {
+		m.letGo(d)
+		if m.away[d] {
+			m.turnRoot(d)
+		}
+		if d.folder == nil {
+			m.turnPower(d)
+		}
+		ctx, cancel := bounded()
+		must(m.w.t, d.folder.Check(ctx))
+		cancel()
+	}
+	m.note(m.w.all[0], "all linked")
+	m.w.linkAll()
+	m.w.settle()
+	m.w.coherent()
+	for _, d := range m.w.all {
+		m.note(d, "to sync", d.files())
+		m.hands[d].become(entry.RoleSync)
+	}
+	m.w.settle()
+	for range 2 { // what one asks for can be known by another first
+		for _, d := range m.w.all {
+			m.hands[d].get("")
+		}
+		m.w.settle()
+	}
+	m.judge()
+}
