@@ -243,7 +243,7 @@ func (a *actor) recordOne(x *index.Folder, e *entry.Entry, f look.Finding) (wrot
 			return false, err
 		}
 	case e != nil && e.Lives() && e.SameContent(n) && e.Mode == n.Mode && e.ModTime == n.ModTime:
-		n.Version, n.Sequence, n.AuthorName, n.Epoch = e.Version, e.Sequence, e.AuthorName, e.Epoch
+		n.Version, n.Sequence, n.AuthorName, n.Epoch, n.Unknown, n.Unseen = e.Version, e.Sequence, e.AuthorName, e.Epoch, e.Unknown, e.Unseen
 		return false, x.Touch(n)
 	case e == nil && !a.settled, e != nil && e.Unknown:
 		n.Unknown, n.AuthorName = true, ""

@@ -1,7 +1,9 @@
 package merge
 
 import (
+	"crypto/sha256"
 	"encoding/base32"
+	"encoding/binary"
 	"fmt"
 	"regexp"
 	"strings"
@@ -12,8 +14,8 @@ import (
 )
 
 // CopyName is the path of the conflict copy of e, which lost its own: beside
-// it, named after the device that made it, when, and a few characters of what
-// it holds, so that every device that keeps it makes the same file. Where the
+// it, named after the device that made it, when, and a few characters for its
+// version, so that every device that keeps it makes the same file. Where the
 // name is taken by other content, the next try has more characters; no name
 // nests in another.
 //
@@ -39,10 +41,18 @@ const MaxCopyTries = 4
 
 var tags = base32.NewEncoding("abcdefghijkmnpqrstuvwxyz23456789").WithPadding(base32.NoPadding)
 
-// tag is a few characters of the digest, more of them with each try.
+// tag is a few characters that stand for the version and what it holds, more of
+// them with each try. Of another version with the same content they differ: the
+// copy of that is another file, which no delete of this one takes away.
 func tag(e *entry.Entry, try int) string {
 	d := e.Digest()
-	text := tags.EncodeToString(d[:])
+	b := d[:]
+	for _, c := range e.Version.Vector {
+		b = binary.BigEndian.AppendUint64(b, uint64(c.Replica))
+		b = binary.BigEndian.AppendUint64(b, c.Count)
+	}
+	sum := sha256.Sum256(b)
+	text := tags.EncodeToString(sum[:len(d)])
 	return text[:min(4<<try, len(text))]
 }
 
