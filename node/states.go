@@ -94,7 +94,7 @@ func (d *Device) peerStatuses() []control.PeerStatus {
 		l := d.link(p.ID)
 		sent, received := d.server.Traffic(p.ID)
 		st := control.PeerStatus{
-			Identity: d.identity(p.ID), Paused: d.isPaused(p.ID), LastSeen: p.LastSeen, Sent: sent, Received: received,
+			Identity: d.identity(p.ID), Paused: d.isPaused(p.ID), Through: p.PairedAt.IsZero(), LastSeen: p.LastSeen, Sent: sent, Received: received,
 			// A device that has not answered may not count this one as paired.
 			Connected: now.Connected && l != nil && l.meets(),
 		}

@@ -13,7 +13,7 @@ import (
 func (a *app) devicesCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "devices",
-		Short:   "List the devices that this one is paired with",
+		Short:   "List the devices that this one is paired with, or meets in a folder",
 		Example: "  kith devices\n  kith devices rename phone pocket\n  kith devices revoke phone",
 		Args:    cobra.NoArgs,
 		RunE: a.ask(func(ctx context.Context, c *control.Client, _ []string) error {
@@ -42,6 +42,9 @@ func (a *app) deviceTable(w io.Writer, peers []control.PeerStatus) error {
 		}
 		if p.Paused {
 			how += ", paused"
+		}
+		if p.Through {
+			how += ", through a folder"
 		}
 		t.row(cell{text: p.Name, style: bold}, online, how, p.ID.Short(), p.Addr)
 	}

@@ -71,6 +71,7 @@ type peerView struct {
 	Addr      string     `json:"addr"`
 	LastSeen  *time.Time `json:"last_seen"`
 	Paused    bool       `json:"paused"`
+	Paired    bool       `json:"paired"`
 	Sent      int64      `json:"sent_bytes"`
 	Received  int64      `json:"received_bytes"`
 }
@@ -126,6 +127,6 @@ func viewMember(m control.MemberStatus) memberView {
 func viewPeer(p control.PeerStatus) peerView {
 	return peerView{
 		Device: string(p.ID), Name: p.Name, Connected: p.Connected, Via: string(p.Via), Transport: string(p.Transport),
-		Addr: p.Addr, LastSeen: viewTime(p.LastSeen), Paused: p.Paused, Sent: p.Sent, Received: p.Received,
+		Addr: p.Addr, LastSeen: viewTime(p.LastSeen), Paused: p.Paused, Paired: !p.Through, Sent: p.Sent, Received: p.Received,
 	}
 }

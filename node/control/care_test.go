@@ -43,7 +43,7 @@ func TestEveryAnswerAboutCareCrossesTheSocketWhole(t *testing.T) {
 	conflicts, err := c.Conflicts(ctx, "doc")
 	expect(t, "Conflicts", d.Care.Conflicts, conflicts, err)
 	for _, k := range []control.Keep{control.KeepMine, control.KeepTheirs, control.KeepBoth, control.KeepNewest, control.KeepMain} {
-		resolved, err := c.Resolve(ctx, control.ResolveRequest{Places: []control.Place{{Text: "*"}}, Keep: k})
+		resolved, err := c.Resolve(ctx, control.ResolveRequest{Places: []control.Place{{Text: "*"}}, Keep: k, Copies: []string{"a (conflict)"}})
 		expect(t, "Resolve", d.Care.Resolved, resolved, err)
 	}
 	held, err := c.Held(ctx, "")
@@ -64,9 +64,9 @@ func TestEveryAnswerAboutCareCrossesTheSocketWhole(t *testing.T) {
 	expect(t, "GoOn", docs, went, err)
 
 	expect(t, "the device was asked", []string{
-		"Conflicts doc", "Resolve {Places:[{Text:* Absolute:}] Keep:mine}", "Resolve {Places:[{Text:* Absolute:}] Keep:theirs}",
-		"Resolve {Places:[{Text:* Absolute:}] Keep:both}", "Resolve {Places:[{Text:* Absolute:}] Keep:newest}",
-		"Resolve {Places:[{Text:* Absolute:}] Keep:main}", "Held ", "Approve k3f9", "Reject k3f9",
+		"Conflicts doc", "Resolve {Places:[{Text:* Absolute:}] Keep:mine Copies:[a (conflict)]}", "Resolve {Places:[{Text:* Absolute:}] Keep:theirs Copies:[a (conflict)]}",
+		"Resolve {Places:[{Text:* Absolute:}] Keep:both Copies:[a (conflict)]}", "Resolve {Places:[{Text:* Absolute:}] Keep:newest Copies:[a (conflict)]}",
+		"Resolve {Places:[{Text:* Absolute:}] Keep:main Copies:[a (conflict)]}", "Held ", "Approve k3f9", "Reject k3f9",
 		"SetRole {Folder:doc Role:archive}", "Revoke phone", "Examine ", "GoOn doc",
 	}, d.Asked(), nil)
 }

@@ -88,11 +88,13 @@ type MemberStatus struct {
 	LastProven time.Time // it proved that it holds what it says; zero for never
 }
 
-// PeerStatus is how a paired device is doing, seen from here.
+// PeerStatus is how a device is doing, seen from here, that is paired with this
+// one or a member of a folder of it.
 type PeerStatus struct {
 	Identity
 	Connected bool
 	Paused    bool      // by a person
+	Through   bool      // known through a folder only, and not paired
 	Via       Via       // while connected
 	Transport Transport // while connected
 	Addr      string    // a multiaddr; the last known one while not connected

@@ -74,7 +74,7 @@ func peerToWire(p PeerStatus) *controlpb.PeerStatus {
 	return &controlpb.PeerStatus{
 		Device: identityToWire(p.Identity), Connected: p.Connected, Paused: p.Paused,
 		Via: text(string(p.Via)), Transport: text(string(p.Transport)), Addr: text(p.Addr),
-		LastSeenMs: millis(p.LastSeen), SentBytes: p.Sent, ReceivedBytes: p.Received,
+		LastSeenMs: millis(p.LastSeen), SentBytes: p.Sent, ReceivedBytes: p.Received, ThroughFolder: p.Through,
 	}
 }
 
@@ -82,7 +82,7 @@ func peerFromWire(p *controlpb.PeerStatus) PeerStatus {
 	return PeerStatus{
 		Identity: identityFromWire(p.GetDevice()), Connected: p.GetConnected(), Paused: p.GetPaused(),
 		Via: Via(p.GetVia()), Transport: Transport(p.GetTransport()), Addr: p.GetAddr(),
-		LastSeen: moment(p.GetLastSeenMs()), Sent: p.GetSentBytes(), Received: p.GetReceivedBytes(),
+		LastSeen: moment(p.GetLastSeenMs()), Sent: p.GetSentBytes(), Received: p.GetReceivedBytes(), Through: p.GetThroughFolder(),
 	}
 }
 

@@ -928,6 +928,8 @@ type PeerStatus struct {
 	SentBytes     int64 `protobuf:"varint,7,opt,name=sent_bytes,json=sentBytes,proto3" json:"sent_bytes,omitempty"`
 	ReceivedBytes int64 `protobuf:"varint,8,opt,name=received_bytes,json=receivedBytes,proto3" json:"received_bytes,omitempty"`
 	Paused        bool  `protobuf:"varint,9,opt,name=paused,proto3" json:"paused,omitempty"`
+	// Known through the members of a folder, and not paired with this device.
+	ThroughFolder bool `protobuf:"varint,10,opt,name=through_folder,json=throughFolder,proto3" json:"through_folder,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1021,6 +1023,13 @@ func (x *PeerStatus) GetReceivedBytes() int64 {
 func (x *PeerStatus) GetPaused() bool {
 	if x != nil {
 		return x.Paused
+	}
+	return false
+}
+
+func (x *PeerStatus) GetThroughFolder() bool {
+	if x != nil {
+		return x.ThroughFolder
 	}
 	return false
 }
@@ -5093,7 +5102,7 @@ const file_controlpb_control_proto_rawDesc = "" +
 	"localEdits\x12\x18\n" +
 	"\auntaken\x18\r \x01(\x03R\auntaken\x12!\n" +
 	"\fabsent_files\x18\x0e \x01(\x03R\vabsentFiles\x12!\n" +
-	"\fabsent_bytes\x18\x0f \x01(\x03R\vabsentBytes\"\x9c\x02\n" +
+	"\fabsent_bytes\x18\x0f \x01(\x03R\vabsentBytes\"\xc3\x02\n" +
 	"\n" +
 	"PeerStatus\x12,\n" +
 	"\x06device\x18\x01 \x01(\v2\x14.kith.control.DeviceR\x06device\x12\x1c\n" +
@@ -5106,7 +5115,9 @@ const file_controlpb_control_proto_rawDesc = "" +
 	"\n" +
 	"sent_bytes\x18\a \x01(\x03R\tsentBytes\x12%\n" +
 	"\x0ereceived_bytes\x18\b \x01(\x03R\rreceivedBytes\x12\x16\n" +
-	"\x06paused\x18\t \x01(\bR\x06paused\"'\n" +
+	"\x06paused\x18\t \x01(\bR\x06paused\x12%\n" +
+	"\x0ethrough_folder\x18\n" +
+	" \x01(\bR\rthroughFolder\"'\n" +
 	"\rStatusRequest\x12\x16\n" +
 	"\x06folder\x18\x01 \x01(\tR\x06folder\"\x87\x02\n" +
 	"\x0eStatusResponse\x12,\n" +
