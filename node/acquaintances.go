@@ -38,12 +38,16 @@ func (a *acquaintances) note(d entry.DeviceID, at time.Time) {
 	}
 }
 
-// companions are the other members of all folders of this device.
-func (d *Device) companions() map[entry.DeviceID]roster.Member {
+// companions are the other members of all folders of this device; of those that
+// some device is a member of, too, where it is not "".
+func (d *Device) companions(with entry.DeviceID) map[entry.DeviceID]roster.Member {
 	out := map[entry.DeviceID]roster.Member{}
 	for _, s := range d.allShares() {
 		if _, in := s.member(d.id.ID()); !in {
 			continue // put out: who the others are is none of its business any more
+		}
+		if _, in := s.member(with); !in && with != "" {
+			continue
 		}
 		for _, m := range s.members() {
 			if m.Device != d.id.ID() {
@@ -60,11 +64,11 @@ func (d *Device) companions() map[entry.DeviceID]roster.Member {
 func (d *Device) meetCompanions() {
 	d.meeting.Lock()
 	defer d.meeting.Unlock()
-	companions := d.companions()
+	companions := d.companions("")
 	known := map[entry.DeviceID]bool{}
 	for _, p := range d.store.Peers() {
 		known[p.ID] = true
-		if _, still := companions[p.ID]; still || !p.PairedAt.IsZero() {
+		if _, still := companions[p.ID]; still || !p.PairedAt.IsZero() || d.incomplete {
 			continue
 		}
 		if err := d.forgetPeer(p.ID); err != nil {
@@ -86,7 +90,7 @@ func (d *Device) meetCompanions() {
 		}
 		d.Log.Info("a device is known through a folder", "device", id, "name", m.Name)
 	}
-	d.changed.tell()
+	d.eachLink(d.acquainted) // it may have told of who has become of interest just now
 }
 
 // forgetPeer ends all dealings with a device.
@@ -146,10 +150,13 @@ func (d *Device) contacts(with entry.DeviceID) []exchange.Contact {
 // news all the time.
 const contactEvery = 10 * time.Minute
 
-// acquainted takes what a peer tells of others. Only members of this device's
-// own folders are of interest; whoever is found at an address proves who it is.
-func (d *Device) acquainted(contacts []exchange.Contact) {
-	companions := d.companions()
+// acquainted takes what a peer tells of others: of members of the folders that
+// both are in. Whoever is found at an address proves who it is.
+func (d *Device) acquainted(l *link) {
+	l.mu.Lock()
+	contacts := l.contacts
+	l.mu.Unlock()
+	companions := d.companions(l.id)
 	for _, c := range contacts {
 		if _, known := companions[c.Device]; !known {
 			continue

@@ -28,14 +28,16 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // device is a real one, run within this process.
 type device struct {
-	*control.Client
-	t     testing.TB
-	name  string
-	root  string // of the folder
-	id    entry.DeviceID
-	addrs []string
-	log   *journal
-	ended chan error
+	*control.Client // while it runs
+	t               testing.TB
+	name            string
+	root            string // of the folder
+	places          config.Places
+	id              entry.DeviceID
+	addrs           []string // of the last run
+	log             *journal // of all runs
+	cancel          context.CancelFunc
+	ended           chan error
 }
 
 // journal keeps what a device logs.
@@ -66,47 +68,66 @@ func (j *journal) with(words ...string) (out []string) {
 // start runs a device with nothing in it until the test ends.
 func start(t testing.TB, name string) *device {
 	t.Helper()
-	places, err := config.Find(filepath.Join(t.TempDir(), "home"))
-	if err != nil {
+	d := &device{t: t, name: name, root: filepath.Join(t.TempDir(), name), log: &journal{}, ended: make(chan error, 1)}
+	var err error
+	if d.places, err = config.Find(filepath.Join(t.TempDir(), "home")); err != nil {
 		t.Fatal(err)
 	}
-	settings := config.Defaults()
-	settings.Name, settings.Listen, settings.MDNS, settings.LANOnly = name, []string{"/ip4/127.0.0.1/tcp/0"}, false, true
-	d := &device{t: t, name: name, root: filepath.Join(t.TempDir(), name), log: &journal{}, ended: make(chan error, 1)}
 	if err := os.Mkdir(d.root, 0o755); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		d.down()
+		if t.Failed() {
+			t.Logf("the last of what %s logged:\n%s", name, d.log.tail(60))
+		}
+	})
+	d.up()
+	return d
+}
+
+// up runs the device, which knows of itself what its home says.
+func (d *device) up() {
+	d.t.Helper()
+	settings := config.Defaults()
+	settings.Name, settings.Listen, settings.MDNS, settings.LANOnly = d.name, []string{"/ip4/127.0.0.1/tcp/0"}, false, true
 	ctx, cancel := context.WithCancel(context.Background())
+	d.cancel = cancel
 	ready := make(chan control.Ready, 1)
 	go func() {
 		d.ended <- node.Run(ctx, node.Options{
-			Places: places, Settings: settings, Software: "kith test", Ready: func(r control.Ready) { ready <- r },
+			Places: d.places, Settings: settings, Software: "kith test", Ready: func(r control.Ready) { ready <- r },
 			Log: slog.New(slog.NewTextHandler(d.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		})
 	}()
-	t.Cleanup(func() {
-		if d.Client != nil {
-			d.Close()
-		}
-		cancel()
-		if err := <-d.ended; err != nil {
-			t.Errorf("%s ended with %v", name, err)
-		}
-		if t.Failed() {
-			t.Logf("the last of what %s logged:\n%s", name, d.log.tail(30))
-		}
-	})
 	select {
 	case r := <-ready:
 		d.id, d.addrs = r.Identity.ID, r.Listen
 	case err := <-d.ended:
-		d.ended <- err
-		t.Fatalf("%s did not start: %v", name, err)
+		cancel()
+		d.cancel = nil
+		d.t.Fatalf("%s did not start: %v", d.name, err)
 	}
-	if d.Client, err = control.Dial(t.Context(), places.Socket); err != nil {
-		t.Fatal(err)
+	var err error
+	if d.Client, err = control.Dial(d.t.Context(), d.places.Socket); err != nil {
+		d.t.Fatal(err)
 	}
-	return d
+}
+
+// down ends the device, if it runs.
+func (d *device) down() {
+	d.t.Helper()
+	if d.cancel == nil {
+		return
+	}
+	if d.Client != nil {
+		d.Close()
+	}
+	d.cancel()
+	d.cancel, d.Client = nil, nil
+	if err := <-d.ended; err != nil {
+		d.t.Errorf("%s ended with %v", d.name, err)
+	}
 }
 
 func (j *journal) tail(n int) string {
@@ -114,10 +135,13 @@ func (j *journal) tail(n int) string {
 	return strings.Join(all[max(0, len(all)-n):], "")
 }
 
+// patience is how long anything is waited for.
+const patience = 30 * time.Second
+
 // until waits for something to become so.
 func until(t testing.TB, what string, is func() bool) {
 	t.Helper()
-	if !within(30*time.Second, is) {
+	if !within(patience, is) {
 		t.Fatalf("waited in vain: %s", what)
 	}
 }

@@ -89,13 +89,13 @@ func (e *ear) Joined(id entry.FolderID, statements []roster.Statement) error {
 	if s == nil {
 		return nil
 	}
-	before := s.folderState().Roster
+	before, members := s.folderState().Roster, s.members()
 	refused, err := s.add(statements...)
 	for _, r := range refused {
 		e.link.device.Log.Warn("refused a membership statement", "device", e.link.id, "error", r)
 	}
 	if err == nil && s.folderState().Roster != before {
-		s.rosterChanged()
+		s.rosterChanged(members)
 	}
 	return err
 }
@@ -122,7 +122,11 @@ func (e *ear) Keyed(_ context.Context, id entry.FolderID, keys map[entry.Epoch]s
 
 // Acquainted implements [exchange.Registry].
 func (e *ear) Acquainted(_ context.Context, contacts []exchange.Contact) error {
-	e.link.device.acquainted(contacts)
+	l := e.link
+	l.mu.Lock()
+	l.contacts = contacts
+	l.mu.Unlock()
+	l.device.acquainted(l)
 	return nil
 }
 

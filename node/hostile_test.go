@@ -7,6 +7,7 @@ import (
 	"io"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -47,9 +48,11 @@ type hostile struct {
 	mu      sync.Mutex
 	folder  entry.FolderID
 	sealer  *sealer
-	keys    *seal.Keys
+	keys    *seal.Keys // of the first epoch
+	ring    map[entry.Epoch]seal.FolderKey
 	roster  roster.Roster
 	states  []*wirepb.FolderState
+	batches []*wirepb.Records          // that hold anything, as the victim told them
 	entries map[entry.Path]entry.Entry // what the victim has told
 	blocks  map[entry.BlockID][]byte
 	give    func(s network.Stream) // answers the victim's requests for blocks
@@ -72,6 +75,8 @@ type talk struct {
 
 const hostileName = "mallory"
 
+var hostiles atomic.Uint64
+
 // intrude makes a hostile member of the victim's folder.
 func intrude(t testing.TB, victim *device) *hostile {
 	t.Helper()
@@ -80,20 +85,14 @@ func intrude(t testing.TB, victim *device) *hostile {
 		t.Fatal(err)
 	}
 	h := &hostile{
-		t: t, id: id, replica: 0x6d616c6c6f7279, index: 0xbad, entries: map[entry.Path]entry.Entry{}, blocks: map[entry.BlockID][]byte{},
+		t: t, id: id, replica: version.ReplicaID(0x6d616c6c6f7279 + hostiles.Add(1)), index: 0xbad,
+		ring: map[entry.Epoch]seal.FolderKey{}, entries: map[entry.Path]entry.Entry{}, blocks: map[entry.BlockID][]byte{},
 	}
 	h.give = h.giveHonestly
 	if h.victim, err = peer.Decode(string(victim.id)); err != nil {
 		t.Fatal(err)
 	}
-	for _, a := range victim.addrs {
-		m, err := multiaddr.NewMultiaddr(a)
-		if err != nil {
-			t.Fatal(err)
-		}
-		bare, _ := peer.SplitAddr(m)
-		h.addrs = append(h.addrs, bare)
-	}
+	h.addrs = h.addrsOf(victim)
 	h.host, err = libp2p.New(libp2p.Identity(id.Key()), libp2p.NoListenAddrs, libp2p.Transport(tcp.NewTCPTransport),
 		libp2p.Security(libp2ptls.ID, libp2ptls.New), libp2p.ResourceManager(&network.NullResourceManager{}),
 		libp2p.DisableRelay(), libp2p.DisableMetrics(), libp2p.Ping(false))
@@ -182,6 +181,8 @@ func (h *hostile) listen(s network.Stream) {
 			for _, o := range w.Offers.GetOffers() {
 				h.offered(o)
 			}
+		case *wirepb.Tell_Keys:
+			h.keyed(w.Keys.GetKeys())
 		case *wirepb.Tell_Records:
 			h.told(w.Records)
 		case *wirepb.Tell_Ask:
@@ -197,7 +198,29 @@ func (h *hostile) listen(s network.Stream) {
 	}
 }
 
+func (h *hostile) keyed(keys []*wirepb.FolderKey) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, k := range keys {
+		h.ring[entry.Epoch(k.GetEpoch())] = seal.FolderKey(k.GetKey())
+	}
+}
+
+// key is the keys of one epoch; nil if the hostile was not given any.
+func (h *hostile) key(e entry.Epoch) *seal.Keys {
+	key, ok := h.ring[e]
+	if !ok {
+		return nil
+	}
+	keys, err := seal.Derive(h.folder, e, key)
+	if err != nil {
+		h.t.Error(err)
+	}
+	return keys
+}
+
 func (h *hostile) offered(o *wirepb.Offer) {
+	h.keyed(o.GetKeys())
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.folder = entry.FolderID(o.GetFolder())
@@ -221,13 +244,21 @@ func (h *hostile) offered(o *wirepb.Offer) {
 func (h *hostile) told(m *wirepb.Records) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if len(m.GetRecords()) > 0 || m.GetBatch() != nil {
+		h.batches = append(h.batches, m)
+	}
 	for _, w := range m.GetRecords() {
 		r, err := seal.RecordFromWire(w)
 		if err != nil {
 			h.t.Errorf("the victim tells: %v", err)
 			continue
 		}
-		e, err := h.keys.OpenRecord(r)
+		keys := h.key(r.Epoch)
+		if keys == nil {
+			h.t.Errorf("the victim tells a record of epoch %d, and has not told its key", r.Epoch)
+			continue
+		}
+		e, err := keys.OpenRecord(r)
 		if err != nil {
 			h.t.Errorf("the victim tells: %v", err)
 			continue
@@ -237,7 +268,12 @@ func (h *hostile) told(m *wirepb.Records) {
 	if m.GetBatch() == nil {
 		return
 	}
-	opened, err := h.keys.OpenBatch(m.GetBatch().GetSealed())
+	keys := h.key(entry.Epoch(m.GetBatch().GetEpoch()))
+	if keys == nil {
+		h.t.Errorf("the victim tells a batch of epoch %d, and has not told its key", m.GetBatch().GetEpoch())
+		return
+	}
+	opened, err := keys.OpenBatch(m.GetBatch().GetSealed())
 	if err != nil {
 		h.t.Errorf("the victim tells: %v", err)
 	}

@@ -38,6 +38,7 @@ type link struct {
 	answers  map[uint64]chan exchange.Answer         // by nonce
 	nonce    uint64                                  // of the last ask
 	away     time.Duration                           // its clock, from this one
+	contacts []exchange.Contact                      // what it tells of others
 }
 
 const (

@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/libp2p/go-libp2p/core/peer"
+
 	"github.com/kithmesh/kith/discovery"
 	"github.com/kithmesh/kith/index/entry"
 	"github.com/kithmesh/kith/protocol"
@@ -31,13 +33,28 @@ func (d *Device) watchNet() {
 		case discovery.Connected:
 			d.Log.Info("connected", "device", id, "via", string(e.Route.Via), "transport", string(e.Route.Transport), "addr", e.Route.Addr)
 			d.connect(e.Device)
+			d.found(e.Device)
 		case discovery.Disconnected:
 			d.Log.Info("disconnected", "device", id)
 			d.disconnect(id)
 		case discovery.Learned:
-			if err := d.store.Saw(id, time.Now(), e.Addrs...); err != nil {
-				d.Log.Warn("store addresses", "device", id, "error", err)
-			}
+			d.saw(id, e.Addrs)
 		}
+	}
+}
+
+// found stores where a device is that was met: others may have told of it, and
+// then there is nothing more to learn.
+func (d *Device) found(id peer.ID) {
+	for _, p := range d.net.Peers() {
+		if p.Device == id {
+			d.saw(entry.DeviceID(id.String()), p.Addrs)
+		}
+	}
+}
+
+func (d *Device) saw(id entry.DeviceID, addrs []string) {
+	if err := d.store.Saw(id, time.Now(), addrs...); err != nil {
+		d.Log.Warn("store addresses", "device", id, "error", err)
 	}
 }

@@ -76,6 +76,7 @@ type Device struct {
 	meeting  sync.Mutex        // held while members are admitted or let go
 
 	acquaintances acquaintances
+	incomplete    bool // a folder could not be started, so that not all members are known
 
 	mu     sync.Mutex
 	name   string
@@ -171,9 +172,11 @@ func (d *Device) run(parent context.Context) error {
 	for _, f := range d.store.Folders() {
 		if _, err := d.startShare(f); err != nil {
 			d.Log.Error("start a folder", "folder", f.Label, "error", err)
+			d.incomplete = true
 			d.problem(control.Problem{Code: "folder_failed", Message: fmt.Sprintf("folder %q: %v", f.Label, err)})
 		}
 	}
+	d.meetCompanions()
 	for _, p := range d.store.Peers() {
 		if err := d.trust(p); err != nil {
 			d.Log.Warn("trust a device", "device", p.ID, "error", err)

@@ -82,16 +82,21 @@ func (d *Device) Unshare(_ context.Context, r control.UnshareRequest) (control.S
 	// Named before it goes: a device known through this folder alone is
 	// forgotten with it.
 	out := control.Share{Folder: s.controlled(), Device: d.identity(p.ID), Role: m.Role}
-	if err := s.putOut(p.ID); err != nil {
+	err = s.putOut(p.ID)
+	d.meetCompanions()
+	if err != nil {
 		return control.Share{}, fmt.Errorf("unshare %q: %w", r.Folder, err)
 	}
-	d.meetCompanions()
 	return out, nil
 }
 
+// errOldKey: a member is out, but no new epoch could begin.
+var errOldKey = errors.New("it is a member no more, but the folder has no new key: what comes is sealed with one that it knows")
+
 // putOut removes a member for good: what is sealed from now on is sealed with
 // a key that it does not get. It is told so if it is connected, and whoever
-// else is, is told before this returns.
+// else is, is told before this returns. It wraps [errOldKey] if all is done but
+// for the key.
 func (s *share) putOut(id entry.DeviceID) error {
 	s.mu.Lock()
 	s.parting[id] = true
@@ -109,15 +114,16 @@ func (s *share) putOut(id entry.DeviceID) error {
 		return err
 	}
 	_ = s.Detach(context.Background(), id)
-	if err := s.newEpoch(); err != nil {
-		return fmt.Errorf("begin a new key: %w", err)
-	}
+	failed := s.newEpoch()
 	s.device.news()
 	s.device.eachLink(func(l *link) {
 		if _, member := s.member(l.id); member || l.id == id {
 			s.tellAtOnce(l)
 		}
 	})
+	if failed != nil {
+		return fmt.Errorf("%w: %w", errOldKey, failed)
+	}
 	return nil
 }
 
@@ -135,7 +141,7 @@ func (d *Device) Revoke(_ context.Context, text string) (control.Revoked, error)
 		return control.Revoked{}, fmt.Errorf("revoke: %w", err)
 	}
 	out := control.Revoked{Identity: d.identity(p.ID)}
-	var failed error
+	var failed, unsealed error
 	for _, s := range d.allShares() {
 		if _, member := s.member(p.ID); !member {
 			continue
@@ -144,6 +150,9 @@ func (d *Device) Revoke(_ context.Context, text string) (control.Revoked, error)
 		switch {
 		case err == nil:
 			out.Folders = append(out.Folders, s.controlled())
+		case errors.Is(err, errOldKey):
+			out.Folders = append(out.Folders, s.controlled())
+			unsealed = errors.Join(unsealed, fmt.Errorf("put %q out of %q: %w", text, s.controlled().Label, err))
 		case errors.Is(err, roster.ErrRight):
 			out.Kept = append(out.Kept, s.controlled())
 		default:
@@ -164,5 +173,5 @@ func (d *Device) Revoke(_ context.Context, text string) (control.Revoked, error)
 	}
 	d.meetCompanions()
 	d.news()
-	return out, nil
+	return out, unsealed
 }

@@ -70,7 +70,6 @@ func (d *Device) startFolder(rec membership.Folder, begin bool) (*share, error) 
 	d.eachLink(func(l *link) {
 		d.tasks.start(func(ctx context.Context) error { _ = l.attach(ctx, rec.ID); return nil })
 	})
-	d.meetCompanions()
 	d.news()
 	return s, nil
 }

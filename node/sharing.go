@@ -112,6 +112,7 @@ func (d *Device) setUp(rec membership.Folder, begin bool) (*share, error) {
 	if err != nil {
 		return nil, errors.Join(err, d.store.RemoveFolder(rec.ID), tree.Unmark(rec.Path, rec.ID))
 	}
+	d.meetCompanions()
 	return s, nil
 }
 

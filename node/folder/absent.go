@@ -88,8 +88,17 @@ func (a *actor) onDiskToo(p entry.Path) bool { return a.disk == nil || a.onDisk(
 // staysAway makes an item one that only takes note of a version, where the
 // path is not chosen to lie here and nothing lies there.
 func (a *actor) staysAway(it *item) bool {
-	if it.remote.Kind != entry.File || a.choices.Of(it.path).Here || it.deviation != nil || it.local != nil && it.local.Lives() || a.onDisk(it.path) {
+	l, r := it.here(), it.remote
+	if r.Kind != entry.File || a.choices.Of(it.path).Here || it.deviation != nil || l != nil && l.Lives() || a.onDisk(it.path) {
 		return false
+	}
+	if l := it.local; l != nil && l.Absent {
+		order := r.Version.Compare(l.Version)
+		it.absent = order == version.After || order == version.Concurrent && r.Version.Beats(l.Version)
+		if it.absent {
+			it.choice = merge.Decision{Action: merge.Adopt, Version: r.Version}
+		}
+		return true // or it is asked for no longer
 	}
 	it.choice = a.around.decide(it.local, it.remote, false)
 	it.absent = it.choice.Action == merge.Adopt && it.choice.Keep == nil
@@ -146,8 +155,31 @@ func (a *actor) staysElsewhere(x *index.Folder, e *entry.Entry) (bool, error) {
 	}
 	n := *e
 	n.Absent, n.Disk = true, entry.Disk{}
-	_, err := x.Put(&n)
-	return true, err
+	if _, err := x.Put(&n); err != nil || e.Kind != entry.File {
+		return true, err
+	}
+	return true, a.knowWanted(x, &n)
+}
+
+// knowWanted takes note of what is wanted of a path whose content has just been
+// freed, l being its row: or it would come to where its bytes are not wanted.
+func (a *actor) knowWanted(x *index.Folder, l *entry.Entry) error {
+	w, err := x.Wanted(l.Path)
+	if err != nil || len(w) == 0 {
+		return err
+	}
+	top, _ := merge.Best(toWants(w), func(merge.Want) bool { return true })
+	if k := top.Entry.Kind; k != entry.File && k != entry.Deleted {
+		return nil // a name that is to lie here
+	}
+	if order := top.Entry.Version.Compare(l.Version); order == version.After || order == version.Concurrent && top.Entry.Version.Beats(l.Version) {
+		e := *top.Entry
+		e.Absent = e.Lives()
+		if _, err := x.Put(&e); err != nil {
+			return err
+		}
+	}
+	return a.changeWanted(x, l.Path, func([]merge.Want) []merge.Want { return nil })
 }
 
 // holdsAbsent tells whether e is a directory below which something lives whose

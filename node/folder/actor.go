@@ -50,12 +50,14 @@ type actor struct {
 	mustReopen bool
 	// reverting are the paths whose local edits a person has given up.
 	reverting map[entry.Path]struct{}
-	wordDue   time.Time // when a member that is silent is waited for no longer
-	stuck     stuck
-	littered  bool // staged files may lie about
-	ackDue    time.Time
-	needed    map[entry.Digest]int // how many wanted files have this content
-	recount   bool                 // needed may be wrong
+	// rereads are files of unknown history that are being read under other keys.
+	rereads  map[entry.Path]struct{}
+	wordDue  time.Time // when a member that is silent is waited for no longer
+	stuck    stuck
+	littered bool // staged files may lie about
+	ackDue   time.Time
+	needed   map[entry.Digest]int // how many wanted files have this content
+	recount  bool                 // needed may be wrong
 
 	// session names this run of the program among those that made events.
 	session uint64
@@ -76,7 +78,7 @@ func newActor(f *Folder) *actor {
 	return &actor{
 		Folder: f, found: make(chan discovery), looked: make(chan error, 1),
 		gathered: make(chan *batch, maxBatches), dirty: newDirty(), going: newGoing(), arrivals: arrivals{}, roll: roll{}, acks: map[entry.DeviceID]exchange.Ack{},
-		inflight: newInflight(), stuck: stuck{}, session: f.around.random(), role: f.Role, choices: f.Choices, brake: newHeld(), reverting: map[entry.Path]struct{}{}, needed: map[entry.Digest]int{}, copies: map[entry.Path]struct{}{}, stale: true,
+		inflight: newInflight(), stuck: stuck{}, session: f.around.random(), role: f.Role, choices: f.Choices, brake: newHeld(), reverting: map[entry.Path]struct{}{}, rereads: map[entry.Path]struct{}{}, needed: map[entry.Digest]int{}, copies: map[entry.Path]struct{}{}, stale: true,
 	}
 }
 
@@ -101,7 +103,7 @@ func (a *actor) run(parent context.Context) error {
 		timer.Reset(a.wait())
 		select {
 		case <-ctx.Done():
-			return nil
+			return a.rememberPeers()
 		case fn := <-a.mail:
 			fn(a)
 		case <-a.diskReady():
@@ -247,12 +249,24 @@ func (a *actor) judge(err error) {
 func (a *actor) countAgain() {
 	a.recount = false
 	clear(a.needed)
+	a.brake.reset()
 	_ = a.view(func(x *index.Folder) error {
+		var paths []entry.Path
 		for w, err := range x.WantedRange("") {
 			if err != nil {
 				return err
 			}
 			a.countNeeded(w, 1)
+			paths = append(paths, w[0].Entry.Path)
+		}
+		for _, p := range paths { // whose content may be needed: that is known now
+			w, err := x.Wanted(p)
+			if err == nil {
+				err = a.countDoomed(x, p, toWants(w))
+			}
+			if err != nil {
+				return err
+			}
 		}
 		return nil
 	})

@@ -39,6 +39,8 @@ type around struct {
 type rules struct {
 	decide func(l, r *entry.Entry, living bool) merge.Decision
 	event  func(x *index.Folder, base version.Version, clock version.Clock) (version.Version, error)
+	// copyName is the name of a conflict copy.
+	copyName func(e *entry.Entry, device string, try int) entry.Path
 	// nameFor tells whether a conflict copy may have a name, or whether just
 	// its content has it already.
 	nameFor func(a *actor, p entry.Path, lost *entry.Entry) (free, kept bool, err error)
@@ -54,7 +56,7 @@ func world() around {
 		join:   func(d *disk) { d.users.Wait() },
 		offer:  offer,
 		post:   post,
-		rules:  rules{decide: merge.Decide, event: newEvent, nameFor: nameFor},
+		rules:  rules{decide: merge.Decide, event: newEvent, copyName: merge.CopyName, nameFor: nameFor},
 	}
 }
 

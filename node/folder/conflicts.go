@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"path"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/kithmesh/kith/index"
 	"github.com/kithmesh/kith/index/entry"
@@ -40,7 +42,10 @@ func (a *actor) conflicts(at entry.Path) ([]Conflict, error) {
 	by := map[entry.Path]*Conflict{}
 	err := a.view(func(x *index.Folder) error {
 		for p := range a.copies {
-			main := merge.CopyOf(p)
+			main, err := mainOf(x, p)
+			if err != nil {
+				return err
+			}
 			if at != "" && main != at && p != at && !main.Below(at) {
 				continue
 			}
@@ -151,7 +156,13 @@ func (a *actor) resolve(c *Conflict, keep Keep, r *Resolution) error {
 	}
 	r.Kept = chosen.Path
 	if chosen != c.Main {
+		if c.Main != nil && c.Main.Absent {
+			return fmt.Errorf("%q does not lie here: get it first", c.Path)
+		}
 		if err := a.replace(c, chosen); err != nil {
+			return err
+		}
+		if err := a.disk.tree.Sync(); err != nil { // before what it is a copy of goes
 			return err
 		}
 	}
@@ -205,6 +216,7 @@ func (a *actor) replace(c *Conflict, e *entry.Entry) error {
 		st := tree.StatOf(c.Main)
 		expect = &st
 	}
+	a.littered = true // if what is staged cannot be placed
 	s, err := a.copyOf(e)
 	if err != nil {
 		return err
@@ -263,14 +275,49 @@ func (a *actor) crowded(p entry.Path) bool {
 	if len(a.copies) < maxCopies {
 		return false
 	}
-	main, n := p, 0
-	if merge.IsCopy(p) {
-		main = merge.CopyOf(p)
-	}
+	n := 0
 	for c := range a.copies {
-		if strings.HasPrefix(string(c), string(main.Parent())) && merge.CopyOf(c) == main {
+		if isCopyOf(c, p) || merge.IsCopy(p) && merge.CopyOf(c) == merge.CopyOf(p) {
 			n++
 		}
 	}
 	return n >= maxCopies
+}
+
+// isCopyOf tells whether c has the name of a conflict copy of p. A long name is
+// shortened in that of its copy.
+func isCopyOf(c, p entry.Path) bool {
+	plain := merge.CopyOf(c)
+	if plain == p || plain.Parent() != p.Parent() {
+		return plain == p
+	}
+	if len(c.Name()) <= entry.MaxName-utf8.UTFMax {
+		return false // it was not shortened
+	}
+	short, name := plain.Name(), p.Name()
+	n := 0
+	for n < len(short) && n < len(name) && short[n] == name[n] {
+		n++
+	}
+	return len(name) > len(short) && strings.HasSuffix(name, short[n:])
+}
+
+// mainOf is the path of what a conflict copy is a copy of: of those that live
+// beside it, if its name is too short to tell.
+func mainOf(x *index.Folder, c entry.Path) (entry.Path, error) {
+	plain := merge.CopyOf(c)
+	e, err := x.Get(plain)
+	if err != nil || e != nil && e.Lives() || len(c.Name()) <= entry.MaxName-utf8.UTFMax {
+		return plain, err
+	}
+	up, stem := plain.Parent(), strings.TrimSuffix(plain.Name(), path.Ext(plain.Name()))
+	for row := range x.Light(up.Join(stem)) {
+		if up != "" && !row.Path.Below(up) || row.Path.Parent() == up && !strings.HasPrefix(row.Path.Name(), stem) {
+			break
+		}
+		if row.Kind != entry.Deleted && !merge.IsCopy(row.Path) && isCopyOf(c, row.Path) {
+			return row.Path, nil
+		}
+	}
+	return plain, nil
 }

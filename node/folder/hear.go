@@ -191,6 +191,11 @@ func (a *actor) hearOne(x *index.Folder, d entry.DeviceID, n heard) error {
 	if ignored, _, err := a.ignored(r); err != nil || ignored {
 		return err
 	}
+	if l != nil && l.Unknown && a.mayBe(l, r) {
+		if err := a.readAgain(x, l); err != nil {
+			return err
+		}
+	}
 	return a.changeWanted(x, r.Path, func(w []merge.Want) []merge.Want {
 		return a.withPlaced(w, merge.Remember(w, r, d, n.sequence), d, n.sequence)
 	})
@@ -247,6 +252,27 @@ func (a *actor) adoptVersion(x *index.Folder, l, r *entry.Entry, v version.Versi
 		return err
 	}
 	return a.changeWanted(x, e.Path, func(w []merge.Want) []merge.Want { return stillWanted(w, &e) })
+}
+
+// mayBe tells whether a file of unknown history may hold what a version says,
+// though it does not look so: the same bytes have other names in each epoch.
+func (a *actor) mayBe(l, r *entry.Entry) bool {
+	if l.Kind != entry.File || len(l.Blocks) == 0 || len(a.Epochs()) == 1 {
+		return false
+	}
+	if r.Kind == entry.Deleted {
+		return r.Gone != (entry.Digest{}) && r.Gone != l.Digest()
+	}
+	return r.Kind == entry.File && r.Epoch != l.Epoch && r.Size == l.Size
+}
+
+// readAgain has a file read once more, now that it is known what it may be.
+func (a *actor) readAgain(x *index.Folder, l *entry.Entry) error {
+	e := *l
+	e.Disk = entry.Disk{}
+	a.rereads[l.Path] = struct{}{}
+	a.recheck(l.Path, false)
+	return x.Touch(&e)
 }
 
 // stillWanted drops what e has seen.

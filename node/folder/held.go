@@ -18,6 +18,7 @@ import (
 // are looked at one by one only when there are many.
 type held struct {
 	doomed  map[entry.Path]string // by whom
+	by      map[string]int64      // author: how many are doomed
 	meter   brake.Meter
 	batches []brake.Batch
 	since   map[string]time.Time // by author; who is in it is held
@@ -27,8 +28,37 @@ type held struct {
 }
 
 func newHeld() held {
-	return held{doomed: map[entry.Path]string{}, since: map[string]time.Time{}}
+	return held{doomed: map[entry.Path]string{}, by: map[string]int64{}, since: map[string]time.Time{}}
 }
+
+func (h *held) doom(p entry.Path, author string) {
+	if was, ok := h.doomed[p]; ok {
+		h.count(was, -1)
+	}
+	h.doomed[p] = author
+	h.count(author, 1)
+}
+
+func (h *held) spare(p entry.Path) {
+	if author, ok := h.doomed[p]; ok {
+		h.count(author, -1)
+	}
+	delete(h.doomed, p)
+}
+
+func (h *held) count(author string, n int64) {
+	if h.by[author] += n; h.by[author] == 0 {
+		delete(h.by, author)
+	}
+}
+
+func (h *held) reset() {
+	clear(h.doomed)
+	clear(h.by)
+	h.stale = true
+}
+
+func (h *held) holds(author string) bool { _, ok := h.since[author]; return ok }
 
 // countDoomed keeps count after what is wanted of a path has changed.
 func (a *actor) countDoomed(x *index.Folder, p entry.Path, wants []merge.Want) error {
@@ -46,9 +76,9 @@ func (a *actor) countDoomed(x *index.Folder, p entry.Path, wants []merge.Want) e
 	}
 	switch {
 	case doomed:
-		a.brake.doomed[p] = author
+		a.brake.doom(p, author)
 	case was:
-		delete(a.brake.doomed, p)
+		a.brake.spare(p)
 	default:
 		return nil
 	}
@@ -78,8 +108,14 @@ func (a *actor) brakes(p entry.Path) bool {
 	if !doomed {
 		return false
 	}
-	_, held := a.brake.since[author]
-	return held
+	return a.brake.holds(author)
+}
+
+// untold tells whether a path is to wait until its member has told the rest: the
+// whole of it is judged, and not what happens to come first.
+func (a *actor) untold(p entry.Path) bool {
+	_, doomed := a.brake.doomed[p]
+	return doomed && !a.caughtUp()
 }
 
 // hold works out what is held. While much is doomed that is costly, so it is
@@ -90,12 +126,14 @@ func (a *actor) hold(now time.Time) {
 	if !h.stale {
 		return
 	}
-	if len(h.doomed) == 0 {
+	some, new_ := a.tooMuch(now)
+	if !some {
+		a.stale, a.pass.again = a.stale || len(h.batches) > 0, a.pass.again || len(h.batches) > 0
 		h.batches, h.stale, h.exact = nil, false, 0
 		clear(h.since)
 		return
 	}
-	if n := len(h.doomed); n > h.exact/10*9 && n < h.exact+h.exact/10 && now.Sub(h.at).Abs() < time.Second {
+	if n := len(h.doomed); !new_ && n > h.exact/10*9 && n < h.exact+h.exact/10 && now.Sub(h.at).Abs() < time.Second {
 		return
 	}
 	doomed, files, err := a.allDoomed()
@@ -103,7 +141,7 @@ func (a *actor) hold(now time.Time) {
 		return
 	}
 	h.stale, h.exact, h.at = false, len(h.doomed), now
-	h.batches = h.meter.Hold(doomed, files, a.Brake, now)
+	h.batches = h.meter.Hold(doomed, files, a.Brake, h.holds, now)
 	since := h.since
 	h.since = map[string]time.Time{}
 	for _, b := range h.batches {
@@ -117,11 +155,31 @@ func (a *actor) hold(now time.Time) {
 	a.stale, a.pass.again = true, true
 }
 
+// tooMuch tells whether an author may have to be held, and whether there is one
+// who is not held yet. More may count as doomed than is.
+func (a *actor) tooMuch(now time.Time) (some, others bool) {
+	h := &a.brake
+	if len(h.by) == 0 {
+		return false, false
+	}
+	var files int64
+	_ = a.view(func(x *index.Folder) error { files = filesHere(x); return nil })
+	for author, n := range h.by {
+		held := h.holds(author)
+		if h.meter.Reaches(author, n, files, a.Brake, held, now) {
+			some, others = true, others || !held
+		}
+	}
+	return some, others
+}
+
+// filesHere is how many files lie here.
+func filesHere(x *index.Folder) int64 { t := x.Totals(); return t.Files - t.Absent }
+
 // allDoomed looks at the doomed paths once more: what moved is not.
 func (a *actor) allDoomed() (out []brake.Doomed, files int64, err error) {
 	err = a.view(func(x *index.Folder) error {
-		t := x.Totals()
-		files = t.Files - t.Absent
+		files = filesHere(x)
 		for p := range a.brake.doomed {
 			l, err := x.Get(p)
 			if err != nil {
@@ -135,18 +193,13 @@ func (a *actor) allDoomed() (out []brake.Doomed, files int64, err error) {
 			author, yes := a.dooms(l, wants)
 			top, _ := merge.Best(wants, func(merge.Want) bool { return true })
 			if yes && top.Entry.Kind == entry.Deleted {
-				for o := range x.FindContent(l) {
-					if o.Path != p {
-						yes = false // it lies elsewhere
-						break
-					}
-				}
+				yes = !a.liesBeside(x, l)
 			}
 			if !yes {
-				delete(a.brake.doomed, p)
+				a.brake.spare(p)
 				continue
 			}
-			a.brake.doomed[p] = author
+			a.brake.doom(p, author)
 			out = append(out, brake.Doomed{
 				Path: p, Version: top.Entry.Version, Author: author, Deletes: top.Entry.Kind == entry.Deleted, Bytes: l.Size,
 			})
@@ -154,6 +207,21 @@ func (a *actor) allDoomed() (out []brake.Doomed, files int64, err error) {
 		return nil
 	})
 	return out, files, err
+}
+
+// liesBeside tells whether a file's content lies at another path, too, where it
+// is to stay.
+func (a *actor) liesBeside(x *index.Folder, e *entry.Entry) bool {
+	n := 0
+	for o := range x.FindContent(e) {
+		if n++; n > maxSameFiles {
+			break
+		}
+		if _, doomed := a.brake.doomed[o.Path]; !doomed && o.Path != e.Path {
+			return true
+		}
+	}
+	return false
 }
 
 // Held is a batch that waits for a person.
@@ -171,15 +239,14 @@ func (f *Folder) Held(ctx context.Context) (out []Held, err error) {
 }
 
 func (a *actor) heldNow() (out []Held, err error) {
+	if !takes(a.role) {
+		return nil, nil // nothing is about to happen
+	}
 	a.brake.stale, a.brake.at = true, time.Time{}
 	a.brake.exact = 0
 	a.hold(a.Clock())
 	var files int64
-	err = a.view(func(x *index.Folder) error {
-		t := x.Totals()
-		files = t.Files - t.Absent
-		return nil
-	})
+	err = a.view(func(x *index.Folder) error { files = filesHere(x); return nil })
 	for _, b := range a.brake.batches {
 		out = append(out, Held{Batch: b, Since: a.brake.since[b.Author], Files: files})
 	}
@@ -225,6 +292,7 @@ func (f *Folder) settleBatch(
 			return nil
 		})
 		a.brake.meter.Excuse(out.Author)
+		delete(a.brake.since, out.Author)
 		a.brake.stale, a.brake.at, a.pass.again, a.stale = true, time.Time{}, true, true
 	})
 	return out, errors.Join(err, failed)

@@ -88,7 +88,7 @@ func (a *actor) commitCopies(copies []*entry.Entry) error {
 func (a *actor) keepCopy(it *item) (*entry.Entry, error) {
 	lost := it.choice.Keep
 	for try := range merge.MaxCopyTries {
-		p := merge.CopyName(lost, a.Name, try)
+		p := a.around.copyName(lost, a.Name, try)
 		free, kept, err := a.around.nameFor(a, p, lost)
 		if err != nil {
 			return nil, err

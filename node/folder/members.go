@@ -139,6 +139,20 @@ func (a *actor) listenAnew() {
 	})
 }
 
+// rememberPeers writes how far the members are that are connected as the folder
+// ends: should this index ever be set back to now, it is known that they have
+// what they have received.
+func (a *actor) rememberPeers() error {
+	return a.update(func(x *index.Folder) error {
+		for _, d := range a.roll.inOrder() {
+			if err := x.SetPeer(d, a.roll[d].peer); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
 // forgetTold takes back all that an index which is gone had announced.
 func (a *actor) forgetTold(x *index.Folder, d entry.DeviceID) error {
 	var paths []entry.Path

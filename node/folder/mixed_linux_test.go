@@ -35,6 +35,8 @@ type mixed struct {
 	*history
 	hands  map[*device]*hand
 	losses bool // of indexes
+	// reverted: local edits were given up for what may be nowhere any more.
+	reverted bool
 }
 
 func runMixed(t *testing.T, seed uint64) {
@@ -174,6 +176,7 @@ func (m *mixed) revert(h *hand) {
 	defer cancel()
 	paths, err := h.folder.Revert(ctx, "", false)
 	m.note(h.device, "revert", paths, err)
+	m.reverted = m.reverted || len(paths) > 0
 }
 
 func (m *mixed) voids(h *hand, p entry.Path, e *entry.Entry) {
@@ -203,20 +206,85 @@ func (m *mixed) end() {
 		must(m.w.t, d.folder.Check(ctx))
 		cancel()
 	}
+	for _, d := range m.w.all {
+		// What was asked for and is nowhere any more is asked for no longer.
+		m.hands[d].choose(choice.Rule{})
+	}
 	m.note(m.w.all[0], "all linked")
 	m.w.linkAll()
-	m.w.settle()
-	m.w.coherent()
+	if !m.waits() {
+		m.w.settle()
+		m.w.coherent()
+	}
 	for _, d := range m.w.all {
 		m.note(d, "to sync", d.files())
 		m.hands[d].become(entry.RoleSync)
 	}
 	m.w.settle()
-	for range 2 { // what one asks for can be known by another first
+	m.w.coherent()
+	m.replaceLost()
+	for _, d := range m.w.all {
+		m.hands[d].get("")
+	}
+	m.w.settle()
+	m.judge()
+}
+
+// waits tells whether a device may have to wait: for what was given up a local
+// edit for and is nowhere any more, or for one that takes nothing to agree.
+func (m *mixed) waits() bool {
+	for _, h := range m.hands {
+		if h.role == entry.RoleSend || h.role == entry.RoleArchive {
+			return true
+		}
+	}
+	return m.reverted
+}
+
+// replaceLost writes new files where one is known and nowhere: an archive, or a
+// device that only receives, has deleted it before anybody else had it.
+func (m *mixed) replaceLost() {
+	for again := true; again; {
+		again = false
+		has := m.contents()
 		for _, d := range m.w.all {
-			m.hands[d].get("")
+			for p, e := range d.entries() {
+				if e.Absent && e.Kind == entry.File && !has[e.Digest()] && !again {
+					c := m.content()
+					m.note(d, "write what is lost", p, c[:min(len(c), 8)])
+					m.replace(d, string(p), func(draft string) error { return os.WriteFile(draft, []byte(c), 0o644) })
+					again = true
+				}
+			}
 		}
 		m.w.settle()
 	}
-	m.judge()
+}
+
+// contents are those of all files that lie somewhere.
+func (m *mixed) contents() map[entry.Digest]bool {
+	has := map[entry.Digest]bool{}
+	for _, d := range m.w.all {
+		for _, e := range d.entries() {
+			has[e.Digest()] = has[e.Digest()] || !e.Absent
+		}
+	}
+	return has
+}
+
+// judge is [history.judge] where there are local edits and absent rows to miss.
+func (m *mixed) judge() {
+	m.w.t.Helper()
+	m.w.coherent()
+	for _, d := range m.w.all {
+		for p, e := range d.entries() {
+			if e.Absent {
+				m.w.t.Errorf("%s: %q is not here", d.name, p)
+			}
+		}
+		for p, l := range d.locals() {
+			m.w.t.Errorf("%s: %q is left here alone: %+v", d.name, p, l)
+		}
+	}
+	m.history.judge()
 }

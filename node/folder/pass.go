@@ -114,11 +114,14 @@ func (a *actor) take(c *cut, it *item) {
 // Nil: nothing for now.
 func (a *actor) consider(x *index.Folder, wants []merge.Want, now time.Time) (*item, error) {
 	p := wants[0].Entry.Path
+	if _, reading := a.rereads[p]; reading {
+		return nil, nil
+	}
 	if a.inflight.has(p) || a.stuck.blocks(p, now) || a.dirty.has(p) || a.going.has(p) {
 		return nil, nil
 	}
 	w, ok := merge.Best(wants, func(w merge.Want) bool { return a.obtainable(x, w) })
-	if !ok || a.brakes(p) {
+	if !ok || a.brakes(p) || a.untold(p) {
 		return nil, nil
 	}
 	if ignored, _, err := a.ignored(w.Entry); err != nil || ignored {

@@ -39,7 +39,9 @@ func (a *actor) publish() {
 		a.stuck.nothingWanted()
 	}
 	s.Conflicts = int64(len(a.copies))
-	s.Held = int64(len(a.brake.batches))
+	if takes(a.role) {
+		s.Held = int64(len(a.brake.batches))
+	}
 	s.Problems = a.problems()
 	s.Quiet = a.quiet(s)
 	if s.Quiet && a.littered {
@@ -65,7 +67,7 @@ func (a *actor) stateNow(s Status) State {
 		return Fenced
 	case a.disk == nil:
 		return Failed
-	case len(a.brake.batches) > 0 && a.inflight.batches == 0 && !a.pass.active && !a.pass.again:
+	case s.Held > 0 && a.inflight.batches == 0 && !a.pass.active && !a.pass.again:
 		return Braked
 	case !a.scanned || a.scans.all:
 		return Scanning

@@ -191,6 +191,10 @@ func (a *actor) notRecorded(found []look.Finding, err error) {
 		p.Path = f.Path
 		a.dirty.add(f.Path, false, now.Add(lastRetry))
 		a.stuck.add(now, f.Path, p)
+		if t, ok := a.stuck[f.Path]; ok {
+			t.look = a.lookNumber // a later one that has no trouble with it clears it
+			a.stuck[f.Path] = t
+		}
 	}
 }
 

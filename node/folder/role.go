@@ -86,6 +86,7 @@ func (a *actor) tellLocal(x *index.Folder, l *entry.Entry) error {
 func (f *Folder) SetChoices(ctx context.Context, rules choice.Rules) error {
 	return f.do(ctx, func(a *actor) {
 		a.choices = rules
+		a.stuck.retryAll() // what is stuck may not be asked for any more
 		a.stale, a.pass.again = true, true
 	})
 }

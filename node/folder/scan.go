@@ -3,6 +3,7 @@ package folder
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -129,6 +130,7 @@ func offer(ctx context.Context, a *actor, f []look.Finding) error {
 func (a *actor) lookEnded(err error) {
 	now := a.Clock()
 	a.looking, a.stale, a.pass.again = false, true, true
+	maps.DeleteFunc(a.rereads, func(p entry.Path, _ struct{}) bool { return !a.dirty.has(p) })
 	all := a.scans.all
 	a.scans.all = false
 	if err != nil {

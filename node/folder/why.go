@@ -232,7 +232,7 @@ func (w *why) ofConflicts() {
 	}
 	n := 0
 	for c := range w.copies {
-		if merge.CopyOf(c) == w.p {
+		if isCopyOf(c, w.p) {
 			n++
 		}
 	}

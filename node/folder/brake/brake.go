@@ -84,10 +84,13 @@ func (m *Meter) Took(author string, deleted bool, now time.Time) {
 func (m *Meter) Excuse(author string) { delete(m.taken, author) }
 
 // lately is how many files an author took within the window, and how many of
-// them are gone altogether.
-func (m *Meter) lately(author string, now time.Time) (n, deleted int64) {
+// them are gone altogether. Of one who is held nothing is forgotten: to wait is
+// no way past the brake.
+func (m *Meter) lately(author string, held bool, now time.Time) (n, deleted int64) {
 	list := m.taken[author]
-	list = slices.DeleteFunc(list, func(l loss) bool { return now.Sub(l.at).Abs() > window })
+	if !held {
+		list = slices.DeleteFunc(list, func(l loss) bool { return now.Sub(l.at).Abs() > window })
+	}
 	if len(list) == 0 {
 		delete(m.taken, author)
 		return 0, 0
@@ -99,21 +102,26 @@ func (m *Meter) lately(author string, now time.Time) (n, deleted int64) {
 	return n, deleted
 }
 
+// Reaches tells whether it is too much what an author would take away, in
+// files, of those that lie here now. Held: the author is held already.
+func (m *Meter) Reaches(author string, doomed, files int64, limits Limits, held bool, now time.Time) bool {
+	lately, deleted := m.lately(author, held, now)
+	n := doomed + lately
+	return doomed > 0 && n >= limits.Files && n*100 >= limits.Share*(files+deleted)
+}
+
 // Hold says which of the doomed are to wait, as a batch for each author.
-// Files is how many lie here now.
-func (m *Meter) Hold(doomed []Doomed, files int64, limits Limits, now time.Time) []Batch {
+// Files is how many lie here now, and held tells who is held already.
+func (m *Meter) Hold(doomed []Doomed, files int64, limits Limits, held func(author string) bool, now time.Time) []Batch {
 	by := map[string][]Doomed{}
 	for _, d := range doomed {
 		by[d.Author] = append(by[d.Author], d)
 	}
 	var out []Batch
 	for author, list := range by {
-		lately, deleted := m.lately(author, now)
-		n := int64(len(list)) + lately
-		if n < limits.Files || n*100 < limits.Share*(files+deleted) {
-			continue
+		if m.Reaches(author, int64(len(list)), files, limits, held(author), now) {
+			out = append(out, batchOf(author, list))
 		}
-		out = append(out, batchOf(author, list))
 	}
 	slices.SortFunc(out, func(a, b Batch) int { return cmpText(a.Author, b.Author) })
 	return out

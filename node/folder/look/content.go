@@ -5,10 +5,8 @@ import (
 	"errors"
 	"io"
 	"io/fs"
-	"slices"
 	"time"
 
-	"github.com/kithmesh/kith/index"
 	"github.com/kithmesh/kith/index/chunk"
 	"github.com/kithmesh/kith/index/entry"
 	"github.com/kithmesh/kith/node/tree"
@@ -26,20 +24,22 @@ const (
 	closedQuiet = 300 * time.Millisecond
 )
 
-// content reads the blocks of a file that differs from the index.
+// content reads the blocks of a file that differs from the index, and names
+// them under the newest keys, or under those under which the same is known.
 func (l *Looker) content(ctx context.Context, f Finding) Finding {
-	epochs := l.Epochs()
-	f.Epoch = epochs[len(epochs)-1]
-	was, err := l.known(f, epochs)
-	if err == nil && was != nil && was.Epoch != f.Epoch && l.Keys(was.Epoch) != nil {
-		// Only under the keys that named it before shows that it is the same.
+	known, err := l.known(f)
+	for _, e := range known.epochs {
+		if err != nil {
+			break
+		}
 		var blocks []entry.Block
 		var st tree.Stat
-		if blocks, st, err = l.blocks(ctx, f.Path, was.Epoch); err == nil && slices.Equal(blocks, was.Blocks) {
-			f.Blocks, f.Stat, f.Epoch = blocks, st, was.Epoch
+		if blocks, st, err = l.blocks(ctx, f.Path, e); err == nil && known.has(e, blocks) {
+			f.Blocks, f.Stat, f.Epoch = blocks, st, e
 			return f
 		}
 	}
+	f.Epoch = l.newest()
 	var blocks []entry.Block
 	var st tree.Stat
 	if err == nil {
@@ -60,22 +60,6 @@ func (l *Looker) content(ctx context.Context, f Finding) Finding {
 
 // errUnsteady: the file is being written.
 var errUnsteady = errors.New("being written")
-
-// known is the entry that a finding was compared with, where its epoch may
-// matter.
-func (l *Looker) known(f Finding, epochs []entry.Epoch) (e *entry.Entry, err error) {
-	if f.Seen == 0 || len(epochs) == 1 {
-		return nil, nil
-	}
-	err = l.DB.View(func(tx *index.Tx) error {
-		x, err := tx.Folder(l.Folder)
-		if err == nil {
-			e, err = x.Get(f.Path)
-		}
-		return err
-	})
-	return e, err
-}
 
 func (l *Looker) blocks(ctx context.Context, p entry.Path, epoch entry.Epoch) ([]entry.Block, tree.Stat, error) {
 	file, err := l.Tree.OpenFile(p)

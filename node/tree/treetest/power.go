@@ -1,5 +1,7 @@
 package treetest
 
+import "bytes"
+
 // LosePower ends the program and takes back some of what was not synced: of
 // names and metadata the last changes, as many as chance has it; of the content
 // of each file any part, and sometimes all of it, so that an older one is back.
@@ -29,16 +31,20 @@ func (d *Disk) LosePower() {
 	}
 }
 
+// loseContent leaves some of what was written. What was only added to a file
+// takes nothing of what was there before.
 func (d *Disk) loseContent(n *node) {
+	least := 0
+	if bytes.HasPrefix(n.body, n.safe.body) {
+		least = len(n.safe.body)
+	}
 	switch d.rng.IntN(4) {
 	case 0: // it was on its way by itself
 	case 1:
 		n.body, n.modTime, n.changeTime = n.safe.body, n.safe.modTime, n.safe.changeTime
 	case 2:
-		n.body = nil
+		n.body = n.body[:least]
 	default:
-		if len(n.body) > 0 {
-			n.body = n.body[:d.rng.IntN(len(n.body))]
-		}
+		n.body = n.body[:least+d.rng.IntN(len(n.body)-least+1)]
 	}
 }

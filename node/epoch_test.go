@@ -1,0 +1,398 @@
+package node_test
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kithmesh/kith/index/entry"
+	"github.com/kithmesh/kith/index/version"
+	"github.com/kithmesh/kith/node/control"
+	"github.com/kithmesh/kith/proto/wirepb"
+	"github.com/kithmesh/kith/protocol/seal"
+)
+
+// TestWhatIsSealedAfterARemovalIsClosedToTheRemoved has a member look at all
+// that it is told after another was put out, and try the other's keys on it.
+func TestWhatIsSealedAfterARemovalIsClosedToTheRemoved(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	old, spy := w.mallory, intrude(t, w.victim)
+	until(t, "all of it told to the other member", func() bool { _, ok := spy.knows("dir/inner.txt"); return ok })
+	w.victim.unshare(&device{id: old.ID()})
+	old.mu.Lock()
+	keys, known := maps.Clone(old.ring), maps.Clone(old.entries)
+	old.mu.Unlock()
+	if len(keys) != 1 {
+		t.Fatalf("the removed device was given %d keys", len(keys))
+	}
+
+	w.victim.write("secret.txt", "made after the removal")
+	w.victim.write("keep.txt", "edited after the removal")
+	w.victim.write("later/deep.txt", "in a new directory")
+	if err := errors.Join(
+		os.Rename(w.victim.at("empty/.keep"), w.victim.at("renamed")), os.Remove(w.victim.at("dir/inner.txt")),
+		os.Symlink("secret.txt", w.victim.at("pointer")),
+	); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "all changes told to the other member", func() bool {
+		for _, p := range []entry.Path{"secret.txt", "later/deep.txt", "renamed", "pointer"} {
+			if _, ok := spy.knows(p); !ok {
+				return false
+			}
+		}
+		keep, _ := spy.knows("keep.txt")
+		gone, _ := spy.knows("dir/inner.txt")
+		return keep.Size == int64(len("edited after the removal")) && gone.Kind == entry.Deleted
+	})
+	until(t, "the same on the honest device", func() bool { return w.honest.holds("secret.txt", "made after the removal") })
+
+	spy.mu.Lock()
+	defer spy.mu.Unlock()
+	for _, b := range spy.batches {
+		for _, e := range openedWith(t, spy.folder, keys, b) {
+			if was, ok := known[e.Path]; !ok || was.Version.Compare(e.Version) != version.Equal {
+				t.Errorf("the removed device's keys open %q, version %v, which it did not know", e.Path, e.Version)
+			}
+		}
+	}
+	secret := spy.entries["secret.txt"]
+	sealed := spy.sealedBlock(secret.Blocks[0].ID)
+	if b, err := spy.key(secret.Epoch).OpenBlock(nil, secret.Blocks[0].ID, sealed); err != nil || string(b) != "made after the removal" {
+		t.Errorf("the block opens to %q: %v", b, err)
+	}
+	for _, k := range keys {
+		for _, epoch := range []entry.Epoch{1, secret.Epoch} {
+			ring, err := seal.Derive(spy.folder, epoch, k)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := ring.OpenBlock(nil, secret.Blocks[0].ID, sealed); err == nil {
+				t.Error("the removed device's key opens a block sealed after its removal")
+			}
+			if ring.BlockID([]byte("made after the removal")) == secret.Blocks[0].ID {
+				t.Error("the removed device's key names a block sealed after its removal")
+			}
+		}
+	}
+}
+
+// openedWith is what some keys open of a message, each taken for any epoch.
+func openedWith(t *testing.T, folder entry.FolderID, keys map[entry.Epoch]seal.FolderKey, m *wirepb.Records) (out []entry.Entry) {
+	t.Helper()
+	for own, k := range keys {
+		epochs := []entry.Epoch{own, entry.Epoch(m.GetBatch().GetEpoch())}
+		for _, r := range m.GetRecords() {
+			epochs = append(epochs, entry.Epoch(r.GetEpoch()))
+		}
+		for _, epoch := range epochs {
+			if epoch == 0 {
+				continue
+			}
+			ring, err := seal.Derive(folder, epoch, k)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, w := range m.GetRecords() {
+				if r, err := seal.RecordFromWire(w); err == nil {
+					if e, err := ring.OpenRecord(r); err == nil {
+						out = append(out, e)
+					}
+				}
+			}
+			if m.GetBatch() != nil {
+				opened, _ := ring.OpenBatch(m.GetBatch().GetSealed())
+				for _, o := range opened {
+					out = append(out, o.Entry)
+				}
+			}
+		}
+	}
+	return out
+}
+
+// sealedBlock is a block as the victim gives it.
+func (h *hostile) sealedBlock(id entry.BlockID) []byte {
+	h.t.Helper()
+	s, in, err := h.request(h.folder, id)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	defer func() { _ = s.Reset() }()
+	_ = s.SetReadDeadline(time.Now().Add(10 * time.Second))
+	var a wirepb.BlockHeader
+	if err := in.Read(&a); err != nil || a.GetStatus() != wirepb.BlockHeader_STATUS_OK {
+		h.t.Fatalf("a block: %v: %v", a.GetStatus(), err)
+	}
+	b := make([]byte, a.GetSize())
+	if err := in.ReadFull(b); err != nil {
+		h.t.Fatal(err)
+	}
+	return b
+}
+
+// circle is a device that founds the folder and others that it has admitted,
+// all of which have met.
+func circle(t testing.TB, names ...string) []*device {
+	t.Helper()
+	var all []*device
+	for _, n := range names {
+		d := start(t, n)
+		if len(all) == 0 {
+			addFolder(t, d)
+		} else {
+			d.join(all[0])
+		}
+		all = append(all, d)
+	}
+	meet(t, all...)
+	return all
+}
+
+// sameKeys ends the devices and checks that they have the same keys, so many.
+func sameKeys(t *testing.T, n int, devices ...*device) {
+	t.Helper()
+	down(devices...)
+	for _, d := range devices {
+		k := d.keys()
+		if len(k) != n || !maps.Equal(k, devices[0].keys()) {
+			t.Errorf("%s has keys of the epochs %x, %s has %x, of %d", devices[0].name,
+				slices.Sorted(maps.Keys(devices[0].keys())), d.name, slices.Sorted(maps.Keys(k)), n)
+		}
+	}
+}
+
+// TestAllWhoRemainSwitchToTheNewKey, one of which was away.
+func TestAllWhoRemainSwitchToTheNewKey(t *testing.T) {
+	t.Parallel()
+	all := circle(t, "anna", "bert", "cleo", "dora")
+	a, b, c, d := all[0], all[1], all[2], all[3]
+	exchange(t, "as members", all...)
+	c.down()
+	a.unshare(d)
+	exchange(t, "while one is away", a, b)
+	b.write("of old.txt", "sealed with the new key")
+	until(t, "the file", func() bool { return a.holds("of old.txt", "sealed with the new key") })
+	a.down() // who has begun the epoch need not be there to hand the key over
+	again([]*device{b}, c)
+	until(t, "what was missed", func() bool { return c.holds("of old.txt", "sealed with the new key") })
+	if lines := c.log.with("refused a record"); len(lines) > 0 {
+		t.Errorf("the one that was away got what it could not open: %q", lines)
+	}
+	exchange(t, "with the one that was away", b, c)
+	again([]*device{b, c}, a)
+	meet(t, a, b, c)
+	exchange(t, "all who remain", a, b, c)
+	same(t, a, b, c)
+	sameKeys(t, 2, a, b, c)
+	d.down()
+	if k := d.keys(); len(k) != 1 {
+		t.Errorf("the removed device has %d keys", len(k))
+	}
+}
+
+// TestTwoKeysThatBeginAtOnceEndUpEverywhere: two members that cannot hear each
+// other put out one device each.
+func TestTwoKeysThatBeginAtOnceEndUpEverywhere(t *testing.T) {
+	t.Parallel()
+	all := circle(t, "anna", "bert", "cleo", "dora", "emil")
+	a, b, c, d, e := all[0], all[1], all[2], all[3], all[4]
+	exchange(t, "as members", all...)
+	down(c, d, e)
+	if err := a.Pause(t.Context(), control.PauseRequest{Target: "bert"}); err != nil {
+		t.Fatal(err)
+	}
+	a.unshare(d)
+	b.unshare(e)
+	for _, x := range []*device{a, b} {
+		x.write("at one time", "by "+x.name) // a conflict of two epochs
+		x.write("apart of "+x.name, "x")
+		if _, err := x.ScanFolders(t.Context(), "docs"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	again([]*device{a, b}, c) // it hears of both, and both hear of each other by it
+	until(t, "both removals to be known", func() bool {
+		for _, x := range []*device{a, b, c} {
+			if x.counts(d) || x.counts(e) {
+				return false
+			}
+		}
+		return true
+	})
+	exchange(t, "still apart", a, b, c)
+	if err := a.Resume(t.Context(), ""); err != nil {
+		t.Fatal(err)
+	}
+	meet(t, a, b, c)
+	exchange(t, "together", a, b, c)
+	for _, x := range []*device{a, b, c} {
+		x.write("apart of anna", "edited by "+x.name)
+		until(t, "an edit", func() bool {
+			return a.holds("apart of anna", "edited by "+x.name) && b.holds("apart of anna", "edited by "+x.name) && c.holds("apart of anna", "edited by "+x.name)
+		})
+	}
+	same(t, a, b, c)
+	text := strings.Join(slices.Collect(maps.Values(listing(t, c.root))), "\n")
+	if !strings.Contains(text, "by anna") || !strings.Contains(text, "by bert") {
+		t.Errorf("a version of the conflict is lost: %q", listing(t, c.root))
+	}
+	sameKeys(t, 3, a, b, c)
+	for epoch := range a.keys() {
+		if epoch != 1 && epoch>>20 != 1 {
+			t.Errorf("an epoch %x", epoch)
+		}
+	}
+}
+
+// aside tells of the conflict copies in a folder.
+func (d *device) aside() (out []string) {
+	for name := range listing(d.t, d.root) {
+		if strings.Contains(name, "(conflict, ") {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// TestFilesOfTheOldEpochLiveOn: what can be done to a file is done to files that
+// are named under the keys of an epoch that has ended.
+func TestFilesOfTheOldEpochLiveOn(t *testing.T) {
+	t.Parallel()
+	all := circle(t, "anna", "bert", "cleo", "dora")
+	a, b, c, d := all[0], all[1], all[2], all[3]
+	for _, name := range []string{"edited", "touched", "chmodded", "deleted", "renamed", "copied", "dir/one", "dir/two", "moved/one", "moved/two", "early", "late"} {
+		a.write(name, "of old: "+name)
+	}
+	exchange(t, "as members", all...)
+	a.write("early", "edited just before")
+	a.unshare(d)
+	a.write("late", "edited just after")
+	b.write("edited", "anew")
+	when := time.Date(2020, 2, 2, 2, 2, 2, 0, time.UTC)
+	copied, err := os.ReadFile(c.at("copied"))
+	if err := errors.Join(err,
+		os.Chtimes(b.at("touched"), when, when), os.Chmod(c.at("chmodded"), 0o755), os.Remove(a.at("deleted")),
+		os.Rename(b.at("renamed"), b.at("renamed too")), os.WriteFile(c.at("copied too"), copied, 0o644),
+		os.Rename(c.at("moved"), c.at("elsewhere")), os.RemoveAll(a.at("dir")), os.WriteFile(a.at("dir"), []byte("a file"), 0o644),
+	); err != nil {
+		t.Fatal(err)
+	}
+	remain := []*device{a, b, c}
+	exchange(t, "as those who remain", remain...)
+	for _, x := range remain {
+		until(t, "all changes on "+x.name, func() bool {
+			touched, err := os.Stat(x.at("touched"))
+			chmodded, err2 := os.Stat(x.at("chmodded"))
+			return x.holds("edited", "anew") && err == nil && touched.ModTime().Equal(when) && err2 == nil && chmodded.Mode() == 0o755 &&
+				x.gone("deleted") && x.gone("renamed") && x.holds("renamed too", "of old: renamed") && x.holds("copied too", "of old: copied") &&
+				x.gone("moved") && x.holds("elsewhere/two", "of old: moved/two") && x.holds("dir", "a file") &&
+				x.holds("early", "edited just before") && x.holds("late", "edited just after")
+		})
+	}
+	// And once more, of what has been named anew, and of what has not.
+	c.write("edited", "a third time")
+	b.write("touched", "and edited")
+	a.write("chmodded", "and edited")
+	exchange(t, "once more", remain...)
+	for _, x := range remain {
+		until(t, "the later changes", func() bool {
+			return x.holds("edited", "a third time") && x.holds("touched", "and edited") && x.holds("chmodded", "and edited")
+		})
+	}
+	settled(t, remain...)
+	same(t, remain...)
+	if names := a.aside(); len(names) > 0 {
+		t.Errorf("conflict copies: %q", names)
+	}
+}
+
+// TestVersionsOfDifferentEpochsMeet: a member that has not heard of the new
+// epoch edits what others edit under the new one.
+func TestVersionsOfDifferentEpochsMeet(t *testing.T) {
+	t.Parallel()
+	all := circle(t, "anna", "bert", "cleo", "dora")
+	a, b, c, d := all[0], all[1], all[2], all[3]
+	for _, name := range []string{"both", "deleted", "touched"} {
+		a.write(name, "of old: "+name)
+	}
+	exchange(t, "as members", all...)
+	if err := c.Pause(t.Context(), control.PauseRequest{}); err != nil {
+		t.Fatal(err)
+	}
+	a.unshare(d)
+	when := time.Date(2020, 2, 2, 2, 2, 2, 0, time.UTC)
+	for i, x := range []*device{a, c} {
+		x.write("both", "by "+x.name)
+		var err error
+		if i == 0 {
+			err = errors.Join(os.Remove(x.at("deleted")), os.Chtimes(x.at("touched"), when, when))
+		} else {
+			x.write("deleted", "edited by "+x.name)
+			x.write("touched", "edited by "+x.name)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := x.ScanFolders(t.Context(), "docs"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := c.Resume(t.Context(), ""); err != nil {
+		t.Fatal(err)
+	}
+	remain := []*device{a, b, c}
+	meet(t, remain...)
+	exchange(t, "together", remain...)
+	settled(t, remain...)
+	same(t, remain...)
+	var contents []string
+	for name, what := range listing(t, b.root) {
+		contents = append(contents, name+": "+what)
+	}
+	text := strings.Join(contents, "\n")
+	for _, want := range []string{"by anna", "by cleo", "edited by cleo"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is lost:\n%s", want, text)
+		}
+	}
+	if !b.holds("deleted", "edited by cleo") || !b.holds("touched", "edited by cleo") {
+		t.Errorf("an edit has not won over what is none:\n%s", text)
+	}
+}
+
+// TestALostIndexMeetsFilesOfAnOldEpoch: files of unknown history are the same
+// as those that others know under the keys of an epoch that has ended.
+func TestALostIndexMeetsFilesOfAnOldEpoch(t *testing.T) {
+	t.Parallel()
+	all := circle(t, "anna", "bert", "cleo")
+	a, b, c := all[0], all[1], all[2]
+	for i := range 5 {
+		a.write(fmt.Sprintf("file %d", i), fmt.Sprint("of old ", i))
+	}
+	a.write("deleted", "while the other was away")
+	exchange(t, "as members", all...)
+	a.unshare(c)
+	exchange(t, "as those who remain", a, b)
+	b.down()
+	if err := errors.Join(os.Remove(b.places.Index), os.Remove(a.at("deleted"))); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.ScanFolders(t.Context(), "docs"); err != nil {
+		t.Fatal(err)
+	}
+	again([]*device{a}, b)
+	meet(t, a, b)
+	exchange(t, "with a new index", a, b)
+	settled(t, a, b)
+	same(t, a, b)
+	if names := a.aside(); len(names) > 0 || !a.gone("deleted") {
+		t.Errorf("conflict copies: %q, and the deleted file is gone: %t", names, a.gone("deleted"))
+	}
+}
