@@ -7,14 +7,15 @@ import (
 	"github.com/kithmesh/kith/index/version"
 )
 
-// A session is one run of the program in which this replica has made events.
-// Its random name stands for just these events: an index that was set back, or
-// copied, gives the numbers out a second time, but in sessions of other names.
+// A session is one run of the program on this index. Its random name stands for
+// just the events and changes of that run: an index that was set back, or
+// copied, gives their numbers out a second time, but in sessions of other names.
 // So a peer that names the session in which it has seen a number can be told
 // whether this index remembers it, however far it has counted since.
 type session struct {
 	name uint64
-	from uint64 // the last event number before its own
+	from uint64         // the last event number before its own
+	head entry.Sequence // the last change before its own
 }
 
 // maxSessions is how many sessions are remembered.
@@ -37,8 +38,7 @@ func (s *sessions) add(one session) {
 	s.n++
 }
 
-// Session is the name of the last session in which this replica has made
-// events, 0 before the first.
+// Session is the name of the last session, 0 before the first.
 func (f *Folder) Session() uint64 {
 	if n := f.state.sessions.n; n > 0 {
 		return f.state.sessions.list[n-1].name
@@ -46,7 +46,7 @@ func (f *Folder) Session() uint64 {
 	return 0
 }
 
-// BeginSession begins a session; events from now on are of it. Its name is a
+// BeginSession begins a session; events and changes from now on are of it. Its name is a
 // random number, not zero. There is nothing to do if it has begun.
 func (f *Folder) BeginSession(name uint64) error {
 	if err := f.tx.mayWrite(); err != nil {
@@ -58,7 +58,7 @@ func (f *Folder) BeginSession(name uint64) error {
 	if f.Session() == name {
 		return nil
 	}
-	f.state.sessions.add(session{name, f.state.count})
+	f.state.sessions.add(session{name, f.state.count, f.state.head})
 	return nil
 }
 
@@ -84,6 +84,30 @@ func (f *Folder) Remembers(name, seen uint64) bool {
 	return len(s) == maxSessions && seen <= s[0].from
 }
 
+// HeadOf is the last change that was made up to the end of a session: one that
+// a peer has from that session and that is beyond it was made by an index that
+// this one was set back from. Of sessions that are too long ago, and of session
+// 0, it is the last of all.
+func (f *Folder) HeadOf(name uint64) entry.Sequence {
+	s := f.state.sessions.all()
+	for i := range s {
+		if s[i].name == name && i+1 < len(s) {
+			return s[i+1].head
+		}
+	}
+	return f.state.head
+}
+
+// NewEpoch has all peers begin anew with this index, which goes on as the same
+// replica. The epoch is a random number, not zero.
+func (f *Folder) NewEpoch(epoch uint64) error {
+	if err := f.tx.mayWrite(); err != nil {
+		return err
+	}
+	f.state.epoch = epoch
+	return nil
+}
+
 // Disown forgets the entry at p as if it had never been there. It is for
 // versions whose numbers others know for something else; what lies on disk is
 // then found anew. There is nothing to do if there is no entry.
@@ -94,9 +118,9 @@ func (f *Folder) Disown(p entry.Path) error {
 	return nil
 }
 
-func checkSessions(s []session, count uint64) bool {
+func checkSessions(s []session, count uint64, head entry.Sequence) bool {
 	for i := range s {
-		if s[i].name == 0 || s[i].from > count || s[i].from > version.MaxCount || i > 0 && s[i].from < s[i-1].from {
+		if s[i].name == 0 || s[i].from > count || s[i].from > version.MaxCount || s[i].head > head || i > 0 && (s[i].from < s[i-1].from || s[i].head < s[i-1].head) {
 			return false
 		}
 	}

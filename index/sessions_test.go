@@ -35,7 +35,7 @@ func TestAnIndexRemembersWhatItToldInEachSession(t *testing.T) {
 			session, seen uint64
 			want          bool
 		}{
-			{0, 1 << 40, true}, // nobody knows
+			{0, 1 << 40, true},              // nobody knows
 			{101, 5, true}, {101, 6, false}, // it ended with 5: what came after is of a copy
 			{102, 8, true}, {102, 9, false},
 			{103, 12, true}, {103, 13, false},
@@ -88,6 +88,31 @@ func TestWhatIsDisownedWasNeverThere(t *testing.T) {
 		e, err := f.Get("a")
 		if err != nil || e != nil || f.Totals().Files != 0 {
 			t.Errorf("%+v, %v, %+v", e, err, f.Totals())
+		}
+		return nil
+	})
+}
+
+func TestAChangeOfAnIndexThatIsGoneIsTold(t *testing.T) {
+	db := newIndex(t)
+	put := func(session uint64, paths ...entry.Path) {
+		update(t, db, func(f *Folder) error {
+			err := f.BeginSession(session)
+			for _, p := range paths {
+				if err == nil {
+					_, err = f.Put(file(p, vec(uint64(len(p)), session), 5))
+				}
+			}
+			return err
+		})
+	}
+	put(101, "a", "bb", "ccc")
+	put(102, "dddd")
+	view(t, db, func(f *Folder) error {
+		for session, want := range map[uint64]entry.Sequence{101: 3, 102: 4, 0: 4, 77: 4} {
+			if got := f.HeadOf(session); got != want {
+				t.Errorf("the last change of session %d is %d, want %d", session, got, want)
+			}
 		}
 		return nil
 	})

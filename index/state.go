@@ -74,7 +74,7 @@ type state struct {
 func (s *state) toDisk() ([]byte, error) {
 	var ran []*diskpb.IndexSession
 	for _, one := range s.sessions.all() {
-		ran = append(ran, &diskpb.IndexSession{Name: one.name, From: one.from})
+		ran = append(ran, &diskpb.IndexSession{Name: one.name, From: one.from, Head: uint64(one.head)})
 	}
 	return proto.Marshal(&diskpb.IndexFolder{
 		Sessions: ran,
@@ -111,9 +111,9 @@ func stateFromDisk(id entry.FolderID, row []byte) (s state, err error) {
 		replicas: m.Replicas, authors: m.Authors, devices: m.Devices, sum: m.Sum,
 	}
 	for _, one := range m.GetSessions() {
-		s.sessions.add(session{one.GetName(), one.GetFrom()})
+		s.sessions.add(session{one.GetName(), one.GetFrom(), entry.Sequence(one.GetHead())})
 	}
-	if s.replica == 0 || !checkSessions(s.sessions.all(), s.count) || max(s.replicas, s.authors, s.devices) > maxNames || s.numbered > maxFileNumber {
+	if s.replica == 0 || !checkSessions(s.sessions.all(), s.count, s.head) || max(s.replicas, s.authors, s.devices) > maxNames || s.numbered > maxFileNumber {
 		return s, fmt.Errorf("state with values that are never written")
 	}
 	return s, nil

@@ -6,6 +6,7 @@ import (
 
 	"github.com/kithmesh/kith/index/entry"
 	"github.com/kithmesh/kith/index/roster"
+	"github.com/kithmesh/kith/node/membership"
 	"github.com/kithmesh/kith/protocol/blocks"
 	"github.com/kithmesh/kith/protocol/exchange"
 	"github.com/kithmesh/kith/protocol/seal"
@@ -19,38 +20,56 @@ type book struct{ link *link }
 func (b book) News() exchange.News {
 	l := b.link
 	var n exchange.News
+	keys := map[entry.FolderID]map[entry.Epoch]membership.Key{}
 	for _, s := range l.device.allShares() {
-		m, member := s.member(l.id)
-		switch {
-		case s.isParting(l.id):
-			n.Folders = append(n.Folders, s.folderState())
-		case !member || l.device.isPausedFolder(s.ID):
-		case s.joined(l.id):
-			n.Folders = append(n.Folders, s.folderState())
-		default:
-			n.Folders = append(n.Folders, s.folderState())
-			n.Offers = append(n.Offers, s.offer(m))
+		g := s.glance(l.id)
+		if !g.parting && (!g.member || l.device.isPausedFolder(s.ID)) {
+			continue
+		}
+		n.Folders = append(n.Folders, g.state)
+		if g.keys != nil {
+			keys[s.ID] = g.keys
+		}
+		if g.offer != nil {
+			n.Offers = append(n.Offers, *g.offer)
 		}
 	}
 	n.Contacts = l.device.contacts(l.id)
 	l.mu.Lock()
+	l.keys = keys
 	n.Asks, l.asks = l.asks, nil
 	l.mu.Unlock()
 	return n
 }
 
-// offer is the invitation of a member that has not joined yet.
-func (s *share) offer(m roster.Member) exchange.Offer {
+// glance is a folder as one peer may see it at one moment. Keys are told as
+// they were then, after the statements of then: whoever is given the key of an
+// epoch has heard before who is not to have it.
+type glance struct {
+	state           exchange.FolderState
+	member, parting bool
+	keys            map[entry.Epoch]membership.Key // never changed
+	offer           *exchange.Offer                // to a member that has not joined yet
+}
+
+func (s *share) glance(d entry.DeviceID) glance {
+	g := glance{state: s.State()}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	o := exchange.Offer{Folder: s.ID, Label: s.record.Label, Role: m.Role, Statements: s.roster.Statements()}
-	if m.Role.HoldsKey() {
-		o.Keys = map[entry.Epoch]seal.FolderKey{}
-		for e, k := range s.record.Keys {
-			o.Keys[e] = seal.FolderKey(k)
+	g.state.Roster = s.roster.Digest()
+	g.parting = s.parting[d]
+	var m roster.Member
+	m, g.member = s.roster.Member(d)
+	if g.member && m.Role.HoldsKey() {
+		g.keys = s.record.Keys
+	}
+	if g.member && len(s.roster.Replicas(d)) == 0 {
+		g.offer = &exchange.Offer{Folder: s.ID, Label: s.record.Label, Role: m.Role, Statements: s.roster.Statements()}
+		if m.Role.HoldsKey() {
+			g.offer.Keys = folderKeys(g.keys)
 		}
 	}
-	return o
+	return g
 }
 
 // Statements implements [exchange.Book].
@@ -65,27 +84,49 @@ func (b book) Statements(id entry.FolderID) []roster.Statement {
 	return s.statements()
 }
 
-// Keys implements [exchange.Book].
+// Keys implements [exchange.Book]: those of the last news.
 func (b book) Keys(id entry.FolderID) map[entry.Epoch]seal.FolderKey {
-	s := b.shared(id)
-	if s == nil {
+	if b.shared(id) == nil {
 		return nil
 	}
-	if m, member := s.member(b.link.id); !member || !m.Role.HoldsKey() {
-		return nil
-	}
-	return s.folderKeys()
+	b.link.mu.Lock()
+	defer b.link.mu.Unlock()
+	return folderKeys(b.link.keys[id])
 }
 
-// Records implements [exchange.Book].
+// Records implements [exchange.Book]. What is sealed with a key that was not in
+// the last news waits for the next.
 func (b book) Records(
 	ctx context.Context, id entry.FolderID, after entry.Sequence, limit exchange.Limit,
 ) (exchange.Batch, error) {
+	nothing := exchange.Batch{Folder: id, After: after, Through: after, Head: after}
 	s := b.shared(id)
 	if s == nil {
-		return exchange.Batch{Folder: id, After: after, Through: after, Head: after}, nil
+		return nothing, nil
 	}
-	return s.Folder.Records(ctx, b.link.id, after, limit)
+	batch, err := s.Folder.Records(ctx, b.link.id, after, limit)
+	if err == nil && !b.opens(batch) {
+		return nothing, nil
+	}
+	return batch, err
+}
+
+// opens tells whether the peer can be told the keys of a batch, if it is to
+// have any.
+func (b book) opens(batch exchange.Batch) bool {
+	b.link.mu.Lock()
+	defer b.link.mu.Unlock()
+	keys, holds := b.link.keys[batch.Folder]
+	if !holds {
+		return true
+	}
+	for _, it := range batch.Items {
+		if _, ok := keys[it.Record.Epoch]; !ok {
+			return false
+		}
+	}
+	_, ok := keys[batch.Epoch]
+	return ok || len(batch.Sealed) == 0
 }
 
 // Replied implements [exchange.Book].

@@ -2,7 +2,6 @@ package node
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"time"
 
@@ -109,14 +108,11 @@ func (e *ear) Keyed(_ context.Context, id entry.FolderID, keys map[entry.Epoch]s
 	if m, _ := s.member(e.link.id); !m.Role.HoldsKey() {
 		return nil
 	}
-	err := s.addKeys(keys)
-	if errors.Is(err, errEpoch) || errors.Is(err, errEpochs) {
-		e.link.device.Log.Warn("refused a key", "device", e.link.id, "folder", id, "error", err)
-		return nil
+	refused, err := s.addKeys(keys)
+	if refused != nil {
+		e.link.device.Log.Warn("refused a key", "device", e.link.id, "folder", id, "error", refused)
 	}
-	if err == nil {
-		e.link.device.news() // others may lack it too
-	}
+	e.link.device.news() // others may lack them too
 	return err
 }
 

@@ -396,3 +396,23 @@ func TestALostIndexMeetsFilesOfAnOldEpoch(t *testing.T) {
 		t.Errorf("conflict copies: %q, and the deleted file is gone: %t", names, a.gone("deleted"))
 	}
 }
+
+// TestTheRemovedIsNeverGivenTheNewKey by one of those who were connected with it
+// when they were given it themselves.
+func TestTheRemovedIsNeverGivenTheNewKey(t *testing.T) {
+	t.Parallel()
+	all := circle(t, "anna", "bert", "cleo", "dora", "emil", "fred")
+	exchange(t, "as members", all...)
+	for n := len(all) - 1; n > 2; n-- {
+		all[n%3].write(fmt.Sprintf("removal %d", n), "x") // so that there is something to tell meanwhile
+		all[0].unshare(all[n])
+	}
+	exchange(t, "as those who remain", all[:3]...)
+	sameKeys(t, 4, all[:3]...)
+	down(all...)
+	for n, d := range all[3:] {
+		if k := d.keys(); len(k) > 3-n {
+			t.Errorf("%s was put out as the holder of %d keys, and has %d", d.name, 3-n, len(k))
+		}
+	}
+}

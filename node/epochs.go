@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
@@ -34,20 +35,6 @@ var (
 	errEpochs = errors.New("too many keys for one folder")
 )
 
-// newEpoch begins a new epoch: what is sealed from now on cannot be opened by
-// those who were members before and are not any more. The other members are
-// told the key by the exchange.
-func (s *share) newEpoch() error {
-	key := seal.NewFolderKey()
-	s.mu.Lock()
-	after := newest(s.record.Keys)
-	s.mu.Unlock()
-	if after == 0 {
-		return nil // a role that holds no key gives none away
-	}
-	return s.addKeys(map[entry.Epoch]seal.FolderKey{epochOf(after, key): key})
-}
-
 func newest(keys map[entry.Epoch]membership.Key) (e entry.Epoch) {
 	for k := range keys {
 		e = max(e, k)
@@ -55,48 +42,81 @@ func newest(keys map[entry.Epoch]membership.Key) (e entry.Epoch) {
 	return e
 }
 
+// begin adds the key of a new epoch to those of a folder: what is sealed from
+// then on cannot be opened by those who were members before and are not any
+// more. The other members are told the key by the exchange. A folder that has
+// no keys here gets none: the role gives none away.
+func begin(rec *membership.Folder) (map[entry.Epoch]seal.FolderKey, error) {
+	switch {
+	case len(rec.Keys) == 0:
+		return nil, nil
+	case len(rec.Keys) >= maxEpochs:
+		return nil, errEpochs
+	}
+	key := seal.NewFolderKey()
+	e := epochOf(newest(rec.Keys), key)
+	rec.Keys = maps.Clone(rec.Keys)
+	rec.Keys[e] = membership.Key(key)
+	return map[entry.Epoch]seal.FolderKey{e: key}, nil
+}
+
 // addKeys takes keys that this device lacks, durably, and seals with the
 // newest from then on. A key must follow on those that are known, so that no
-// member can use up the numbers.
-func (s *share) addKeys(keys map[entry.Epoch]seal.FolderKey) error {
+// member can use up the numbers; those that do not are refused, and the first
+// of them is named. The others count.
+func (s *share) addKeys(keys map[entry.Epoch]seal.FolderKey) (refused, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	rec := s.record
 	rec.Keys = maps.Clone(rec.Keys)
 	added := map[entry.Epoch]seal.FolderKey{}
 	for _, e := range slices.Sorted(maps.Keys(keys)) {
-		switch had, ok := rec.Keys[e]; {
-		case ok && had == membership.Key(keys[e]):
+		if had, ok := rec.Keys[e]; ok && had == membership.Key(keys[e]) {
 			continue
-		case ok:
-			return fmt.Errorf("key of epoch %d: %w", e, errEpoch)
-		case len(rec.Keys) == 0 || len(rec.Keys) >= maxEpochs:
-			return fmt.Errorf("key of epoch %d: %w", e, errEpochs)
-		case e>>tagBits > newest(rec.Keys)>>tagBits+1 || e>>tagBits == 0 || epochOf((e>>tagBits-1)<<tagBits, keys[e]) != e:
-			return fmt.Errorf("key of epoch %d: %w", e, errEpoch)
+		}
+		if err := follows(rec.Keys, e, keys[e]); err != nil {
+			refused = cmp.Or(refused, fmt.Errorf("key of epoch %d: %w", e, err))
+			continue
 		}
 		rec.Keys[e], added[e] = membership.Key(keys[e]), keys[e]
 	}
 	if len(added) == 0 {
-		return nil
+		return refused, nil
 	}
 	if err := s.device.store.PutFolder(rec); err != nil {
-		return err
+		return refused, err
 	}
 	s.record = rec
-	if err := s.AddKeys(added); err != nil {
-		return err
+	return refused, s.seal(added)
+}
+
+// follows refuses a key that may not follow on those that are known.
+func follows(known map[entry.Epoch]membership.Key, e entry.Epoch, key seal.FolderKey) error {
+	if _, ok := known[e]; ok {
+		return errEpoch // of another key
 	}
-	s.device.Log.Info("a new key seals what comes", "folder", s.record.Label, "epochs", len(rec.Keys))
+	if len(known) == 0 || len(known) >= maxEpochs {
+		return errEpochs
+	}
+	if generation := e >> tagBits; generation == 0 || generation > newest(known)>>tagBits+1 || epochOf((generation-1)<<tagBits, key) != e {
+		return errEpoch
+	}
 	return nil
 }
 
-// folderKeys are those of all epochs.
-func (s *share) folderKeys() map[entry.Epoch]seal.FolderKey {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	out := make(map[entry.Epoch]seal.FolderKey, len(s.record.Keys))
-	for e, k := range s.record.Keys {
+// seal puts keys to use that are stored.
+func (s *share) seal(added map[entry.Epoch]seal.FolderKey) error {
+	if len(added) == 0 {
+		return nil
+	}
+	s.device.Log.Info("a new key seals what comes", "folder", s.record.Label, "epochs", len(s.record.Keys))
+	return s.AddKeys(added)
+}
+
+// folderKeys are stored keys as they are used.
+func folderKeys(keys map[entry.Epoch]membership.Key) map[entry.Epoch]seal.FolderKey {
+	out := make(map[entry.Epoch]seal.FolderKey, len(keys))
+	for e, k := range keys {
 		out[e] = seal.FolderKey(k)
 	}
 	return out

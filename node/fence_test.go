@@ -203,6 +203,90 @@ func TestARestoredDeviceTellsNothingAndGoesOn(t *testing.T) {
 	}
 }
 
+// TestNoRecordOfACloneIsSent has a member watch what it is told on the wire.
+func TestNoRecordOfACloneIsSent(t *testing.T) {
+	t.Parallel()
+	v := start(t, "anna")
+	addFolder(t, v)
+	v.write("file", "before")
+	m := intrude(t, v)
+	m.mu.Lock()
+	m.honest = true
+	m.mu.Unlock()
+	until(t, "the file told", func() bool { _, ok := m.knows("file"); return ok })
+	v.down()
+	before := v.image()
+	v.up()
+	m.addrs = m.addrsOf(v)
+	m.connect()
+	v.write("later", "by the original")
+	until(t, "the later file told", func() bool { _, ok := m.knows("later"); return ok })
+	v.down()
+	for round := range 5 {
+		before.restoreHome()
+		for i := range 50 {
+			v.write(fmt.Sprintf("by the clone %d", i), fmt.Sprint(round)) // much to scan and to tell
+		}
+		m.mu.Lock()
+		told := len(m.batches)
+		m.mu.Unlock()
+		v.up()
+		m.addrs = m.addrsOf(v)
+		m.connect()
+		v.fenced()
+		v.down()
+		m.mu.Lock()
+		if now := len(m.batches); now != told {
+			t.Errorf("round %d: %d messages with records were sent", round, now-told)
+		}
+		m.mu.Unlock()
+	}
+}
+
+// TestARestoredDeviceLearnsWhoWasPutOutMeanwhile: its home is from before a
+// removal, and has neither the statement nor the new key.
+func TestARestoredDeviceLearnsWhoWasPutOutMeanwhile(t *testing.T) {
+	t.Parallel()
+	all := circle(t, "anna", "bert", "cleo")
+	a, b, c := all[0], all[1], all[2]
+	a.write("old", "of the first epoch")
+	a.write("edited", "before")
+	exchange(t, "as members", all...)
+	settled(t, all...)
+	a.down()
+	before := a.image()
+	again([]*device{b, c}, a)
+	meet(t, a, b, c)
+	b.unshare(c)
+	until(t, "it to have heard", func() bool { return !a.counts(c) })
+	a.write("edited", "after, with the new key")
+	a.write("new", "with the new key")
+	exchange(t, "as those who remain", a, b)
+	settled(t, a, b)
+	a.down()
+
+	before.restoreHome()
+	before.restoreTree()
+	a.write("of the clone", "since")
+	a.finds(b, c)
+	a.up()
+	a.fenced()
+	until(t, "it to have heard once more", func() bool { return !a.counts(c) })
+	a.goOn()
+	meet(t, a, b)
+	exchange(t, "gone on", a, b)
+	until(t, "what was made on the clone", func() bool { return b.holds("of the clone", "since") })
+	settled(t, a, b)
+	same(t, a, b)
+	if !a.holds("edited", "after, with the new key") || !a.holds("new", "with the new key") || len(a.aside()) > 0 {
+		t.Errorf("it has come to %q", listing(t, a.root))
+	}
+	if !c.gone("of the clone") || !c.gone("gone on of anna") {
+		t.Error("the removed device was told of something")
+	}
+	sameKeys(t, 2, a, b)
+}
+
 // TestEditsOfARestoredDeviceAreNotTakenForOthers: on a restored device a person
 // goes on before it meets anybody. Its changes have numbers that were used.
 func TestEditsOfARestoredDeviceAreNotTakenForOthers(t *testing.T) {

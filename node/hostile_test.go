@@ -54,6 +54,7 @@ type hostile struct {
 	states  []*wirepb.FolderState
 	batches []*wirepb.Records          // that hold anything, as the victim told them
 	entries map[entry.Path]entry.Entry // what the victim has told
+	honest  bool                       // it says truly how much it has seen of the victim
 	blocks  map[entry.BlockID][]byte
 	give    func(s network.Stream) // answers the victim's requests for blocks
 	head    uint64                 // of the hostile's index
@@ -172,8 +173,8 @@ func (h *hostile) listen(s network.Stream) {
 			h.states = w.Folders.GetFolders()
 			h.mu.Unlock()
 			for _, f := range w.Folders.GetFolders() {
-				if !reply(&wirepb.Reply{What: &wirepb.Reply_Start{Start: &wirepb.Start{
-					Folder: f.GetFolder(), Index: f.GetIndex(), Roster: make([]byte, 16)}}}) {
+				start := &wirepb.Start{Folder: f.GetFolder(), Index: f.GetIndex(), Roster: make([]byte, 16), Seen: h.seen(f)}
+				if !reply(&wirepb.Reply{What: &wirepb.Reply_Start{Start: start}}) {
 					return
 				}
 			}
@@ -196,6 +197,20 @@ func (h *hostile) listen(s network.Stream) {
 			}
 		}
 	}
+}
+
+// seen is the highest number of the victim's events that the hostile was told,
+// if it says so.
+func (h *hostile) seen(f *wirepb.FolderState) (n uint64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.honest {
+		return 0
+	}
+	for _, e := range h.entries {
+		n = max(n, e.Version.Vector.Count(version.ReplicaID(f.GetReplica())))
+	}
+	return n
 }
 
 func (h *hostile) keyed(keys []*wirepb.FolderKey) {

@@ -13,6 +13,7 @@ import (
 	"github.com/kithmesh/kith/index/entry"
 	"github.com/kithmesh/kith/index/version"
 	"github.com/kithmesh/kith/node/folder"
+	"github.com/kithmesh/kith/node/membership"
 	"github.com/kithmesh/kith/protocol"
 	"github.com/kithmesh/kith/protocol/blocks"
 	"github.com/kithmesh/kith/protocol/exchange"
@@ -30,15 +31,16 @@ type link struct {
 	done   <-chan struct{}
 
 	mu       sync.Mutex
-	met      bool                                    // it has answered a hello
-	invited  bool                                    // it has said what it offers
-	listener *exchange.Listener                      // nil while it does not tell
-	told     map[entry.FolderID]exchange.FolderState // what it shares with us
-	asks     []exchange.Ask                          // to be told
-	answers  map[uint64]chan exchange.Answer         // by nonce
-	nonce    uint64                                  // of the last ask
-	away     time.Duration                           // its clock, from this one
-	contacts []exchange.Contact                      // what it tells of others
+	met      bool                                              // it has answered a hello
+	invited  bool                                              // it has said what it offers
+	listener *exchange.Listener                                // nil while it does not tell
+	told     map[entry.FolderID]exchange.FolderState           // what it shares with us
+	asks     []exchange.Ask                                    // to be told
+	keys     map[entry.FolderID]map[entry.Epoch]membership.Key // of the folders in the last news
+	answers  map[uint64]chan exchange.Answer                   // by nonce
+	nonce    uint64                                            // of the last ask
+	away     time.Duration                                     // its clock, from this one
+	contacts []exchange.Contact                                // what it tells of others
 }
 
 const (

@@ -107,24 +107,44 @@ func (s *share) putOut(id entry.DeviceID) error {
 		s.mu.Unlock()
 		s.device.news()
 	}()
-	err := s.say(func(r roster.Roster, now version.Clock) (roster.Statement, error) {
-		return r.Revoke(s.device.id, id, now)
-	})
-	if err != nil {
+	err := s.revoke(id)
+	if err != nil && !errors.Is(err, errOldKey) {
 		return err
 	}
 	_ = s.Detach(context.Background(), id)
-	failed := s.newEpoch()
 	s.device.news()
 	s.device.eachLink(func(l *link) {
 		if _, member := s.member(l.id); member || l.id == id {
 			s.tellAtOnce(l)
 		}
 	})
-	if failed != nil {
-		return fmt.Errorf("%w: %w", errOldKey, failed)
+	return err
+}
+
+// revoke makes the statement and begins the new epoch in one step: there is no
+// moment, and no crash, between the two.
+func (s *share) revoke(id entry.DeviceID) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st, err := s.roster.Revoke(s.device.id, id, version.ClockAt(time.Now()))
+	if err != nil {
+		return err
 	}
-	return nil
+	r, _, refused := s.roster.Add(st)
+	if len(refused) > 0 {
+		return errors.Join(refused...)
+	}
+	rec := s.record
+	rec.Roster = r.Statements()
+	added, keyless := begin(&rec)
+	if err := s.device.store.PutFolder(rec); err != nil {
+		return err
+	}
+	s.roster, s.record = r, rec
+	if keyless != nil {
+		return fmt.Errorf("%w: %w", errOldKey, keyless)
+	}
+	return s.seal(added)
 }
 
 // isParting tells whether a device that was just put out is still to hear so.

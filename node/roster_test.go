@@ -219,6 +219,36 @@ func TestWhoWasPutOutCanBeAdmittedAgain(t *testing.T) {
 	same(t, a, b, c)
 }
 
+func TestWhoOnlyReceivesDecidesAboutNobody(t *testing.T) {
+	t.Parallel()
+	a, b, c := start(t, "anna"), start(t, "bert"), start(t, "cleo")
+	addFolder(t, a)
+	a.pair(b)
+	b.pair(c)
+	if _, err := a.Share(t.Context(), control.ShareRequest{Folder: "docs", Device: "bert", Role: entry.RoleReceive}); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "an offer", func() bool { o, err := b.Offers(t.Context()); return err == nil && len(o) == 1 })
+	if _, err := b.AcceptOffer(t.Context(), control.AcceptRequest{Folder: "docs", Path: b.root}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Share(t.Context(), control.ShareRequest{Folder: "docs", Device: "cleo"}); err == nil {
+		t.Error("it has admitted another")
+	}
+	if _, err := b.Unshare(t.Context(), control.UnshareRequest{Folder: "docs", Device: "anna"}); err == nil {
+		t.Error("it has put out another")
+	}
+	r, err := b.Revoke(t.Context(), "anna")
+	if err != nil || len(r.Folders) != 0 || len(r.Kept) != 1 {
+		t.Errorf("its revocation came to %+v, %v", r, err)
+	}
+	a.write("there", "all the same") // it is met for the folder alone now
+	until(t, "the file", func() bool { return b.holds("there", "all the same") })
+	if o, err := c.Offers(t.Context()); err != nil || len(o) > 0 || !a.counts(b) || a.counts(c) {
+		t.Errorf("an offer: %v, %v", o, err)
+	}
+}
+
 func TestOthersSeeTheRoleThatADeviceTakes(t *testing.T) {
 	t.Parallel()
 	a, b, c := three(t)

@@ -17,7 +17,6 @@ import (
 	"github.com/kithmesh/kith/node/identity"
 	"github.com/kithmesh/kith/node/membership"
 	"github.com/kithmesh/kith/protocol/exchange"
-	"github.com/kithmesh/kith/protocol/seal"
 )
 
 // share is one folder of this device with its membership.
@@ -46,12 +45,8 @@ func (d *Device) startFolder(rec membership.Folder, begin bool) (*share, error) 
 		return nil, fmt.Errorf("read its roster: %w", errors.Join(refused...))
 	}
 	s.roster = r
-	keys := map[entry.Epoch]seal.FolderKey{}
-	for e, k := range rec.Keys {
-		keys[e] = seal.FolderKey(k)
-	}
 	f, err := folder.New(folder.Options{
-		ID: rec.ID, Root: rec.Path, Name: d.Name(), Device: d.id.ID(), Keys: keys, DB: d.db, Log: d.Log,
+		ID: rec.ID, Root: rec.Path, Name: d.Name(), Device: d.id.ID(), Keys: folderKeys(rec.Keys), DB: d.db, Log: d.Log,
 		Role: rec.Role, Choices: rulesOf(rec.Choices), Begin: begin, Alone: s.alone, Claimed: s.isClaimed,
 		Brake:  brake.Limits{Files: d.Settings.BrakeFiles, Share: d.Settings.BrakeShare},
 		Rescan: d.Settings.RescanInterval, Changed: d.news,

@@ -263,6 +263,32 @@ func TestAFileWhereAFreedDirectoryWasCostsNothing(t *testing.T) {
 	}
 }
 
+// What is here where nothing is chosen to lie is kept up to date, from those who
+// are connected.
+func TestWhatIsHereWhereNothingIsChosenWaitsForWhoIsAway(t *testing.T) {
+	t.Parallel()
+	w, all := hands(t, "anna", "ben")
+	a, b := all[0], all[1]
+	b.write("d/f", "content")
+	w.settle()
+	a.choose(choice.Rule{Path: "d"})
+	w.cut(a.device, b.device)
+	b.write("d/f", "edited")
+	b.quiet()
+	h := w.byHand(b.device, a.device)
+	news := h.batch(100)
+	h.gone = true // it tells, and gives nothing
+	h.tell(news)
+	h.leave()
+	a.calm()
+	if codes, _ := a.why("d/f"); !slices.Contains(codes, "waiting_for_device") {
+		t.Errorf("%q", codes)
+	}
+	w.link(a.device, b.device)
+	w.atRest()
+	a.has("d/f", text("edited"))
+}
+
 func TestAFolderOfWhichNothingIsChosenKnowsAllNames(t *testing.T) {
 	w := newWorld(t, "anna", "ben")
 	a, b := handOf(w.all[0]), handOf(w.all[1])

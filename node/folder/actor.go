@@ -59,7 +59,7 @@ type actor struct {
 	needed   map[entry.Digest]int // how many wanted files have this content
 	recount  bool                 // needed may be wrong
 
-	// session names this run of the program among those that made events.
+	// session names this run of the program; see [index.Folder.BeginSession].
 	session uint64
 	// interrupted: something was wanted when the program last ended, and may
 	// have been placed and not committed. Nothing is heard or planned before
@@ -123,6 +123,9 @@ func (a *actor) run(parent context.Context) error {
 
 // load reads from the index what the actor keeps in memory.
 func (a *actor) load() error {
+	if err := a.begin(); err != nil {
+		return err
+	}
 	return a.DB.View(func(tx *index.Tx) error {
 		x, err := tx.Folder(a.ID)
 		if err != nil {
@@ -138,6 +141,17 @@ func (a *actor) load() error {
 		}
 		a.recount, a.fetching = true, true
 		return nil
+	})
+}
+
+// begin begins a session of the index.
+func (a *actor) begin() error {
+	return a.around.update(a.DB, func(tx *index.Tx) error {
+		x, err := tx.Folder(a.ID)
+		if err != nil {
+			return err
+		}
+		return x.BeginSession(a.session)
 	})
 }
 
@@ -179,9 +193,11 @@ func (a *actor) wait() time.Duration {
 			due = t
 		}
 	}
-	if a.disk == nil {
+	switch {
+	case a.disk == nil:
 		soonest(a.diskDue)
-	} else {
+	case a.fenced: // nothing is due before a person has ended that
+	default:
 		if !a.looking && a.disk.ready {
 			soonest(a.dirty.due())
 			soonest(a.next)
@@ -285,8 +301,5 @@ func (a *actor) fence(err error) {
 
 // event makes the version of a new change by this device on top of base.
 func (a *actor) event(x *index.Folder, base version.Version) (version.Version, error) {
-	if err := x.BeginSession(a.session); err != nil {
-		return version.Version{}, err
-	}
 	return a.around.event(x, base, version.ClockAt(a.Clock()))
 }

@@ -50,10 +50,26 @@ func (a *actor) putLocal(x *index.Folder, e, n *entry.Entry) error {
 		return err
 	}
 	n.Unknown = false
-	if err := x.SetLocal(n.Path, n); err != nil || !e.Lives() || e.Absent {
+	delete(a.reverting, n.Path) // that was of another edit
+	had, err := x.Local(n.Path)
+	if err != nil {
 		return err
 	}
-	return a.putAway(x, e)
+	if err := x.SetLocal(n.Path, n); err != nil || !e.Lives() {
+		return err
+	}
+	if !e.Absent {
+		return a.putAway(x, e)
+	}
+	if had != nil && had.Lives() || !merge.HoldsContent(e) || e.SameContent(n) {
+		return nil
+	}
+	// Who made n did not have e before their eyes. Should n become a change one
+	// day, that is to say so.
+	blind := *e
+	blind.Unseen = e.Version.Vector
+	_, err = x.Put(&blind)
+	return err
 }
 
 // putAway notes that the content of e is not here any more.

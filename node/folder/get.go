@@ -37,7 +37,7 @@ func (f *Folder) Get(ctx context.Context, p entry.Path) error {
 			absent = absent[len(part):]
 			failed = a.update(func(x *index.Folder) error {
 				for _, e := range part {
-					if err := a.want(x, e); err != nil {
+					if err := a.getOne(x, e); err != nil {
 						return err
 					}
 				}
@@ -48,6 +48,21 @@ func (f *Folder) Get(ctx context.Context, p entry.Path) error {
 		a.pass.again, a.fetching = true, true
 	})
 	return errors.Join(err, failed)
+}
+
+// getOne wants the content of an absent entry. An edit that lies there instead
+// stays; a delete that stayed here does so no longer.
+func (a *actor) getOne(x *index.Folder, e *entry.Entry) error {
+	dev, err := x.Local(e.Path)
+	if err != nil || dev != nil && dev.Lives() {
+		return err
+	}
+	if dev != nil {
+		if err := x.SetLocal(e.Path, nil); err != nil {
+			return err
+		}
+	}
+	return a.want(x, e)
 }
 
 // each calls fn for the entry at a path and those below it.

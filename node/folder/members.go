@@ -219,10 +219,28 @@ func (f *Folder) Started(ctx context.Context, d entry.DeviceID, s exchange.Start
 				}
 				a.fence(fmt.Errorf("%s has seen event %d of %d and change %d of %d: %w",
 					d, s.Seen, x.Count(), s.After, x.Head(), index.ErrFenced))
+				return nil
+			}
+			if s.After > x.HeadOf(s.Session) {
+				// It has changes under numbers that stand for others by now,
+				// though none of them was this device's own: it is told anew.
+				a.Log.Warn("an index that was set back begins anew with all devices", "device", d)
+				return a.beginAnew(x)
 			}
 			return nil
 		})
 	})
+}
+
+// beginAnew has all members hear this index from its beginning.
+func (a *actor) beginAnew(x *index.Folder) error {
+	if err := x.NewEpoch(a.around.random()); err != nil {
+		return err
+	}
+	for _, m := range a.roll {
+		m.peer.Ours, m.peer.TheyReceived, m.peer.TheyHold = x.Epoch(), 0, 0
+	}
+	return nil
 }
 
 // Acked takes what a member says of how far it is.

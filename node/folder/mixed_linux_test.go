@@ -35,8 +35,6 @@ type mixed struct {
 	*history
 	hands  map[*device]*hand
 	losses bool // of indexes
-	// reverted: local edits were given up for what may be nowhere any more.
-	reverted bool
 }
 
 func runMixed(t *testing.T, seed uint64) {
@@ -176,7 +174,6 @@ func (m *mixed) revert(h *hand) {
 	defer cancel()
 	paths, err := h.folder.Revert(ctx, "", false)
 	m.note(h.device, "revert", paths, err)
-	m.reverted = m.reverted || len(paths) > 0
 }
 
 func (m *mixed) voids(h *hand, p entry.Path, e *entry.Entry) {
@@ -212,12 +209,8 @@ func (m *mixed) end() {
 	}
 	m.note(m.w.all[0], "all linked")
 	m.w.linkAll()
-	if !m.waits() {
-		m.w.settle()
-		m.w.coherent()
-	}
 	for _, d := range m.w.all {
-		m.note(d, "to sync", d.files())
+		m.note(d, "to sync")
 		m.hands[d].become(entry.RoleSync)
 	}
 	m.w.settle()
@@ -228,17 +221,6 @@ func (m *mixed) end() {
 	}
 	m.w.settle()
 	m.judge()
-}
-
-// waits tells whether a device may have to wait: for what was given up a local
-// edit for and is nowhere any more, or for one that takes nothing to agree.
-func (m *mixed) waits() bool {
-	for _, h := range m.hands {
-		if h.role == entry.RoleSend || h.role == entry.RoleArchive {
-			return true
-		}
-	}
-	return m.reverted
 }
 
 // replaceLost writes new files where one is known and nowhere: an archive, or a

@@ -263,8 +263,13 @@ func (a *actor) findMove(x *index.Folder, it *item) (wait bool, err error) {
 
 // obtainable tells whether a version can be had now.
 func (a *actor) obtainable(x *index.Folder, w merge.Want) bool {
-	if w.Entry.Kind != entry.File || len(w.Entry.Blocks) == 0 || !a.choices.Of(w.Entry.Path).Here {
+	if w.Entry.Kind != entry.File || len(w.Entry.Blocks) == 0 {
 		return true
+	}
+	if !a.choices.Of(w.Entry.Path).Here {
+		if l, err := x.Get(w.Entry.Path); err == nil && (l == nil || !l.Lives() || l.Absent) {
+			return true // it is only known
+		}
 	}
 	for d := range w.Tellers {
 		if a.roll[d] != nil && !a.Clock().Before(a.roll[d].barren) {

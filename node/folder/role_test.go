@@ -1,6 +1,7 @@
 package folder_test
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"slices"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/kithmesh/kith/index/entry"
 	"github.com/kithmesh/kith/node/folder"
+	"github.com/kithmesh/kith/node/folder/choice"
 )
 
 var roles = []entry.Role{entry.RoleSync, entry.RoleSend, entry.RoleReceive, entry.RoleArchive}
@@ -245,6 +247,71 @@ func (h *hand) reverts(p, what entry.Path) {
 		h.w.t.Errorf("%q were shown, %q reverted", shown, done)
 	}
 	h.w.settle()
+}
+
+// An edit that stayed here becomes a change with the role: of a file that its
+// person saw, or at a path of which they saw nothing.
+func TestALocalEditBecomesAChangeThatCostsNobodyWhatIsUnseen(t *testing.T) {
+	for name, c := range map[string]struct {
+		before func(w *world, a, b *hand)
+		copies int
+	}{
+		"seen":           {func(*world, *hand, *hand) {}, 0},
+		"freed before":   {func(w *world, a, b *hand) { a.frees("f", b.device); w.settle() }, 1},
+		"deleted before": {func(w *world, a, _ *hand) { a.remove("f"); w.settle() }, 1},
+		"not chosen": {func(w *world, a, b *hand) {
+			a.choose(choice.Rule{})
+			b.write("g", "new")
+			w.settle()
+			a.rename("f", "h")
+		}, 1},
+		"edited, reverted": {func(w *world, a, _ *hand) { a.write("f", "dropped"); w.settle(); a.reverts("f", "f") }, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w, all := hands(t, "anna", "ben")
+			a, b := all[0], all[1]
+			b.write("f", "content")
+			w.settle()
+			a.become(entry.RoleReceive)
+			c.before(w, a, b)
+			a.quiet()
+			a.write("f", "mine")
+			w.settle()
+			b.has("f", text("content"))
+			a.become(entry.RoleSync)
+			w.atRest()
+			b.has("f", text("mine"))
+			if n := len(b.conflicts("")); n != c.copies {
+				t.Errorf("%d conflicts:%v", n, b.files())
+			}
+			if c.copies > 0 {
+				w.somewhere("content")
+			}
+		})
+	}
+}
+
+// What is edited after its person gave up an earlier edit is another edit.
+func TestARevertIsOfTheEditThatWasThere(t *testing.T) {
+	t.Parallel()
+	w, all := hands(t, "anna", "ben")
+	a, b := all[0], all[1]
+	b.write("f", "content")
+	w.settle()
+	a.become(entry.RoleReceive)
+	a.write("f", "mine")
+	w.settle()
+	w.cut(a.device, b.device)
+	a.does("revert", func(ctx context.Context) error { _, err := a.folder.Revert(ctx, "f", false); return err })
+	a.calm()
+	a.write("f", "mine, a day later")
+	a.scan()
+	w.link(a.device, b.device)
+	w.settle()
+	a.has("f", text("mine, a day later"))
+	a.reverts("f", "f")
+	a.has("f", text("content"))
 }
 
 func TestAChangeElsewhereMeetsALocalEdit(t *testing.T) {

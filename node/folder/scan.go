@@ -131,6 +131,7 @@ func (a *actor) lookEnded(err error) {
 	now := a.Clock()
 	a.looking, a.stale, a.pass.again = false, true, true
 	maps.DeleteFunc(a.rereads, func(p entry.Path, _ struct{}) bool { return !a.dirty.has(p) })
+	a.specialsGone()
 	all := a.scans.all
 	a.scans.all = false
 	if err != nil {

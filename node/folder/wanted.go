@@ -1,6 +1,8 @@
 package folder
 
 import (
+	"errors"
+	"io/fs"
 	"slices"
 	"time"
 
@@ -131,6 +133,19 @@ func (s stuck) nothingWanted() {
 	for p, t := range s {
 		if t.look == 0 && t.Code != codeSpecial && t.Code != codeCannotRecord {
 			delete(s, p)
+		}
+	}
+}
+
+// specialsGone forgets the special files that are gone. The index does not know
+// them, so that no look finds them missing.
+func (a *actor) specialsGone() {
+	for p, t := range a.stuck {
+		if t.Code != codeSpecial || a.disk == nil {
+			continue
+		}
+		if st, err := a.disk.tree.Lstat(p); errors.Is(err, fs.ErrNotExist) || err == nil && st.Kind != 0 {
+			delete(a.stuck, p)
 		}
 	}
 }

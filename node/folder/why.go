@@ -79,7 +79,7 @@ func (w *why) ofDisk() {
 	}
 	st, err := w.disk.tree.Lstat(w.p)
 	switch {
-	case errors.Is(err, tree.ErrReserved):
+	case errors.Is(err, tree.ErrReserved), errors.Is(err, entry.ErrPath): // the names of no entry
 		w.say("kiths_own", "it is kith's own, and lies on this device alone", "")
 		return
 	case errors.Is(err, fs.ErrPermission):

@@ -592,8 +592,8 @@ type IndexPeer struct {
 	NeedBytes uint64 `protobuf:"varint,7,opt,name=need_bytes,json=needBytes,proto3" json:"need_bytes,omitempty"`
 	// When it was last heard, nanoseconds since 1970.
 	LastSeen int64 `protobuf:"varint,8,opt,name=last_seen,json=lastSeen,proto3" json:"last_seen,omitempty"`
-	// The last session in which the peer told events of its own replica, and the
-	// highest number that it told in it.
+	// The last session of the peer of which changes were heard, and the highest
+	// event number of its own replica that it told in it.
 	Session       uint64 `protobuf:"fixed64,9,opt,name=session,proto3" json:"session,omitempty"`
 	SessionSeen   uint64 `protobuf:"varint,10,opt,name=session_seen,json=sessionSeen,proto3" json:"session_seen,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -700,13 +700,14 @@ func (x *IndexPeer) GetSessionSeen() uint64 {
 	return 0
 }
 
-// IndexSession is one run of the program in which this replica made events.
+// IndexSession is one run of the program on this index.
 type IndexSession struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Random, never zero.
 	Name uint64 `protobuf:"fixed64,1,opt,name=name,proto3" json:"name,omitempty"`
-	// The last event number before those of this session.
+	// The last event number, and the last sequence, before those of this session.
 	From          uint64 `protobuf:"varint,2,opt,name=from,proto3" json:"from,omitempty"`
+	Head          uint64 `protobuf:"varint,3,opt,name=head,proto3" json:"head,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -751,6 +752,13 @@ func (x *IndexSession) GetName() uint64 {
 func (x *IndexSession) GetFrom() uint64 {
 	if x != nil {
 		return x.From
+	}
+	return 0
+}
+
+func (x *IndexSession) GetHead() uint64 {
+	if x != nil {
+		return x.Head
 	}
 	return 0
 }
@@ -810,10 +818,11 @@ const file_diskpb_index_proto_rawDesc = "" +
 	"\tlast_seen\x18\b \x01(\x03R\blastSeen\x12\x18\n" +
 	"\asession\x18\t \x01(\x06R\asession\x12!\n" +
 	"\fsession_seen\x18\n" +
-	" \x01(\x04R\vsessionSeen\"6\n" +
+	" \x01(\x04R\vsessionSeen\"J\n" +
 	"\fIndexSession\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\x06R\x04name\x12\x12\n" +
-	"\x04from\x18\x02 \x01(\x04R\x04fromB.Z,github.com/kithmesh/kith/proto/diskpb;diskpbb\x06proto3"
+	"\x04from\x18\x02 \x01(\x04R\x04from\x12\x12\n" +
+	"\x04head\x18\x03 \x01(\x04R\x04headB.Z,github.com/kithmesh/kith/proto/diskpb;diskpbb\x06proto3"
 
 var (
 	file_diskpb_index_proto_rawDescOnce sync.Once

@@ -805,8 +805,8 @@ type Records struct {
 	// counted from 0, as differences from the one before, each at least 1; the
 	// first as it is.
 	Absent []uint32 `protobuf:"varint,9,rep,packed,name=absent,proto3" json:"absent,omitempty"`
-	// The last session of the teller in which it made events of its own: a random
-	// number for each run of the program. 0 if it made none yet.
+	// The session of the teller: a random number for each run of the program. 0 if
+	// it has none.
 	Session       uint64 `protobuf:"fixed64,10,opt,name=session,proto3" json:"session,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1117,7 +1117,7 @@ type Start struct {
 	// The last session of the teller of which the listener has changes, and the
 	// highest event number of the teller's replica that it had from the teller
 	// then. A teller that does not remember this was set back, even if it has
-	// counted on since.
+	// counted on since. The session is also that of `after`.
 	Session       uint64 `protobuf:"fixed64,7,opt,name=session,proto3" json:"session,omitempty"`
 	SessionSeen   uint64 `protobuf:"varint,8,opt,name=session_seen,json=sessionSeen,proto3" json:"session_seen,omitempty"`
 	unknownFields protoimpl.UnknownFields

@@ -111,7 +111,7 @@ type Batch struct {
 	// whose bytes the teller does not hold: it knows of them, and nobody can
 	// have them from it. Ascending.
 	Absent []int
-	// Session is the last in which the teller made events, 0 for none.
+	// Session is that of the teller: a random number for each run; 0 for none.
 	Session uint64
 
 	After   entry.Sequence // the batch continues here
