@@ -77,6 +77,10 @@ func TestOnlyConnectedDevicesThatKeepWhatTheyHaveCountAsCopies(t *testing.T) {
 	}
 	same(t, a, b, c)
 	free := func(p string, copies int) *freeing { return &freeing{a.frees(p, copies), t} }
+	until(t, "all of it to be held by all", func() bool {
+		dry, err := a.Free(t.Context(), control.FreeRequest{Places: []control.Place{place("docs/d")}, Copies: 2, DryRun: true})
+		return err == nil && dry.Files == 5
+	})
 	free("docs/d", 3).refused("not_enough_copies", "bert proved 5 files", "cleo proved 5 files")
 	if _, err := c.SetRole(t.Context(), control.RoleRequest{Folder: "docs", Role: entry.RoleArchive}); err != nil {
 		t.Fatal(err)
@@ -117,7 +121,7 @@ func TestALiarIsNoCopy(t *testing.T) {
 	w := newWorld(t)
 	m := w.mallory
 	var mu sync.Mutex
-	var before [][]byte // proofs of earlier nonces
+	var before [][]byte // proofs of an earlier nonce
 	lies := map[string]func(out *frame.Writer, nonce [32]byte, sealed []byte) error{
 		"a proof of an earlier nonce": func(out *frame.Writer, _ [32]byte, _ []byte) error { return giveBytes(out, before[0]) },
 		"a proof of nothing": func(out *frame.Writer, n [32]byte, _ []byte) error {
@@ -142,14 +146,22 @@ func TestALiarIsNoCopy(t *testing.T) {
 		},
 		"the end": func(*frame.Writer, [32]byte, []byte) error { return io.EOF },
 	}
+	var answer func(out *frame.Writer, nonce [32]byte, sealed []byte) error // streams outlast a lie
 	prove := func(one func(out *frame.Writer, nonce [32]byte, sealed []byte) error) {
-		m.evil(func(s network.Stream) { m.prove(s, []byte("mine"), one) })
-	}
-	prove(func(out *frame.Writer, n [32]byte, s []byte) error { // the truth, of a nonce that is asked of one file alone
-		p := blocks.Proof(n, s)
 		mu.Lock()
+		defer mu.Unlock()
+		answer = one
+	}
+	m.evil(func(s network.Stream) {
+		m.prove(s, []byte("mine"), func(out *frame.Writer, n [32]byte, sealed []byte) error {
+			mu.Lock()
+			defer mu.Unlock()
+			return answer(out, n, sealed)
+		})
+	})
+	prove(func(out *frame.Writer, n [32]byte, s []byte) error { // the truth
+		p := blocks.Proof(n, s)
 		before = append(before, p[:])
-		mu.Unlock()
 		return giveBytes(out, p[:])
 	})
 	if dry, err := w.victim.Free(t.Context(), control.FreeRequest{Places: []control.Place{place("docs/keep.txt")}, Copies: 2, DryRun: true}); err != nil || dry.Files != 1 {

@@ -173,8 +173,7 @@ func (h *hostile) listen(s network.Stream) {
 			h.states = w.Folders.GetFolders()
 			h.mu.Unlock()
 			for _, f := range w.Folders.GetFolders() {
-				start := &wirepb.Start{Folder: f.GetFolder(), Index: f.GetIndex(), Roster: make([]byte, 16), Seen: h.seen(f)}
-				if !reply(&wirepb.Reply{What: &wirepb.Reply_Start{Start: start}}) {
+				if !reply(&wirepb.Reply{What: &wirepb.Reply_Start{Start: h.start(f)}}) {
 					return
 				}
 			}
@@ -199,18 +198,22 @@ func (h *hostile) listen(s network.Stream) {
 	}
 }
 
-// seen is the highest number of the victim's events that the hostile was told,
-// if it says so.
-func (h *hostile) seen(f *wirepb.FolderState) (n uint64) {
+// start asks for everything, and says truly what was seen of the victim if the
+// hostile is honest for once.
+func (h *hostile) start(f *wirepb.FolderState) *wirepb.Start {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	s := &wirepb.Start{Folder: f.GetFolder(), Index: f.GetIndex(), Roster: make([]byte, 16)}
 	if !h.honest {
-		return 0
+		return s
 	}
 	for _, e := range h.entries {
-		n = max(n, e.Version.Vector.Count(version.ReplicaID(f.GetReplica())))
+		s.Seen = max(s.Seen, e.Version.Vector.Count(version.ReplicaID(f.GetReplica())))
 	}
-	return n
+	if n := len(h.batches); n > 0 {
+		s.Session, s.SessionSeen = h.batches[n-1].GetSession(), s.GetSeen()
+	}
+	return s
 }
 
 func (h *hostile) keyed(keys []*wirepb.FolderKey) {

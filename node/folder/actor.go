@@ -76,9 +76,12 @@ type actor struct {
 
 func newActor(f *Folder) *actor {
 	return &actor{
-		Folder: f, found: make(chan discovery), looked: make(chan error, 1),
-		gathered: make(chan *batch, maxBatches), dirty: newDirty(), going: newGoing(), arrivals: arrivals{}, roll: roll{}, acks: map[entry.DeviceID]exchange.Ack{},
-		inflight: newInflight(), stuck: stuck{}, session: f.around.random(), role: f.Role, choices: f.Choices, brake: newHeld(), reverting: map[entry.Path]struct{}{}, rereads: map[entry.Path]struct{}{}, needed: map[entry.Digest]int{}, copies: map[entry.Path]struct{}{}, stale: true,
+		Folder: f, session: f.around.random(), role: f.Role, choices: f.Choices, stale: true,
+		found: make(chan discovery), looked: make(chan error, 1), gathered: make(chan *batch, maxBatches),
+		dirty: newDirty(), going: newGoing(), arrivals: arrivals{}, inflight: newInflight(), stuck: stuck{}, brake: newHeld(f.Brake),
+		roll: roll{}, acks: map[entry.DeviceID]exchange.Ack{},
+		reverting: map[entry.Path]struct{}{}, rereads: map[entry.Path]struct{}{},
+		needed: map[entry.Digest]int{}, copies: map[entry.Path]struct{}{},
 	}
 }
 

@@ -27,8 +27,8 @@ type held struct {
 	at      time.Time // when that was
 }
 
-func newHeld() held {
-	return held{doomed: map[entry.Path]string{}, by: map[string]int64{}, since: map[string]time.Time{}}
+func newHeld(limits brake.Limits) held {
+	return held{meter: brake.Meter{Limits: limits}, doomed: map[entry.Path]string{}, by: map[string]int64{}, since: map[string]time.Time{}}
 }
 
 func (h *held) doom(p entry.Path, author string) {
@@ -141,7 +141,7 @@ func (a *actor) hold(now time.Time) {
 		return
 	}
 	h.stale, h.exact, h.at = false, len(h.doomed), now
-	h.batches = h.meter.Hold(doomed, files, a.Brake, h.holds, now)
+	h.batches = h.meter.Hold(doomed, files, h.holds, now)
 	since := h.since
 	h.since = map[string]time.Time{}
 	for _, b := range h.batches {
@@ -166,7 +166,7 @@ func (a *actor) tooMuch(now time.Time) (some, others bool) {
 	_ = a.view(func(x *index.Folder) error { files = filesHere(x); return nil })
 	for author, n := range h.by {
 		held := h.holds(author)
-		if h.meter.Reaches(author, n, files, a.Brake, held, now) {
+		if h.meter.Reaches(author, n, files, held, now) {
 			some, others = true, others || !held
 		}
 	}

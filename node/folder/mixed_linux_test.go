@@ -162,30 +162,20 @@ func (m *mixed) free(h *hand) {
 
 // revert gives up local edits: nothing is asked any more of what they hold.
 func (m *mixed) revert(h *hand) {
-	for p, l := range h.locals() {
-		m.voids(h, p, l)
-	}
-	for p, e := range h.entries() {
-		if e.Unknown {
-			m.voids(h, p, e)
-		}
+	lay := map[string]string{}
+	for _, p := range m.seen(h.device) {
+		b, _ := os.ReadFile(h.path(p))
+		target, _ := os.Readlink(h.path(p))
+		lay[p] = string(b) + target
 	}
 	ctx, cancel := bounded()
 	defer cancel()
 	paths, err := h.folder.Revert(ctx, "", false)
 	m.note(h.device, "revert", paths, err)
-}
-
-func (m *mixed) voids(h *hand, p entry.Path, e *entry.Entry) {
-	if e.Kind == entry.Symlink {
-		m.void[mark.FindString(e.Target)] = true
-	}
-	b, err := os.ReadFile(h.path(string(p)))
-	if err != nil {
-		return
-	}
-	for _, k := range mark.FindAllString(string(b), -1) {
-		m.void[k] = true
+	for _, p := range paths {
+		for _, k := range mark.FindAllString(lay[string(p)], -1) {
+			m.void[k] = true
+		}
 	}
 }
 

@@ -54,7 +54,10 @@ type Batch struct {
 }
 
 // Meter remembers what was taken away lately.
-type Meter struct{ taken map[string][]loss }
+type Meter struct {
+	Limits
+	taken map[string][]loss
+}
 
 type loss struct {
 	at             time.Time
@@ -104,22 +107,22 @@ func (m *Meter) lately(author string, held bool, now time.Time) (n, deleted int6
 
 // Reaches tells whether it is too much what an author would take away, in
 // files, of those that lie here now. Held: the author is held already.
-func (m *Meter) Reaches(author string, doomed, files int64, limits Limits, held bool, now time.Time) bool {
+func (m *Meter) Reaches(author string, doomed, files int64, held bool, now time.Time) bool {
 	lately, deleted := m.lately(author, held, now)
 	n := doomed + lately
-	return doomed > 0 && n >= limits.Files && n*100 >= limits.Share*(files+deleted)
+	return doomed > 0 && n >= m.Files && n*100 >= m.Share*(files+deleted)
 }
 
 // Hold says which of the doomed are to wait, as a batch for each author.
 // Files is how many lie here now, and held tells who is held already.
-func (m *Meter) Hold(doomed []Doomed, files int64, limits Limits, held func(author string) bool, now time.Time) []Batch {
+func (m *Meter) Hold(doomed []Doomed, files int64, held func(author string) bool, now time.Time) []Batch {
 	by := map[string][]Doomed{}
 	for _, d := range doomed {
 		by[d.Author] = append(by[d.Author], d)
 	}
 	var out []Batch
 	for author, list := range by {
-		if m.Reaches(author, int64(len(list)), files, limits, held(author), now) {
+		if m.Reaches(author, int64(len(list)), files, held(author), now) {
 			out = append(out, batchOf(author, list))
 		}
 	}

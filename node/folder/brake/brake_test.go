@@ -35,19 +35,19 @@ func TestABatchIsHeldOnlyAboveShareAndCount(t *testing.T) {
 		{"all of a small folder", 99, 99, false},
 		{"all of a folder that counts", 100, 100, true},
 	} {
-		var m Meter
-		if got := m.Hold(doom("a", c.doomed), int64(c.files), Default, nobody, start); (len(got) > 0) != c.held {
+		m := Meter{Limits: Default}
+		if got := m.Hold(doom("a", c.doomed), int64(c.files), nobody, start); (len(got) > 0) != c.held {
 			t.Errorf("%s: held %v", c.name, got)
 		}
 	}
 }
 
 func TestWhatWasTakenLatelyCounts(t *testing.T) {
-	var m Meter
+	m := Meter{Limits: Default}
 	now := start
 	held := 0
 	for left := int64(1000); left > 0 && held == 0; left -= 5 {
-		held = len(m.Hold(doom("a", 5), left, Default, nobody, now))
+		held = len(m.Hold(doom("a", 5), left, nobody, now))
 		if held == 0 {
 			for range 5 {
 				m.Took("a", true, now)
@@ -58,42 +58,42 @@ func TestWhatWasTakenLatelyCounts(t *testing.T) {
 	if held == 0 {
 		t.Error("five files a second go through, to the last one")
 	}
-	if got := m.Hold(doom("b", 5), 400, Default, nobody, now); len(got) != 0 {
+	if got := m.Hold(doom("b", 5), 400, nobody, now); len(got) != 0 {
 		t.Errorf("another author is held for it: %v", got)
 	}
-	if got := m.Hold(doom("a", 5), 400, Default, nobody, now.Add(window+time.Hour)); len(got) != 0 {
+	if got := m.Hold(doom("a", 5), 400, nobody, now.Add(window+time.Hour)); len(got) != 0 {
 		t.Errorf("it counts for ever: %v", got)
 	}
-	if got := m.Hold(doom("a", 5), 400, Default, func(string) bool { return true }, now.Add(window+time.Hour)); len(got) != 0 {
+	if got := m.Hold(doom("a", 5), 400, func(string) bool { return true }, now.Add(window+time.Hour)); len(got) != 0 {
 		t.Errorf("it counts although it was forgotten: %v", got)
 	}
 	m.Excuse("a")
-	if got := m.Hold(doom("a", 5), 400, Default, nobody, now); len(got) != 0 {
+	if got := m.Hold(doom("a", 5), 400, nobody, now); len(got) != 0 {
 		t.Errorf("it counts although it was approved: %v", got)
 	}
 }
 
 func TestWhatIsHeldDoesNotPassByWaiting(t *testing.T) {
-	var m Meter
+	m := Meter{Limits: Default}
 	for range 490 {
 		m.Took("a", false, start)
 	}
 	later := start.Add(window + time.Hour)
 	held := func(author string) bool { return author == "a" }
-	if got := m.Hold(doom("a", 10), 1000, Default, held, later); len(got) != 1 {
+	if got := m.Hold(doom("a", 10), 1000, held, later); len(got) != 1 {
 		t.Error("it passes")
 	}
-	if got := m.Hold(doom("a", 9), 1000, Default, held, later); len(got) != 0 {
+	if got := m.Hold(doom("a", 9), 1000, held, later); len(got) != 0 {
 		t.Error("what has become less is held for ever")
 	}
-	if got := m.Hold(doom("a", 10), 1000, Default, nobody, later); len(got) != 0 {
+	if got := m.Hold(doom("a", 10), 1000, nobody, later); len(got) != 0 {
 		t.Error("what nobody holds counts for ever")
 	}
 }
 
 func TestABatchHasAnIDOfItsContent(t *testing.T) {
-	var m Meter
-	id := func(d []Doomed) string { return m.Hold(d, 200, Default, nobody, start)[0].ID }
+	m := Meter{Limits: Default}
+	id := func(d []Doomed) string { return m.Hold(d, 200, nobody, start)[0].ID }
 	all := doom("a", 150)
 	first := id(all)
 	if again := id(doom("a", 150)); again != first {
@@ -107,15 +107,15 @@ func TestABatchHasAnIDOfItsContent(t *testing.T) {
 	if changed := id(other); changed == first {
 		t.Error("a batch of other versions has the same ID")
 	}
-	b := m.Hold(all, 200, Default, nobody, start)[0]
+	b := m.Hold(all, 200, nobody, start)[0]
 	if b.Deletes != 75 || b.Rewrites != 75 || b.Bytes != 1500 || len(b.Files) != 150 {
 		t.Errorf("%d deletes, %d rewrites, %d bytes", b.Deletes, b.Rewrites, b.Bytes)
 	}
 }
 
 func TestAuthorsAreHeldApart(t *testing.T) {
-	var m Meter
-	got := m.Hold(append(doom("a", 150), doom("b", 20)...), 200, Default, nobody, start)
+	m := Meter{Limits: Default}
+	got := m.Hold(append(doom("a", 150), doom("b", 20)...), 200, nobody, start)
 	if len(got) != 1 || got[0].Author != "a" {
 		t.Errorf("held %v", got)
 	}
