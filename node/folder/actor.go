@@ -68,6 +68,7 @@ type actor struct {
 	scanned     bool                    // everything was looked at since the start
 	settled     bool                    // no history is unknown
 	copies      map[entry.Path]struct{} // conflict copies that live
+	below       []entry.Path            // what the last commit has recorded as gone with a directory
 	fenced      bool
 	broken      error // of the index: it can no longer be trusted
 	published   Status

@@ -135,6 +135,7 @@ func (a *actor) commit(found []look.Finding) {
 	}
 	rules := false
 	var copies []func()
+	a.below = nil
 	err := a.update(func(x *index.Folder) error {
 		for _, f := range still {
 			e, err := x.Get(f.Path)
@@ -155,7 +156,7 @@ func (a *actor) commit(found []look.Finding) {
 			}
 			if wrote {
 				rules = rules || f.Path.Name() == ignore.FileName
-				copies = append(copies, func() { a.countCopy(f.Path, f.Present) })
+				copies = append(copies, func() { a.countCopy(f.Path, f.Present && f.Stat.Kind != 0) })
 			}
 		}
 		return nil
@@ -172,6 +173,9 @@ func (a *actor) commit(found []look.Finding) {
 	}
 	for _, count := range copies {
 		count()
+	}
+	for _, p := range a.below {
+		a.countCopy(p, false)
 	}
 	if rules {
 		a.rulesChanged()
@@ -290,6 +294,7 @@ func (a *actor) recordBelow(x *index.Folder, dir entry.Path) error {
 		if _, err := a.recordMissing(x, e); err != nil {
 			return err
 		}
+		a.below = append(a.below, e.Path)
 	}
 	return nil
 }
