@@ -329,6 +329,6 @@ func (a *actor) outdo(x *index.Folder, d brake.Doomed) error {
 func (a *actor) took(it *item) {
 	if l := it.here(); l != nil && l.Kind == entry.File && !l.Unknown && it.choice.Action == merge.Adopt && it.choice.Keep == nil &&
 		it.from == nil && it.remote.Kind != entry.Directory && !l.SameContent(it.remote) && a.needed[l.Digest()] == 0 {
-		a.brake.meter.Took(it.remote.AuthorName, it.remote.Kind == entry.Deleted, a.Clock())
+		a.brake.meter.Took(it.remote.AuthorName, it.path, it.remote.Kind == entry.Deleted, a.Clock())
 	}
 }

@@ -441,3 +441,19 @@ func TestARoleThatTakesNothingHoldsNothing(t *testing.T) {
 	b.become(entry.RoleSync)
 	b.holding()
 }
+
+func TestAFileThatIsSavedAllTheTimeIsNotHeld(t *testing.T) {
+	t.Parallel()
+	w, a, b := braked(t, 20)
+	for i := range 15 {
+		a.write(name(3), fmt.Sprint("saved ", i))
+		a.quiet()
+		w.heard(b.device, a.device)
+		b.calm()
+	}
+	if s := b.folder.Status(); s.Held != 0 {
+		t.Errorf("%d batches are held", s.Held)
+	}
+	w.settle()
+	w.agree()
+}

@@ -213,35 +213,51 @@ func (m *mixed) end() {
 	m.judge()
 }
 
-// replaceLost writes new files where one is known and nowhere: an archive, or a
-// device that only receives, has deleted it before anybody else had it.
+// replaceLost makes anew what is known and nowhere: an archive, or a device that
+// only receives, has deleted it before anybody else had it.
 func (m *mixed) replaceLost() {
 	for again := true; again; {
 		again = false
 		has := m.contents()
 		for _, d := range m.w.all {
 			for p, e := range d.entries() {
-				if e.Absent && e.Kind == entry.File && !has[e.Digest()] && !again {
-					c := m.content()
-					m.note(d, "write what is lost", p, c[:min(len(c), 8)])
-					m.replace(d, string(p), func(draft string) error { return os.WriteFile(draft, []byte(c), 0o644) })
-					again = true
+				if again || !e.Absent || has[lying(e)] {
+					continue
 				}
+				again = true
+				m.note(d, "make what is lost", p, e.Kind)
+				if e.Kind == entry.Directory {
+					m.parents(d, string(p)+"/")
+					continue
+				}
+				c := m.content()
+				m.replace(d, string(p), func(draft string) error { return os.WriteFile(draft, []byte(c), 0o644) })
 			}
 		}
 		m.w.settle()
 	}
 }
 
-// contents are those of all files that lie somewhere.
-func (m *mixed) contents() map[entry.Digest]bool {
-	has := map[entry.Digest]bool{}
+// contents are those of all that lies somewhere.
+func (m *mixed) contents() map[string]bool {
+	has := map[string]bool{}
 	for _, d := range m.w.all {
 		for _, e := range d.entries() {
-			has[e.Digest()] = has[e.Digest()] || !e.Absent
+			if !e.Absent {
+				has[lying(e)] = true
+			}
 		}
 	}
 	return has
+}
+
+// lying is what has to lie somewhere so that e can be had: the content of a
+// file anywhere, and else the thing itself.
+func lying(e *entry.Entry) string {
+	if e.Kind == entry.File {
+		return fmt.Sprintf("%x", e.Digest())
+	}
+	return fmt.Sprintf("%s %v %s", e.Path, e.Kind, e.Target)
 }
 
 // judge is [history.judge] where there are local edits and absent rows to miss.

@@ -134,6 +134,9 @@ func (t *Tree) move(from, to entry.Path, want Stat, m Meta) (Stat, error) {
 	}
 	t.at("move")
 	err = t.permitted(func() error { return src.dir.renameNew(src.name, dst.dir, dst.name) }, src, dst)
+	if errors.Is(err, ErrExists) && t.oneName(src, dst) {
+		err = t.respell(src, dst, want)
+	}
 	switch {
 	case crossesDevices(err):
 		return Stat{}, fmt.Errorf("%w: %w", ErrOtherDevice, err)
@@ -162,6 +165,11 @@ func (t *Tree) move(from, to entry.Path, want Stat, m Meta) (Stat, error) {
 func (t *Tree) moveBack(src, dst spot, cause error) error {
 	t.at("move back")
 	err := t.permitted(func() error { return dst.dir.renameNew(dst.name, src.dir, src.name) }, dst, src)
+	if errors.Is(err, ErrExists) && t.oneName(dst, src) {
+		if st, serr := dst.dir.lstat(dst.name); serr == nil {
+			err = t.respell(dst, src, st)
+		}
+	}
 	switch {
 	case err == nil:
 		return cause

@@ -43,6 +43,9 @@ func (t *Tree) List(p entry.Path) ([]Child, error) {
 			if err := check(p); err != nil {
 				return err
 			}
+			if err := t.spelledAll(p); err != nil {
+				return err
+			}
 		}
 		d, err := t.root.descendToRead(p)
 		if err != nil {
@@ -86,6 +89,10 @@ func (t *Tree) OpenFile(p entry.Path) (*File, error) {
 	defer s.close()
 	f, err := openRegular(s.dir, s.name)
 	if err != nil {
+		return nil, fmt.Errorf("open %q: %w", p, err)
+	}
+	if err := t.spelled(s); err != nil {
+		_ = f.Close()
 		return nil, fmt.Errorf("open %q: %w", p, err)
 	}
 	return f, nil

@@ -198,6 +198,9 @@ func (t *Tree) spot(p entry.Path) (spot, error) {
 	if err := check(p); err != nil {
 		return spot{}, err
 	}
+	if err := t.spelledAll(p.Parent()); err != nil {
+		return spot{}, err
+	}
 	d, err := t.root.descend(p.Parent())
 	if err != nil {
 		return spot{}, err
@@ -222,6 +225,9 @@ func (t *Tree) look(s spot) (Stat, error) {
 	if err == nil && st.Kind == entry.Directory && st.Disk.Inode != 0 &&
 		st.Disk.Inode == t.own.inode && s.parent.is(t.self) {
 		return Stat{}, ErrReserved
+	}
+	if err == nil {
+		err = t.spelled(s)
 	}
 	return st, err
 }

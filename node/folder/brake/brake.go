@@ -56,61 +56,83 @@ type Batch struct {
 // Meter remembers what was taken away lately.
 type Meter struct {
 	Limits
-	taken map[string][]loss
+	taken map[string]*toll // by author
+}
+
+// toll is what one author took. A file that is rewritten again and again is
+// taken away once.
+type toll struct {
+	files   map[entry.Path]loss
+	deleted int64 // of them, those that are gone altogether
+	checked time.Time
 }
 
 type loss struct {
-	at             time.Time
-	files, deleted int64
+	at      time.Time
+	deleted bool
 }
 
 // Took notes that a change of an author took away the content of a file, by
 // deleting or rewriting it.
-func (m *Meter) Took(author string, deleted bool, now time.Time) {
-	gone := int64(0)
-	if deleted {
-		gone = 1
-	}
+func (m *Meter) Took(author string, p entry.Path, deleted bool, now time.Time) {
 	if m.taken == nil {
-		m.taken = map[string][]loss{}
+		m.taken = map[string]*toll{}
 	}
-	list := m.taken[author]
-	if n := len(list); n > 0 && now.Sub(list[n-1].at).Abs() < time.Second {
-		list[n-1].files++
-		list[n-1].deleted += gone
-		return
+	t := m.taken[author]
+	if t == nil {
+		t = &toll{files: map[entry.Path]loss{}, checked: now}
+		m.taken[author] = t
 	}
-	m.taken[author] = append(list, loss{now, 1, gone})
+	t.drop(p)
+	t.files[p] = loss{now, deleted}
+	if deleted {
+		t.deleted++
+	}
+}
+
+func (t *toll) drop(p entry.Path) {
+	if t.files[p].deleted {
+		t.deleted--
+	}
+	delete(t.files, p)
 }
 
 // Excuse forgets what an author took: a person approved of it.
 func (m *Meter) Excuse(author string) { delete(m.taken, author) }
 
-// lately is how many files an author took within the window, and how many of
-// them are gone altogether. Of one who is held nothing is forgotten: to wait is
-// no way past the brake.
-func (m *Meter) lately(author string, held bool, now time.Time) (n, deleted int64) {
-	list := m.taken[author]
-	if !held {
-		list = slices.DeleteFunc(list, func(l loss) bool { return now.Sub(l.at).Abs() > window })
+// forgetEvery is how often what has become old is looked for.
+const forgetEvery = 10 * time.Second
+
+// lately is what an author took within the window. Of one who is held nothing
+// is forgotten: to wait is no way past the brake.
+func (m *Meter) lately(author string, held bool, now time.Time) toll {
+	t := m.taken[author]
+	if t == nil {
+		return toll{}
 	}
-	if len(list) == 0 {
+	if !held && now.Sub(t.checked).Abs() >= forgetEvery {
+		t.checked = now
+		for p, l := range t.files {
+			if now.Sub(l.at).Abs() > window {
+				t.drop(p)
+			}
+		}
+	}
+	if len(t.files) == 0 {
 		delete(m.taken, author)
-		return 0, 0
 	}
-	m.taken[author] = list
-	for _, l := range list {
-		n, deleted = n+l.files, deleted+l.deleted
-	}
-	return n, deleted
+	return *t
 }
 
-// Reaches tells whether it is too much what an author would take away, in
+// Reaches tells whether it may be too much what an author would take away, in
 // files, of those that lie here now. Held: the author is held already.
 func (m *Meter) Reaches(author string, doomed, files int64, held bool, now time.Time) bool {
-	lately, deleted := m.lately(author, held, now)
-	n := doomed + lately
-	return doomed > 0 && n >= m.Files && n*100 >= m.Share*(files+deleted)
+	return doomed > 0 && m.tooMuch(doomed, files, m.lately(author, held, now))
+}
+
+func (m *Meter) tooMuch(doomed, files int64, lately toll) bool {
+	n := doomed + int64(len(lately.files))
+	return n >= m.Files && n*100 >= m.Share*(files+lately.deleted)
 }
 
 // Hold says which of the doomed are to wait, as a batch for each author.
@@ -122,7 +144,13 @@ func (m *Meter) Hold(doomed []Doomed, files int64, held func(author string) bool
 	}
 	var out []Batch
 	for author, list := range by {
-		if m.Reaches(author, int64(len(list)), files, held(author), now) {
+		lately, more := m.lately(author, held(author), now), int64(0)
+		for i := range list {
+			if _, again := lately.files[list[i].Path]; !again {
+				more++
+			}
+		}
+		if m.tooMuch(more, files, lately) {
 			out = append(out, batchOf(author, list))
 		}
 	}

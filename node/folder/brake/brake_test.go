@@ -49,8 +49,8 @@ func TestWhatWasTakenLatelyCounts(t *testing.T) {
 	for left := int64(1000); left > 0 && held == 0; left -= 5 {
 		held = len(m.Hold(doom("a", 5), left, nobody, now))
 		if held == 0 {
-			for range 5 {
-				m.Took("a", true, now)
+			for i := range 5 {
+				m.Took("a", entry.Path(fmt.Sprint(left, i)), true, now)
 			}
 		}
 		now = now.Add(time.Second)
@@ -75,8 +75,8 @@ func TestWhatWasTakenLatelyCounts(t *testing.T) {
 
 func TestWhatIsHeldDoesNotPassByWaiting(t *testing.T) {
 	m := Meter{Limits: Default}
-	for range 490 {
-		m.Took("a", false, start)
+	for i := range 490 {
+		m.Took("a", entry.Path(fmt.Sprint("taken ", i)), false, start)
 	}
 	later := start.Add(window + time.Hour)
 	held := func(author string) bool { return author == "a" }
@@ -88,6 +88,23 @@ func TestWhatIsHeldDoesNotPassByWaiting(t *testing.T) {
 	}
 	if got := m.Hold(doom("a", 10), 1000, nobody, later); len(got) != 0 {
 		t.Error("what nobody holds counts for ever")
+	}
+}
+
+func TestAFileThatIsRewrittenAllTheTimeCountsOnce(t *testing.T) {
+	m := Meter{Limits: Limits{Files: 10, Share: 50}}
+	now := start
+	for range 1000 {
+		for _, d := range doom("a", 9) {
+			m.Took("a", d.Path, false, now)
+		}
+		if got := m.Hold(doom("a", 9), 10, nobody, now); len(got) != 0 {
+			t.Fatalf("held: %v", got)
+		}
+		now = now.Add(time.Second)
+	}
+	if got := m.Hold(doom("a", 10), 10, nobody, now); len(got) != 1 {
+		t.Error("one more is not held")
 	}
 }
 

@@ -43,7 +43,14 @@ func (w *walk) target(t Target) error {
 		return err
 	}
 	st, err := w.Tree.Lstat(t.Path)
+	var spelled *tree.SpelledError
 	switch {
+	case errors.As(err, &spelled) && spelled.Is != "" && spelled.Is != t.Path:
+		// Someone said the name, or that of a directory above, in another way.
+		if err := w.gone(t.Path); err != nil {
+			return err
+		}
+		return w.target(Target{Path: spelled.Is, Below: t.Below || spelled.Path != t.Path})
 	case errors.Is(err, fs.ErrNotExist):
 		return w.gone(t.Path)
 	case err != nil:
