@@ -64,15 +64,16 @@ type actor struct {
 	// interrupted: something was wanted when the program last ended, and may
 	// have been placed and not committed. Nothing is heard or planned before
 	// the tree was looked at.
-	interrupted bool
-	scanned     bool                    // everything was looked at since the start
-	settled     bool                    // no history is unknown
-	copies      map[entry.Path]struct{} // conflict copies that live
-	below       []entry.Path            // what the last commit has recorded as gone with a directory
-	fenced      bool
-	broken      error // of the index: it can no longer be trusted
-	published   Status
-	stale       bool // the status is not what it was
+	interrupted  bool
+	scanned      bool                    // everything was looked at since the start
+	settled      bool                    // no history is unknown
+	unsettledDue time.Time               // before which it is not tried again to settle that
+	copies       map[entry.Path]struct{} // conflict copies that live
+	below        []entry.Path            // what the last commit has recorded as gone with a directory
+	fenced       bool
+	broken       error // of the index: it can no longer be trusted
+	published    Status
+	stale        bool // the status is not what it was
 }
 
 func newActor(f *Folder) *actor {
@@ -127,9 +128,6 @@ func (a *actor) run(parent context.Context) error {
 
 // load reads from the index what the actor keeps in memory.
 func (a *actor) load() error {
-	if err := a.begin(); err != nil {
-		return err
-	}
 	return a.DB.View(func(tx *index.Tx) error {
 		x, err := tx.Folder(a.ID)
 		if err != nil {
@@ -145,17 +143,6 @@ func (a *actor) load() error {
 		}
 		a.recount, a.fetching = true, true
 		return nil
-	})
-}
-
-// begin begins a session of the index.
-func (a *actor) begin() error {
-	return a.around.update(a.DB, func(tx *index.Tx) error {
-		x, err := tx.Folder(a.ID)
-		if err != nil {
-			return err
-		}
-		return x.BeginSession(a.session)
 	})
 }
 
@@ -210,6 +197,7 @@ func (a *actor) wait() time.Duration {
 			soonest(a.going.due)
 		}
 		soonest(a.stuck.due())
+		soonest(a.unsettledDue)
 		soonest(a.wordDue)
 		if a.published.NeedFiles > 0 && len(a.roll) > 0 {
 			soonest(a.ackDue)
@@ -218,13 +206,16 @@ func (a *actor) wait() time.Duration {
 	return max(due.Sub(now), 0)
 }
 
-// update changes the index. An error of the index itself ends the folder: what
-// it holds could no longer be trusted.
+// update changes the index, in the session of this run. An error of the index
+// itself ends the folder: what it holds could no longer be trusted.
 func (a *actor) update(fn func(x *index.Folder) error) error {
 	a.stale = true
 	err := a.around.update(a.DB, func(tx *index.Tx) error {
 		x, err := tx.Folder(a.ID)
 		if err != nil {
+			return err
+		}
+		if err := x.BeginSession(a.session); err != nil {
 			return err
 		}
 		if err := fn(x); err != nil {

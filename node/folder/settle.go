@@ -1,6 +1,8 @@
 package folder
 
 import (
+	"time"
+
 	"github.com/kithmesh/kith/index"
 	"github.com/kithmesh/kith/index/entry"
 )
@@ -14,7 +16,10 @@ const settleSlice = 5000
 // is settled, as when all have lost their indexes, the first of those that are
 // connected begins; where there is no other member, nobody can know better.
 func (a *actor) settle() {
-	if a.settled || !a.scanned || a.looking || !a.dirty.empty() || !a.going.empty() || !a.mayWriteHistory() {
+	if now := a.Clock(); !now.Before(a.unsettledDue) {
+		a.unsettledDue = time.Time{}
+	}
+	if a.settled || !a.unsettledDue.IsZero() || !a.scanned || a.looking || !a.dirty.empty() || !a.going.empty() || !a.mayWriteHistory() {
 		return
 	}
 	for done := false; !done; {
@@ -24,16 +29,15 @@ func (a *actor) settle() {
 				return err
 			}
 			done = true
-			a.settled = true
 			return x.SetJoined(true)
 		})
 		if err != nil {
+			a.unsettledDue = a.Clock().Add(lastRetry)
 			return
 		}
 	}
-	if a.settled {
-		a.Log.Info("the history of all files is known")
-	}
+	a.settled = true
+	a.Log.Info("the history of all files is known")
 }
 
 // mayWriteHistory tells whether nobody can know better any more.
