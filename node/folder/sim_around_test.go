@@ -276,14 +276,18 @@ func (d *simDevice) point(what string, p entry.Path) error {
 
 // simInside is something that is to happen at a point within a device's work.
 type simInside struct {
-	points int // still to pass
+	points int    // still to pass
+	at     string // only such points count; empty: all
 	do     func()
 }
 
 func (d *simDevice) happen(what string, p entry.Path) {
 	for i := 0; i < len(d.inside); {
 		in := d.inside[i]
-		if in.points--; in.points > 0 {
+		if in.at == "" || in.at == what {
+			in.points--
+		}
+		if in.points > 0 {
 			i++
 			continue
 		}

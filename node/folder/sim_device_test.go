@@ -50,6 +50,9 @@ type simDevice struct {
 	told    entry.Sequence
 	backup  []byte // of its index
 	strange bool   // its index is an old one, and it may use numbers again
+	// fearless: nobody tells it that its index is an old one: a fault to be
+	// found.
+	fearless bool
 }
 
 func newSimDevice(w *simWorld, n int) *simDevice {

@@ -34,7 +34,7 @@ func simStateOf(e *entry.Entry) simState {
 // committed checks what a device has just put into its index: one version of a
 // path is one state of it, wherever and whenever it is met.
 func (w *simWorld) committed(d *simDevice) {
-	if d.strange || w.plan.liar() {
+	if d.strange && !d.fearless {
 		return
 	}
 	d.view(func(x *index.Folder) error {
@@ -58,8 +58,19 @@ func (w *simWorld) judgeState(d *simDevice, e *entry.Entry) {
 		w.fail("two states", "%s: %q has two states under one version %v: %+v, and elsewhere %+v", d.name, e.Path, e.Version, sign, was)
 	}
 	w.judged[at] = sign
+	w.known[at] |= 1 << d.number
 	if w.story != nil {
 		w.note(d.name, "  has %q %v %v", e.Path, e.Kind, simVersion(e.Version))
+	}
+}
+
+// forgets takes back what a device alone has known.
+func (w *simWorld) forgets(d *simDevice) {
+	for at, who := range w.known {
+		if who == 1<<d.number {
+			delete(w.known, at)
+			delete(w.judged, at)
+		}
 	}
 }
 
@@ -123,7 +134,7 @@ func (w *simWorld) judgeContents(all []treetest.Item) {
 				w.fail("revived", "%s was gone everywhere, and is back as %q", m, it.Path)
 			}
 		}
-		if it.Stat.Kind == entry.File && !u.bodies[it.Body] && !w.plan.liar() {
+		if it.Stat.Kind == entry.File && !u.bodies[it.Body] {
 			w.fail("foreign bytes", "%q holds what nobody wrote: %.60q", it.Path, it.Body)
 		}
 	}

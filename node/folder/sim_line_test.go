@@ -293,6 +293,9 @@ func (l *simLine) say() {
 		if !l.alive() {
 			return
 		}
+		if start != nil && l.from.fearless {
+			start.Seen, start.After = 0, min(start.After, l.from.folder.State().Head)
+		}
 		if start != nil {
 			l.send(false, "start", func() string { return fmt.Sprintf("%+v", *start) }, func() error {
 				if l.said {

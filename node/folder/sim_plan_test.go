@@ -43,6 +43,7 @@ type simOp struct {
 	act    simAct
 	seed   uint64        // of what chance has to say about it
 	inside int           // it happens so many points further within the work of the device; 0: at once
+	at     string        // of these, only such points count
 	lasts  time.Duration // until it is over, or the device comes back
 }
 
@@ -93,7 +94,7 @@ func (o simOp) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "+%v ", o.after)
 	if o.inside > 0 {
-		fmt.Fprintf(&b, "(%d points later, within its work) ", o.inside)
+		fmt.Fprintf(&b, "(%d points %q later, within its work) ", o.inside, o.at)
 	}
 	fmt.Fprintf(&b, "%s: %v", simNames[o.device], o.kind)
 	switch o.kind {
@@ -137,21 +138,35 @@ func (p *simPlan) liar() bool { return p.liesBy >= 0 }
 // simFamilies are kinds of accidents that come together, and how often each of
 // their kinds comes.
 var simFamilies = map[string]map[simKind]int{
-	"users":  {doUser: 60, doScan: 1},
-	"net":    {doCut: 6, doConnect: 9, doStall: 4, doFlow: 4},
-	"crash":  {doKill: 8, doStop: 3},
-	"power":  {doPower: 8, doWriteback: 4},
-	"watch":  {doOverflow: 3, doDeaf: 1, doAway: 2},
-	"full":   {doFull: 4},
-	"faults": {doFail: 6, doFailIndex: 2, doUnreadable: 3},
-	"index":  {doLose: 4},
-	"clock":  {doClock: 4},
+	"users":   {doUser: 60, doScan: 1},
+	"net":     {doCut: 6, doConnect: 9, doStall: 4, doFlow: 4},
+	"crash":   {doKill: 8, doStop: 3},
+	"power":   {doPower: 8, doWriteback: 4},
+	"watch":   {doOverflow: 3, doDeaf: 1, doAway: 2},
+	"full":    {doFull: 4},
+	"faults":  {doFail: 6, doFailIndex: 2, doUnreadable: 3},
+	"index":   {doLose: 4},
+	"clock":   {doClock: 4},
+	"restore": {doBackup: 5, doRestore: 4},
+	"torn":    {doPower: 40},
+	"unread":  {doUnreadable: 20, doOverflow: 10},
 }
+
+// simPoints are steps within which it is good to have something happen.
+var simPoints = []string{
+	"place", "put", "put aside", "exchange", "exchanged", "discard", "placed", "remove", "removed", "move", "moved", "mkdir", "set", "sync",
+	"update", "commit", "committed", "lstat", "open", "read", "busy", "list", "hear", "stage", "write staged", "sync staged", "set staged",
+}
+
+// simTearing are those after which a file lies at its path and a loss of power
+// could tear it.
+var simTearing = []string{"exchanged", "discard", "placed", "sync"}
 
 // simProfiles say which families come. In that of no name each comes sometimes.
 var simProfiles = map[string][]string{
 	"users": {}, "net": {"net"}, "crash": {"crash", "net"}, "power": {"power", "crash", "net"}, "watch": {"watch", "net"},
 	"full": {"full", "net"}, "faults": {"faults", "net"}, "index": {"index", "net", "crash"}, "clock": {"clock", "net"},
+	"restore": {"restore", "net"}, "torn": {"torn"}, "unread": {"unread"}, "ties": {"net"}, "liar": {"net", "crash"},
 	"all": {"net", "crash", "power", "watch", "full", "faults", "index", "clock"},
 }
 
@@ -161,6 +176,16 @@ func newSimPlan(seed uint64, profile string, devices int) *simPlan {
 	p := &simPlan{seed: seed, profile: profile, devices: devices, liesBy: -1, linked: rng.IntN(4) > 0}
 	if p.devices == 0 {
 		p.devices = []int{2, 2, 2, 2, 3, 3, 3, 3, 4, 5, 6}[rng.IntN(11)]
+	}
+	if profile == "restore" {
+		p.devices = 2 // a third may be told a number twice before anybody notices
+	}
+	if profile == "ties" {
+		p.devices = max(p.devices, 3)
+	}
+	if profile == "liar" {
+		p.devices = max(p.devices, 3)
+		p.liesBy = rng.IntN(p.devices)
 	}
 	p.records = []int{1, 2, 5, 1000, 1000}[rng.IntN(5)]
 	for i := range p.devices {
@@ -210,9 +235,18 @@ func newSimOp(rng *rand.Rand, p *simPlan, kinds []simKind) simOp {
 		after: []time.Duration{0, 0, time.Millisecond, 20 * time.Millisecond, 300 * time.Millisecond, 3 * time.Second, 30 * time.Second}[rng.IntN(7)],
 		lasts: []time.Duration{time.Millisecond, 500 * time.Millisecond, 5 * time.Second, time.Minute, 10 * time.Minute}[rng.IntN(5)],
 	}
+	if p.profile == "ties" && rng.IntN(2) == 0 {
+		o.act = actTouch
+	}
 	o.after = o.after * time.Duration(rng.IntN(1000)) / 1000
 	if rng.IntN(3) > 0 && slices.Contains([]simKind{doUser, doKill, doPower, doOverflow}, o.kind) {
 		o.inside = 1 + rng.IntN(1<<(1+rng.IntN(8)))
+		if rng.IntN(2) == 0 {
+			o.inside, o.at = 1+rng.IntN(1<<rng.IntN(3)), simPoints[rng.IntN(len(simPoints))]
+			if p.profile == "torn" {
+				o.inside, o.at = 1+rng.IntN(4), simTearing[rng.IntN(len(simTearing))]
+			}
+		}
 	}
 	return o
 }

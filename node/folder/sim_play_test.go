@@ -1,6 +1,7 @@
 package folder
 
 import (
+	"context"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -65,7 +66,7 @@ func (w *simWorld) do(o simOp) {
 	d := w.devices[o.device]
 	w.note(d.name, "* %v", o)
 	if o.inside > 0 && d.up() {
-		d.inside = append(d.inside, &simInside{points: o.inside, do: func() { w.doInside(o, d) }})
+		d.inside = append(d.inside, &simInside{points: o.inside, at: o.at, do: func() { w.doInside(o, d) }})
 		return
 	}
 	other := w.devices[o.other]
@@ -116,6 +117,7 @@ func (w *simWorld) doDown(o simOp, d *simDevice) {
 		if d.backup != nil {
 			_ = os.WriteFile(d.path, d.backup, 0o600)
 			d.strange = true
+			w.forgets(d)
 		}
 	default:
 		d.stop()
@@ -197,6 +199,7 @@ func (w *simWorld) again() {
 func (w *simWorld) heal() {
 	w.note("all", "* is well now")
 	w.calm = true
+	w.redeem()
 	for _, d := range w.devices {
 		d.disk.Away, d.disk.Room, d.faults, d.inside = nil, 1<<40, nil, nil
 		d.disk.Mend()
@@ -248,10 +251,22 @@ func (w *simWorld) settle(but *simDevice) {
 // unfence does what a person does to a device whose index is an old one.
 func (w *simWorld) unfence() {
 	for _, d := range w.devices {
-		if d.up() && d.a.fenced {
-			d.loseIndex()
-			d.start()
+		if !d.up() || !d.a.fenced {
+			continue
 		}
+		w.note(d.name, "* is fenced")
+		if w.chance.IntN(2) == 0 {
+			d.strange = false
+			if err := d.folder.GoOn(context.Background()); err != nil && d.up() {
+				w.fail("fenced", "%s cannot go on: %v", d.name, err)
+			}
+			if d.up() {
+				w.claimed[d.folder.State().Replica] = true
+			}
+			continue
+		}
+		d.loseIndex()
+		d.start()
 	}
 }
 

@@ -160,7 +160,7 @@ func (s *simShrinker) fewerOps(p *simPlan, n int) func() *simPlan {
 func (s *simShrinker) plainer(p *simPlan) func() *simPlan {
 	var all []func(o *simOp) bool
 	for _, change := range []func(o *simOp) bool{
-		func(o *simOp) bool { was := o.inside; o.inside = 0; return was != 0 },
+		func(o *simOp) bool { was := o.inside; o.inside, o.at = 0, ""; return was != 0 },
 		func(o *simOp) bool { was := o.after; o.after = 0; return was != 0 },
 	} {
 		all = append(all, change)

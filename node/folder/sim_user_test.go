@@ -38,7 +38,7 @@ type simEditing struct {
 }
 
 func (u *simUsers) begin(w *simWorld) {
-	*u = simUsers{w: w, owed: map[string]bool{}, bodies: map[string]bool{"": true}, past: map[string]bool{}, out: map[string]bool{}, editing: map[*simDevice]*simEditing{}}
+	*u = simUsers{w: w, owed: map[string]bool{}, bodies: map[string]bool{}, past: map[string]bool{}, out: map[string]bool{}, editing: map[*simDevice]*simEditing{}}
 }
 
 // simMark stands for one content.
@@ -177,6 +177,7 @@ func (u *simUsers) edit(d *simDevice, p entry.Path, rng *rand.Rand) string {
 	} else {
 		u.note(c)
 		u.note(c[:len(c)/2])
+		u.note("")
 		w.Write(nil)
 		w.Write([]byte(c[:len(c)/2]))
 		w.Write([]byte(c))
@@ -211,7 +212,7 @@ func (u *simUsers) closeEdit(d *simDevice) {
 
 // placed checks that nothing comes to a path that nobody wrote.
 func (u *simUsers) placed(d *simDevice, p entry.Path, body []byte) {
-	if !u.bodies[string(body)] && !u.w.plan.liar() {
+	if !u.bodies[string(body)] {
 		u.w.fail("foreign bytes", "%s: %q holds what nobody wrote: %.60q, %d bytes", d.name, p, body, len(body))
 	}
 }
@@ -222,11 +223,10 @@ func (u *simUsers) losePower(d *simDevice) {
 	delete(u.editing, d)
 	before := u.marksOn(d)
 	maps.Copy(u.out, u.taken())
-	d.disk.LosePower()
-	after := u.marksOn(d)
-	for _, it := range d.disk.Items() {
-		u.bodies[it.Body] = true
+	for _, body := range d.disk.LosePower() {
+		u.bodies[body] = true
 	}
+	after := u.marksOn(d)
 	for m := range before {
 		if after[m] {
 			continue

@@ -38,6 +38,7 @@ type simWorld struct {
 
 	users  simUsers
 	judged map[simState]simSign
+	known  map[simState]uint64 // by which devices, as bits
 	hash   uint64
 	story  *strings.Builder // nil: not told
 	failed *simFailure
@@ -63,7 +64,7 @@ func newSimWorld(p *simPlan, noise uint64, home string, bug *simBug, tell bool) 
 	w := &simWorld{
 		plan: p, chance: rand.New(rand.NewPCG(p.seed, noise)), home: home, bug: bug,
 		stalled: map[[2]*simDevice]bool{}, waiting: map[[2]*simDevice][]func(){},
-		claimed: map[version.ReplicaID]bool{}, judged: map[simState]simSign{},
+		claimed: map[version.ReplicaID]bool{}, judged: map[simState]simSign{}, known: map[simState]uint64{},
 	}
 	if tell {
 		w.story = &strings.Builder{}

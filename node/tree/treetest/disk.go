@@ -97,6 +97,8 @@ type node struct {
 	// The rest is what a loss of power leaves of the content.
 	dirty bool
 	safe  content
+	// staged tells that a Tree has written it, and no person since.
+	staged bool
 	// failing is the error of reading it.
 	failing error
 }

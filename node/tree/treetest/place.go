@@ -15,7 +15,9 @@ func (t *Tree) Place(p entry.Path, s *Staged, m tree.Meta, expect *tree.Stat) (t
 	if err != nil {
 		return tree.Stat{}, fmt.Errorf("place %q: %w", p, err)
 	}
-	t.disk.Placed(p, s.node.body)
+	if s.node.kind == entry.File {
+		t.disk.Placed(p, s.node.body)
+	}
 	return st, nil
 }
 

@@ -5,7 +5,8 @@ import "bytes"
 // LosePower ends the program and takes back some of what was not synced: of
 // names and metadata the last changes, as many as chance has it; of the content
 // of each file any part, and sometimes all of it, so that an older one is back.
-func (d *Disk) LosePower() {
+// It returns what is left of files that people have written.
+func (d *Disk) LosePower() (torn []string) {
 	d.Kill()
 	back := 0
 	if n := len(d.journal); n > 0 {
@@ -22,6 +23,9 @@ func (d *Disk) LosePower() {
 	for _, n := range d.unsynced {
 		if n.dirty {
 			d.loseContent(n)
+			if !n.staged {
+				torn = append(torn, string(n.body))
+			}
 		}
 	}
 	d.Noticed = noticed
@@ -29,6 +33,7 @@ func (d *Disk) LosePower() {
 	for _, n := range d.all() {
 		n.writers, n.failing = 0, nil
 	}
+	return torn
 }
 
 // loseContent leaves some of what was written. What was only added to a file

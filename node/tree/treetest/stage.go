@@ -32,6 +32,7 @@ func (t *Tree) Stage(name string) (*Staged, error) {
 	}
 	if n == nil {
 		n = d.newNode(entry.File, 0o600)
+		n.staged = true
 		d.create(n, at)
 	}
 	return &Staged{tree: t, node: n, name: name}, nil

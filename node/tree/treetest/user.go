@@ -266,6 +266,7 @@ func (w *Writer) Write(body []byte) {
 	if len(old) > len(body) || string(old) != string(body[:len(old)]) {
 		w.disk.trash = append(w.disk.trash, &node{kind: entry.File, body: old})
 	}
+	w.node.staged = false
 	w.disk.write(w.node, body)
 }
 
