@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/kithmesh/kith/index/entry"
 	"github.com/kithmesh/kith/index/roster"
@@ -23,7 +24,8 @@ func (b book) News() exchange.News {
 	keys := map[entry.FolderID]map[entry.Epoch]membership.Key{}
 	for _, s := range l.device.allShares() {
 		g := s.glance(l.id)
-		if !g.parting && (!g.member || l.device.isPausedFolder(s.ID)) {
+		hears := g.parting || g.removed && l.tells(s.ID)
+		if !hears && (!g.member || l.device.isPausedFolder(s.ID)) {
 			continue
 		}
 		n.Folders = append(n.Folders, g.state)
@@ -48,6 +50,7 @@ func (b book) News() exchange.News {
 type glance struct {
 	state           exchange.FolderState
 	member, parting bool
+	removed         bool                           // and not admitted again
 	keys            map[entry.Epoch]membership.Key // never changed
 	offer           *exchange.Offer                // to a member that has not joined yet
 }
@@ -60,6 +63,7 @@ func (s *share) glance(d entry.DeviceID) glance {
 	g.parting = s.parting[d]
 	var m roster.Member
 	m, g.member = s.roster.Member(d)
+	g.removed = !g.member && s.roster.Revoked(d)
 	if g.member && m.Role.HoldsKey() {
 		g.keys = s.record.Keys
 	}
@@ -78,10 +82,13 @@ func (b book) Statements(id entry.FolderID) []roster.Statement {
 	if s == nil {
 		return nil
 	}
-	if _, member := s.member(b.link.id); !member && !s.isParting(b.link.id) {
-		return nil
+	if _, member := s.member(b.link.id); member || s.isParting(b.link.id) {
+		return s.statements()
 	}
-	return s.statements()
+	// Whoever was put out while it was away is told so, and nothing else.
+	return slices.DeleteFunc(s.statements(), func(st roster.Statement) bool {
+		return st.Kind != roster.Revoke || st.Subject != b.link.id
+	})
 }
 
 // Keys implements [exchange.Book]: those of the last news.

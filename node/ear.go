@@ -54,6 +54,7 @@ func (e *ear) Folders(ctx context.Context, states []exchange.FolderState) error 
 	before := l.told
 	l.told = now
 	l.mu.Unlock()
+	l.teller.Wake() // it may have to hear that it is no member
 	for id := range before {
 		if _, still := now[id]; still {
 			continue
@@ -93,10 +94,12 @@ func (e *ear) Joined(id entry.FolderID, statements []roster.Statement) error {
 	for _, r := range refused {
 		e.link.device.Log.Warn("refused a membership statement", "device", e.link.id, "error", r)
 	}
-	if err == nil && s.folderState().Roster != before {
-		s.rosterChanged(members)
+	if err != nil || s.folderState().Roster == before {
+		return err
 	}
-	return err
+	s.removalsHeard(statements)
+	s.rosterChanged(members)
+	return nil
 }
 
 // Keyed implements [exchange.Registry].

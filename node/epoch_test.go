@@ -5,14 +5,18 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/kithmesh/kith/index/entry"
+	"github.com/kithmesh/kith/index/roster"
 	"github.com/kithmesh/kith/index/version"
 	"github.com/kithmesh/kith/node/control"
+	"github.com/kithmesh/kith/node/identity"
+	"github.com/kithmesh/kith/node/membership"
 	"github.com/kithmesh/kith/proto/wirepb"
 	"github.com/kithmesh/kith/protocol/seal"
 )
@@ -155,13 +159,14 @@ func circle(t testing.TB, names ...string) []*device {
 	return all
 }
 
-// sameKeys ends the devices and checks that they have the same keys, so many.
+// sameKeys ends the devices and checks that they have the same keys, so many; 0
+// for any number.
 func sameKeys(t *testing.T, n int, devices ...*device) {
 	t.Helper()
 	down(devices...)
 	for _, d := range devices {
 		k := d.keys()
-		if len(k) != n || !maps.Equal(k, devices[0].keys()) {
+		if n > 0 && len(k) != n || !maps.Equal(k, devices[0].keys()) {
 			t.Errorf("%s has keys of the epochs %x, %s has %x, of %d", devices[0].name,
 				slices.Sorted(maps.Keys(devices[0].keys())), d.name, slices.Sorted(maps.Keys(k)), n)
 		}
@@ -243,11 +248,13 @@ func TestTwoKeysThatBeginAtOnceEndUpEverywhere(t *testing.T) {
 	if !strings.Contains(text, "by anna") || !strings.Contains(text, "by bert") {
 		t.Errorf("a version of the conflict is lost: %q", listing(t, c.root))
 	}
-	sameKeys(t, 3, a, b, c)
+	sameKeys(t, 0, a, b, c)
+	generations := map[entry.Epoch]int{}
 	for epoch := range a.keys() {
-		if epoch != 1 && epoch>>20 != 1 {
-			t.Errorf("an epoch %x", epoch)
-		}
+		generations[epoch>>20]++
+	}
+	if generations[0] != 1 || generations[1] != 2 || generations[2] == 0 || len(generations) != 3 {
+		t.Errorf("keys of each generation: %v", generations)
 	}
 }
 
@@ -415,4 +422,103 @@ func TestTheRemovedIsNeverGivenTheNewKey(t *testing.T) {
 			t.Errorf("%s was put out as the holder of %d keys, and has %d", d.name, 3-n, len(k))
 		}
 	}
+}
+
+// newestKey is the one under which a device that is down seals.
+func (d *device) newestKey() membership.Key {
+	d.t.Helper()
+	k := d.keys()
+	return k[slices.Max(slices.Collect(maps.Keys(k)))]
+}
+
+// holdsKey tells whether a device that is down has a key, under whatever name.
+func (d *device) holdsKey(key membership.Key) bool {
+	d.t.Helper()
+	return slices.Contains(slices.Collect(maps.Values(d.keys())), key)
+}
+
+func (d *device) pauses(others ...*device) {
+	d.t.Helper()
+	for _, o := range others {
+		if err := d.Pause(d.t.Context(), control.PauseRequest{Target: string(o.id)}); err != nil {
+			d.t.Fatal(err)
+		}
+	}
+}
+
+// TestRemovalsApartEndInAKeyThatNoneOfTheRemovedHas: each of two is put out on
+// one side, and given the key of the other.
+func TestRemovalsApartEndInAKeyThatNoneOfTheRemovedHas(t *testing.T) {
+	t.Parallel()
+	all := circle(t, "anna", "bert", "cleo", "dora", "emil")
+	a, b, c, d, e := all[0], all[1], all[2], all[3], all[4]
+	exchange(t, "as members", all...)
+	c.down()
+	a.pauses(b, d)
+	e.pauses(b, d)
+	a.unshare(d)
+	b.unshare(e)
+	exchange(t, "on one side", a, e)
+	exchange(t, "on the other side", b, d)
+	again([]*device{a, b, d, e}, c)
+	for _, x := range []*device{a, e} {
+		if err := x.Resume(t.Context(), ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	until(t, "both removals to be known", func() bool {
+		return !slices.ContainsFunc([]*device{a, b, c}, func(x *device) bool { return x.counts(d) || x.counts(e) })
+	})
+	meet(t, a, b, c)
+	exchange(t, "together", a, b, c)
+	settled(t, a, b, c)
+	same(t, a, b, c)
+	down(all...)
+	key := a.newestKey()
+	for _, x := range []*device{b, c} {
+		if !maps.Equal(x.keys(), a.keys()) || x.newestKey() != key {
+			t.Errorf("%s and %s have different keys", a.name, x.name)
+		}
+	}
+	if len(d.keys()) != 2 || len(e.keys()) != 2 {
+		t.Errorf("the removed have %d and %d keys", len(d.keys()), len(e.keys()))
+	}
+	if d.holdsKey(key) || e.holdsKey(key) {
+		t.Error("what comes is sealed with a key that a removed device has")
+	}
+}
+
+// TestNoKeyIsToldBeforeTheRemovalThatItFollows: a member watches what it is told
+// while others are put out, and there is more to tell all the time.
+func TestNoKeyIsToldBeforeTheRemovalThatItFollows(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	m := w.mallory
+	var others []entry.DeviceID
+	var statements [][]byte
+	for i := range 25 {
+		id, err := identity.Create(filepath.Join(t.TempDir(), fmt.Sprint(i)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := roster.Statement{
+			Kind: roster.Admit, Folder: m.folder, Author: m.ID(), Subject: id.ID(), Clock: version.ClockAt(time.Now()),
+			Name: fmt.Sprint("other ", i), Role: entry.RoleSync, Rights: roster.Every,
+		}.Sign(m.id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		others, statements = append(others, id.ID()), append(statements, s.Encode())
+	}
+	m.say(&wirepb.Tell{What: &wirepb.Tell_Statements{Statements: &wirepb.Statements{Folder: m.folder[:], Statements: statements}}})
+	until(t, "all to be known", func() bool {
+		s, err := w.victim.Status(t.Context(), "")
+		return err == nil && len(s.Peers) == 2+len(others)
+	})
+	for i, id := range others {
+		w.victim.write("file", fmt.Sprint(i))
+		w.victim.unshare(&device{id: id}) // what is wrong with the keys, mallory tells
+	}
+	until(t, "the last key", func() bool { m.mu.Lock(); defer m.mu.Unlock(); return len(m.ring) == 1+len(others) })
+	w.syncs()
 }

@@ -122,8 +122,9 @@ func TestALiarIsNoCopy(t *testing.T) {
 	m := w.mallory
 	var mu sync.Mutex
 	var before [][]byte // proofs of an earlier nonce
+	asked := 0
 	lies := map[string]func(out *frame.Writer, nonce [32]byte, sealed []byte) error{
-		"a proof of an earlier nonce": func(out *frame.Writer, _ [32]byte, _ []byte) error { return giveBytes(out, before[0]) },
+		"a proof of an earlier nonce": func(out *frame.Writer, _ [32]byte, _ []byte) error { asked++; return giveBytes(out, before[asked%2]) },
 		"a proof of nothing": func(out *frame.Writer, n [32]byte, _ []byte) error {
 			p := blocks.Proof(n, nil)
 			return giveBytes(out, p[:])
@@ -199,8 +200,12 @@ func (h *hostile) prove(s network.Stream, plain []byte, one func(out *frame.Writ
 		if err := in.Read(&r); err != nil || len(r.GetNonce()) != 32 {
 			return
 		}
-		for range len(r.GetIds()) / 32 {
-			if one(out, [32]byte(r.GetNonce()), sealed) != nil {
+		for ids := r.GetIds(); len(ids) >= 32; ids = ids[32:] {
+			what := sealed
+			if id := entry.BlockID(ids); id != h.keys.BlockID(plain) {
+				what = id[:] // of the file, which proves itself
+			}
+			if one(out, [32]byte(r.GetNonce()), what) != nil {
 				return
 			}
 		}

@@ -188,7 +188,7 @@ func (f *free) round(ctx context.Context, candidates *folder.Freeing, files []*e
 	want := map[entry.BlockID][32]byte{}
 	var whole []*entry.Entry
 	for _, e := range files {
-		err := candidates.Seal(e, func(i int, sealed []byte) { want[e.Blocks[i].ID] = blocks.Proof(nonce, sealed) })
+		err := candidates.Seal(e, func(id entry.BlockID, sealed []byte) { want[id] = blocks.Proof(nonce, sealed) })
 		if err != nil {
 			f.keep(folder.KeptChanged, keptTexts[folder.KeptChanged], e.Path)
 			continue
@@ -208,7 +208,7 @@ func (f *free) round(ctx context.Context, candidates *folder.Freeing, files []*e
 		f.keep(folder.KeptCopies, fmt.Sprintf("%d other copies were asked for, and fewer are proven", f.copies), e.Path)
 	}
 	if !f.dry && len(drop) > 0 {
-		if time.Since(began) > freeTime {
+		if asleep := time.Now().Round(0).Sub(began.Round(0)); max(time.Since(began), asleep.Abs()) > freeTime {
 			return errors.New("the proofs took too long to rest on")
 		}
 		dropped, err := candidates.Drop(ctx, drop)
@@ -261,16 +261,19 @@ func (f *free) askOne(
 	}
 	right := map[entry.BlockID]bool{}
 	for _, e := range files {
-		for _, b := range e.Blocks {
-			if _, twice := right[b.ID]; !twice {
+		last := len(e.Blocks) - 1 // which the ID of the file has to follow
+		for i, b := range e.Blocks {
+			if _, twice := right[b.ID]; !twice || i == last {
 				r.IDs = append(r.IDs, b.ID)
 				right[b.ID] = false
 			}
 		}
+		r.IDs = append(r.IDs, folder.FileID(e))
+		right[folder.FileID(e)] = false
 	}
 	err := fetchProofs(ctx, l, r, func(id entry.BlockID, proof []byte) {
 		w := want[id]
-		right[id] = string(proof) == string(w[:])
+		right[id] = right[id] || string(proof) == string(w[:])
 	})
 	if errors.Is(err, blocks.ErrNotHeld) && len(files) > 1 {
 		for _, e := range files {
@@ -285,7 +288,7 @@ func (f *free) askOne(
 		return nil
 	}
 	for _, e := range files {
-		if !slices.ContainsFunc(e.Blocks, func(b entry.Block) bool { return !right[b.ID] }) {
+		if right[folder.FileID(e)] && !slices.ContainsFunc(e.Blocks, func(b entry.Block) bool { return !right[b.ID] }) {
 			proven = append(proven, e)
 		}
 	}
@@ -297,11 +300,13 @@ func (f *free) askOne(
 	return proven
 }
 
-// fetchProofs asks in as many requests as it takes.
+// fetchProofs asks in as many requests as it takes. Each but the first begins
+// with the last ID of the one before, so that none of a file stands alone.
 func fetchProofs(ctx context.Context, l *link, r blocks.Request, got func(entry.BlockID, []byte)) error {
-	for ids := r.IDs; len(ids) > 0; {
-		r.IDs = ids[:min(len(ids), blocks.MaxWants)]
-		ids = ids[len(r.IDs):]
+	for ids, from := r.IDs, 0; from < len(ids); {
+		to := min(len(ids), max(from-1, 0)+blocks.MaxWants)
+		r.IDs = ids[max(from-1, 0):to]
+		from = to
 		err := l.blocks.Fetch(ctx, r, func(i int, proof []byte) error { got(r.IDs[i], proof); return nil })
 		if err != nil {
 			return err

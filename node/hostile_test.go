@@ -24,6 +24,7 @@ import (
 	"github.com/kithmesh/kith/index/roster"
 	"github.com/kithmesh/kith/index/version"
 	"github.com/kithmesh/kith/node/identity"
+	"github.com/kithmesh/kith/node/membership"
 	"github.com/kithmesh/kith/proto/wirepb"
 	"github.com/kithmesh/kith/protocol"
 	"github.com/kithmesh/kith/protocol/frame"
@@ -50,6 +51,8 @@ type hostile struct {
 	sealer  *sealer
 	keys    *seal.Keys // of the first epoch
 	ring    map[entry.Epoch]seal.FolderKey
+	given   []membership.Key // by itself
+	removed int              // that it was told of
 	roster  roster.Roster
 	states  []*wirepb.FolderState
 	batches []*wirepb.Records          // that hold anything, as the victim told them
@@ -181,6 +184,8 @@ func (h *hostile) listen(s network.Stream) {
 			for _, o := range w.Offers.GetOffers() {
 				h.offered(o)
 			}
+		case *wirepb.Tell_Statements:
+			h.stated(w.Statements.GetStatements())
 		case *wirepb.Tell_Keys:
 			h.keyed(w.Keys.GetKeys())
 		case *wirepb.Tell_Records:
@@ -216,10 +221,30 @@ func (h *hostile) start(f *wirepb.FolderState) *wirepb.Start {
 	return s
 }
 
+// stated counts the removals that it was told of.
+func (h *hostile) stated(statements [][]byte) {
+	n := 0
+	for _, b := range statements {
+		if s, err := roster.Decode(b); err != nil {
+			h.t.Error(err)
+		} else if s.Kind == roster.Revoke {
+			n++
+		}
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.removed = max(h.removed, n)
+}
+
+// keyed takes keys. That of an epoch comes after the removals before it, or
+// whoever is told it would not know whom not to tell it.
 func (h *hostile) keyed(keys []*wirepb.FolderKey) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, k := range keys {
+		if int(k.GetEpoch()>>20) > h.removed {
+			h.t.Errorf("the victim tells a key of generation %d after %d removals", k.GetEpoch()>>20, h.removed)
+		}
 		h.ring[entry.Epoch(k.GetEpoch())] = seal.FolderKey(k.GetKey())
 	}
 }
@@ -238,6 +263,7 @@ func (h *hostile) key(e entry.Epoch) *seal.Keys {
 }
 
 func (h *hostile) offered(o *wirepb.Offer) {
+	h.stated(o.GetStatements())
 	h.keyed(o.GetKeys())
 	h.mu.Lock()
 	defer h.mu.Unlock()

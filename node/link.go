@@ -188,6 +188,14 @@ func (l *link) meets() bool {
 	return l.met
 }
 
+// tells tells whether the peer tells of a folder: it counts itself as a member.
+func (l *link) tells(id entry.FolderID) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_, ok := l.told[id]
+	return ok
+}
+
 // clockAway is how far the peer's clock was ahead of this one when it was met.
 func (l *link) clockAway() time.Duration {
 	l.mu.Lock()

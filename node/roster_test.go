@@ -114,6 +114,7 @@ func TestAnUnsharedDeviceStaysOut(t *testing.T) {
 	if p, ok := b.peer(c); !ok || !p.Connected {
 		t.Error("a paired device is not paired any more after unshare")
 	}
+	until(t, "the removed device to say so", func() bool { return c.folder().State == control.StateError })
 	stays := func(what string) {
 		t.Helper()
 		c.write(what+": from outside", what)

@@ -44,7 +44,7 @@ func (d *Device) startFolder(rec membership.Folder, begin bool) (*share, error) 
 	if len(refused) > 0 {
 		return nil, fmt.Errorf("read its roster: %w", errors.Join(refused...))
 	}
-	s.roster = r
+	s.roster, s.record.Roster = r, r.Statements()
 	f, err := folder.New(folder.Options{
 		ID: rec.ID, Root: rec.Path, Name: d.Name(), Device: d.id.ID(), Keys: folderKeys(rec.Keys), DB: d.db, Log: d.Log,
 		Role: rec.Role, Choices: rulesOf(rec.Choices), Begin: begin, Alone: s.alone, Claimed: s.isClaimed,
@@ -62,6 +62,7 @@ func (d *Device) startFolder(rec membership.Folder, begin bool) (*share, error) 
 	d.shares[rec.ID] = s
 	d.mu.Unlock()
 	s.stop, s.done = d.tasks.start(f.Run)
+	s.expectKey()
 	d.eachLink(func(l *link) {
 		d.tasks.start(func(ctx context.Context) error { _ = l.attach(ctx, rec.ID); return nil })
 	})

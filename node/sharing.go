@@ -14,6 +14,7 @@ import (
 	"github.com/kithmesh/kith/index/roster"
 	"github.com/kithmesh/kith/index/version"
 	"github.com/kithmesh/kith/node/control"
+	"github.com/kithmesh/kith/node/identity"
 	"github.com/kithmesh/kith/node/membership"
 	"github.com/kithmesh/kith/node/tree"
 	"github.com/kithmesh/kith/protocol/seal"
@@ -221,10 +222,12 @@ func (d *Device) AcceptOffer(ctx context.Context, r control.AcceptRequest) (cont
 	if role == 0 {
 		role = o.Role
 	}
+	members, _, _ := roster.New(o.Folder, identity.Verify).Add(o.Statements...)
+	keys := sound(o.Keys, members)
 	switch {
 	case !runs(role):
 		return control.Folder{}, fmt.Errorf("accept %q as %s: %w", o.Label, role, errNoBackup)
-	case role.HoldsKey() && len(o.Keys) == 0:
+	case role.HoldsKey() && len(keys) == 0:
 		return control.Folder{}, fmt.Errorf("%w: %q is offered as %s, which cannot become %s", control.ErrInvalid, o.Label, o.Role, role)
 	case r.Path == "":
 		return control.Folder{}, fmt.Errorf("%w: accept %q: a path is needed", control.ErrInvalid, o.Label)
@@ -238,7 +241,7 @@ func (d *Device) AcceptOffer(ctx context.Context, r control.AcceptRequest) (cont
 		return control.Folder{}, fmt.Errorf("accept %q at %q: %w", o.Label, r.Path, err)
 	}
 	rec := membership.Folder{
-		ID: o.Folder, Label: label, Path: root, Role: role, Keys: o.Keys, Roster: o.Statements, AddedAt: time.Now(),
+		ID: o.Folder, Label: label, Path: root, Role: role, Keys: keys, Roster: o.Statements, AddedAt: time.Now(),
 	}
 	s, err := d.setUp(rec, false)
 	if err != nil {

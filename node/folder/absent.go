@@ -114,8 +114,8 @@ func (a *actor) recordFound(x *index.Folder, e, n *entry.Entry) error {
 		return nil
 	}
 	n.Unseen = unseen(e)
-	if merge.HoldsContent(e) && !e.SameContent(n) {
-		n.Unseen = e.Version.Vector
+	if !e.SameContent(n) {
+		n.Unseen = unseenOver(e)
 	}
 	var err error
 	n.Version, err = a.event(x, e.Version)
@@ -132,6 +132,15 @@ func unseen(all ...*entry.Entry) (v version.Vector) {
 		}
 	}
 	return v
+}
+
+// unseenOver is what a change at the path of e supersedes unseen that has not
+// its content: e itself, too, if that does not lie here.
+func unseenOver(e *entry.Entry) version.Vector {
+	if e != nil && e.Absent && merge.HoldsContent(e) {
+		return e.Version.Vector
+	}
+	return unseen(e)
 }
 
 // unseenBy is what version v has superseded unseen, which is that of r or one

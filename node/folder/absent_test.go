@@ -63,6 +63,7 @@ func TestAGetWithNobodyConnectedComesLaterByItself(t *testing.T) {
 		"over a switch of role": func(a *hand) { a.become(entry.RoleSend); a.become(entry.RoleSync) },
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			w, a, b, c := freedTree(t, 3)
 			w.cut(a.device, b.device)
 			w.cut(a.device, c.device)
@@ -92,6 +93,7 @@ func TestAGetBringsWhatTheFileIsByThen(t *testing.T) {
 		"edited, then old": {func(b *hand) { b.write("d/01", "edited"); b.quiet(); b.write("d/01", "content 1") }, text("content 1")},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			w, a, b, third := freedTree(t, 3)
 			w.cut(a.device, b.device)
 			w.cut(a.device, third.device)
@@ -168,6 +170,7 @@ func (w *world) agree2() files {
 // Somebody makes a file where one is known and not here: neither of the two
 // was before the eyes of who made the other.
 func TestANewFileAtAnAbsentPathCostsNobodyTheirs(t *testing.T) {
+	t.Parallel()
 	for name, then := range map[string]func(w *world, a *hand){
 		"and that is all":       func(*world, *hand) {},
 		"and edits it again":    func(_ *world, a *hand) { a.quiet(); a.write("d/01", "mine, again") },
@@ -177,8 +180,10 @@ func TestANewFileAtAnAbsentPathCostsNobodyTheirs(t *testing.T) {
 		"and makes a directory": func(_ *world, a *hand) { a.quiet(); a.remove("d/01"); a.mkdir("d/01") },
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			for online, cut := range map[string][]int{"all heard of it": {}, "one hears the last only": {2}, "all hear the last only": {1, 2}} {
 				t.Run(online, func(t *testing.T) {
+					t.Parallel()
 					w, a, b, c := freedTree(t, 3)
 					for _, i := range cut {
 						w.cut(a.device, w.all[i])
@@ -212,6 +217,7 @@ func TestWhatWasSupersededUnseenIsKeptByWhoHearsOnlyOfLaterVersions(t *testing.T
 		"a delete": func(b *hand) { b.remove("d/01") },
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			w, a, b, c := threeWith(t, 3)
 			a.frees("d", c.device)
 			b.frees("d", c.device)
@@ -287,6 +293,35 @@ func TestWhatIsHereWhereNothingIsChosenWaitsForWhoIsAway(t *testing.T) {
 	w.link(a.device, b.device)
 	w.atRest()
 	a.has("d/f", text("edited"))
+}
+
+// A directory has to be made where a file is known and not here: what comes
+// below it is not worth more than the file.
+func TestADirectoryThatIsNeededWhereAFileIsAbsentCostsNobodyTheFile(t *testing.T) {
+	t.Parallel()
+	w, all := hands(t, "anna", "ben", "carla")
+	a, b, c := all[0], all[1], all[2]
+	w.settle()
+	w.cut(a.device, b.device)
+	w.cut(b.device, c.device)
+	a.choose(choice.Rule{Path: "d"})
+	b.symlink("d/link", "x")
+	b.quiet()
+	c.write("d", "a file of that name") // later than the directory
+	c.quiet()
+	w.heard(a.device, c.device)
+	a.quiet()
+	if e := a.entries()["d"]; e == nil || !e.Absent {
+		t.Fatalf("known as %+v", e)
+	}
+	w.cut(a.device, c.device)
+	w.link(a.device, b.device)
+	w.heard(a.device, b.device)
+	a.calm()
+	w.linkAll()
+	w.atRest()
+	w.known()
+	w.somewhere("a file of that name")
 }
 
 func TestAFolderOfWhichNothingIsChosenKnowsAllNames(t *testing.T) {

@@ -202,7 +202,7 @@ func (a *actor) makeDirectory(p entry.Path) bool {
 			return err
 		}
 		n := &entry.Entry{
-			Path: p, Kind: entry.Directory, Mode: st.Mode, AuthorName: a.Name, Epoch: a.epoch(), Disk: st.Disk, Unseen: unseen(e),
+			Path: p, Kind: entry.Directory, Mode: st.Mode, AuthorName: a.Name, Epoch: a.epoch(), Disk: st.Disk, Unseen: unseenOver(e),
 		}
 		var err error
 		if n.Version, err = a.event(x, versionOf(e)); err != nil {

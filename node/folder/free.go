@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/zeebo/blake3"
+
 	"github.com/kithmesh/kith/index"
 	"github.com/kithmesh/kith/index/entry"
 	"github.com/kithmesh/kith/node/tree"
@@ -176,10 +178,12 @@ func (r *Freeing) Close() {
 	r.Files = nil
 }
 
-// Seal calls got for each block of a file with its sealed bytes, read from
-// disk now: what a member that holds the same has to prove. It returns an
-// error if the file is not what the index says.
-func (r *Freeing) Seal(e *entry.Entry, got func(i int, sealed []byte)) error {
+// Seal calls got, in order, with each ID that a member is asked to prove of a
+// file, and what it has to have for that: the file's blocks, read from disk now,
+// and last the [FileID]. That has to be asked for in one request with the last
+// block, and right after it. Seal returns an error if the file is not what the
+// index says.
+func (r *Freeing) Seal(e *entry.Entry, got func(id entry.BlockID, sealed []byte)) error {
 	s := &server{Folder: r.folder, encoding: seal.Raw}
 	defer s.close()
 	s.open(e)
@@ -189,9 +193,22 @@ func (r *Freeing) Seal(e *entry.Entry, got func(i int, sealed []byte)) error {
 			s.suspect(e.Path)
 			return fmt.Errorf("read %q: it is not what it was", e.Path)
 		}
-		got(i, b)
+		got(e.Blocks[i].ID, b)
 	}
+	id := FileID(e)
+	got(id, id[:])
 	return nil
+}
+
+// FileID stands for a file at its path among the IDs of blocks. Who holds its
+// blocks for the sake of another file, which may change, is no holder of it.
+func FileID(e *entry.Entry) entry.BlockID {
+	h, d := blake3.NewDeriveKey("kith 2026-11 a file that is proven to be held"), e.Digest()
+	_, _ = h.Write(d[:]) // never fails
+	_, _ = h.WriteString(string(e.Path))
+	var id entry.BlockID
+	h.Sum(id[:0])
+	return id
 }
 
 // Drop frees one of the files, if it is still just what it was. That it is

@@ -41,6 +41,7 @@ func TestNothingIsFreedWithoutEnoughTrueProofs(t *testing.T) {
 		"a holder that cut it short": {copies: 1, break_: func(b *hand) { b.w.must(os.Truncate(b.path("d/big"), 1000)) }, lie: func(honest proof) proof { return honest }},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			w, all := hands(t, "anna", "ben")
 			a, b := all[0], all[1]
 			a.write("d/big", big)
@@ -116,6 +117,7 @@ func TestAFileThatRottedHereIsNotFreed(t *testing.T) {
 func TestTwoWhoFreeTheSameFileLeaveACopy(t *testing.T) {
 	for name, same := range map[string]bool{"at the same moment": true, "one after the other": false} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			w, all := hands(t, "anna", "ben")
 			a, b := all[0], all[1]
 			for _, p := range []string{"f", "g", "d/h"} {
@@ -154,6 +156,51 @@ func TestARingOfThreeThatFreeOnEachOthersProofsLeavesACopy(t *testing.T) {
 	w.atRest()
 }
 
+// Who has the bytes for the sake of another file is no holder of this one.
+func TestACopyAtAnotherPathIsNoCopy(t *testing.T) {
+	t.Parallel()
+	w, all := hands(t, "anna", "ben", "carla")
+	a, b, c := all[0], all[1], all[2]
+	for _, p := range []string{"f", "g", "d/f"} {
+		a.write(p, "content")
+	}
+	w.settle()
+	b.frees("f", c.device)
+	w.settle()
+	if out := a.free("f", 1, nil, b.proves); len(out.dropped) > 0 {
+		t.Errorf("%+v", out)
+	}
+	c.w.must(os.WriteFile(c.path("g"), []byte("not yet recorded"), 0o644)) // no matter to f
+	if out := a.free("f", 1, nil, c.proves); len(out.dropped) != 1 {
+		t.Errorf("%+v", out)
+	}
+	b.write("g", "edited")
+	b.write("d/f", "edited")
+	w.atRest()
+}
+
+func TestFilesOfOneContentAreFreedTogether(t *testing.T) {
+	t.Parallel()
+	w, all := hands(t, "anna", "ben")
+	a, b := all[0], all[1]
+	big := noise(1<<20, 3)
+	for _, p := range []string{"f", "g", "d/f", "d/g", "d/e/f"} {
+		a.write(p, big)
+	}
+	a.write("other", big+"and more")
+	w.settle()
+	a.frees("", b.device)
+	w.atRest()
+	once := map[entry.BlockID]bool{}
+	for _, e := range a.entries() {
+		for _, b := range e.Blocks {
+			once[b.ID] = true
+		}
+	}
+	w.costs(len(once), "all of them again", func() { a.get(""); w.atRest() })
+	a.has("d/e/f", text(big))
+}
+
 func TestAnEditBetweenProofAndDropIsKeptAndSynced(t *testing.T) {
 	for name, edit := range map[string]func(a *hand){
 		"written anew":     func(a *hand) { a.write("f", "edited") },
@@ -162,6 +209,7 @@ func TestAnEditBetweenProofAndDropIsKeptAndSynced(t *testing.T) {
 		"and recorded":     func(a *hand) { a.write("f", "edited"); a.quiet() },
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			w, all := hands(t, "anna", "ben")
 			a, b := all[0], all[1]
 			a.write("f", "content")
@@ -194,6 +242,7 @@ func TestAFreedFileIsWhatOthersMakeOfIt(t *testing.T) {
 	} {
 		for link, linked := range map[string]bool{"": true, ", unheard at first": false} {
 			t.Run(name+link, func(t *testing.T) {
+				t.Parallel()
 				w, all := hands(t, "anna", "ben", "carla")
 				a, b := all[0], all[1]
 				a.write("d/f", "content")
@@ -275,6 +324,7 @@ func TestAFileThatACrashLeftBehindIsHereAgain(t *testing.T) {
 		"touched":   func(a *hand) { a.w.must(os.Chtimes(a.path("f"), time.Time{}, time.Unix(1e9, 0))) },
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			w, all := hands(t, "anna", "ben")
 			a, b := all[0], all[1]
 			a.write("f", "content")

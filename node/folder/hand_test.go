@@ -169,9 +169,9 @@ func (h *hand) proven(r *folder.Freeing, copies int, holders []proof) (drop []*e
 		_, _ = rand.Read(nonce[:])
 		var ids []entry.BlockID
 		var want [][]byte
-		err := r.Seal(e, func(i int, sealed []byte) {
+		err := r.Seal(e, func(id entry.BlockID, sealed []byte) {
 			sum := blocks.Proof(nonce, sealed)
-			ids, want = append(ids, e.Blocks[i].ID), append(want, sum[:])
+			ids, want = append(ids, id), append(want, sum[:])
 		})
 		if err != nil {
 			r.Kept[folder.KeptChanged] = append(r.Kept[folder.KeptChanged], e.Path)

@@ -42,6 +42,8 @@ type server struct {
 	at       *entry.Entry
 	offsets  map[entry.BlockID]span
 	file     gather.File
+	seen     map[entry.BlockID]struct{} // that were read from it
+	last     entry.BlockID              // that was found
 	plain    []byte
 	sealed   []byte
 }
@@ -63,29 +65,55 @@ func (s *server) close() {
 // block is one sealed block, nil if no file has it.
 func (s *server) block(id entry.BlockID) ([]byte, error) {
 	if b := s.read(id); b != nil {
+		s.last = id
 		return b, nil
 	}
-	for _, e := range s.holders(id) {
+	for _, e := range s.holders(id, maxHolders) {
 		s.open(e)
 		if b := s.read(id); b != nil {
+			s.last = id
 			return b, nil
 		}
 		s.suspect(e.Path)
 	}
+	if s.holdsFile(id) {
+		return id[:], nil
+	}
 	return nil, nil
+}
+
+// holdsFile tells whether an ID is that of a file which ends with the last
+// block that was found, and all of which lies at its path. See [FileID].
+func (s *server) holdsFile(id entry.BlockID) bool {
+	for _, e := range s.holders(s.last, maxSameFiles) {
+		if e.Blocks[len(e.Blocks)-1].ID != s.last || FileID(e) != id {
+			continue
+		}
+		if s.at == nil || s.at.Path != e.Path {
+			s.open(e)
+		}
+		for _, b := range e.Blocks {
+			if _, ok := s.seen[b.ID]; !ok && s.read(b.ID) == nil {
+				s.suspect(e.Path)
+				return false
+			}
+		}
+		return true
+	}
+	return false
 }
 
 // maxHolders is how many files are tried for one block.
 const maxHolders = 4
 
-func (s *server) holders(id entry.BlockID) (out []*entry.Entry) {
+func (s *server) holders(id entry.BlockID, most int) (out []*entry.Entry) {
 	_ = s.DB.View(func(tx *index.Tx) error {
 		x, err := tx.Folder(s.ID)
 		if err != nil {
 			return err
 		}
 		for e := range x.FindBlock(id) {
-			if out = append(out, e); len(out) == maxHolders {
+			if out = append(out, e); len(out) == most {
 				break
 			}
 		}
@@ -97,7 +125,7 @@ func (s *server) holders(id entry.BlockID) (out []*entry.Entry) {
 // open makes e the file to read from.
 func (s *server) open(e *entry.Entry) {
 	s.close()
-	s.at, s.offsets = e, make(map[entry.BlockID]span, len(e.Blocks))
+	s.at, s.offsets, s.seen = e, make(map[entry.BlockID]span, len(e.Blocks)), map[entry.BlockID]struct{}{}
 	var at int64
 	for _, b := range e.Blocks {
 		s.offsets[b.ID] = span{at, b.Length}
@@ -142,6 +170,7 @@ func (s *server) read(id entry.BlockID) []byte {
 		return nil
 	}
 	s.sealed = sealed
+	s.seen[id] = struct{}{}
 	return sealed
 }
 
