@@ -3,8 +3,10 @@
 package meshtest
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"path"
 	"regexp"
@@ -28,26 +30,51 @@ type debt struct {
 	epoch int
 }
 
-// book knows every content that was ever written, and what is owed.
+// unmade is why nothing is owed for what did not come to pass.
+const unmade = "did not happen"
+
+// book knows every content that was ever written, and what is owed. It keeps
+// no bytes, only their sums: some hundred bytes for each operation.
+//
+// No content is ever made twice. So who sees one at a path has seen that it was
+// put there, and all that was superseded for it: what was seen by whom is known
+// from the trees alone. This is exact as long as no content comes to a path at
+// which it has been before; a strict book sees to that. Otherwise somebody may
+// have taken it away and put it back unseen; see [book.excused].
 type book struct {
+	strict bool
+
 	mu      sync.Mutex
 	rng     *rand.Rand
 	run     uint64
 	n       int
 	labels  map[sum]string
 	debts   map[sum][]*debt
-	dropped map[string]map[string]int // sum and path -> device -> epoch in which its user superseded it there
-	writing map[uint64]int            // inode -> writers
-	written map[uint64]int            // inode -> how often one has begun or ended
+	left    map[spot]map[string]departure // by device
+	writing map[uint64]int                // inode -> writers
+	written map[uint64]int                // inode -> how often one has begun or ended
 	epoch   int
 	touched map[string]map[string]bool // path -> devices, since all last agreed
+	dropped map[spot]bool              // superseded just there, since all last agreed
+}
+
+// spot is a content at a path.
+type spot struct {
+	sum  sum
+	path string
+}
+
+// departure is that a device's user has superseded a content at a path.
+type departure struct {
+	epoch   int
+	deleted bool // and not replaced
 }
 
 func newBook(seed uint64) *book {
 	return &book{
 		rng: rand.New(rand.NewPCG(seed, 5)), run: seed,
-		labels: map[sum]string{}, debts: map[sum][]*debt{}, dropped: map[string]map[string]int{},
-		writing: map[uint64]int{}, written: map[uint64]int{}, touched: map[string]map[string]bool{},
+		labels: map[sum]string{}, debts: map[sum][]*debt{}, left: map[spot]map[string]departure{},
+		writing: map[uint64]int{}, written: map[uint64]int{}, touched: map[string]map[string]bool{}, dropped: map[spot]bool{},
 	}
 }
 
@@ -98,6 +125,17 @@ func (b *book) label(s sum) string {
 	return fmt.Sprintf("unknown %x", s[:4])
 }
 
+// history is what is known of a content.
+func (b *book) history(s sum) string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var out []string
+	for _, d := range b.debts[s] {
+		out = append(out, fmt.Sprintf("put at %q by %s in step %d, %s", d.path, d.by, d.step, cmp.Or(d.paid, "owed")))
+	}
+	return strings.Join(out, "; ")
+}
+
 // put notes that a user puts a content at a path; it must be called before
 // anybody can see it there.
 func (b *book) put(u *user, p string, s sum) {
@@ -105,6 +143,19 @@ func (b *book) put(u *user, p string, s sum) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.debts[s] = append(b.debts[s], &debt{path: p, by: u.d.name, step: u.step, epoch: b.epoch})
+	delete(b.dropped, spot{s, p})
+}
+
+// mayCome tells whether a content may be brought to a path.
+func (b *book) mayCome(s sum, p string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, d := range b.debts[s] {
+		if b.strict && d.path == p && d.paid != unmade {
+			return false
+		}
+	}
+	return true
 }
 
 // unput takes back the last put, which did not come to pass.
@@ -114,7 +165,7 @@ func (b *book) unput(p string, s sum) {
 	all := b.debts[s]
 	for i := len(all) - 1; i >= 0; i-- {
 		if all[i].path == p {
-			all[i].paid = "did not happen"
+			all[i].paid = unmade
 			return
 		}
 	}
@@ -130,19 +181,36 @@ func (b *book) drop(u *user, p string, s sum) {
 			d.paid = fmt.Sprintf("superseded by %s in step %d", u.d.name, u.step)
 		}
 	}
-	key := string(s[:]) + plain(p)
-	if b.dropped[key] == nil {
-		b.dropped[key] = map[string]int{}
+	at := spot{s, p}
+	b.dropped[at] = true
+	if b.left[at] == nil {
+		b.left[at] = map[string]departure{}
 	}
-	b.dropped[key][u.d.name] = b.epoch
+	b.left[at][u.d.name] = departure{epoch: b.epoch}
+}
+
+// erase notes that a user who saw a content at a path deleted it there.
+func (b *book) erase(u *user, p string, s sum) {
+	b.drop(u, p, s)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.left[spot{s, p}][u.d.name] = departure{epoch: b.epoch, deleted: true}
 }
 
 // excused tells whether the user of another device, since all last agreed, has
-// superseded just this content at the path: whoever took it away and put it
-// back meanwhile has, as far as can be seen, changed nothing.
+// deleted just this content at the path: a delete takes with it what is its
+// very content, also if somebody puts that there unseen. Or has replaced it,
+// while this device's user took it away and put it back: between two looks of
+// kith that is as if nothing had happened.
 func (b *book) excused(s sum, d *debt) bool {
-	for device, epoch := range b.dropped[string(s[:])+plain(d.path)] {
-		if device != d.by && epoch >= d.epoch {
+	if b.strict {
+		return false
+	}
+	left := b.left[spot{s, d.path}]
+	own, back := left[d.by]
+	back = back && own.epoch >= d.epoch
+	for device, o := range left {
+		if device != d.by && o.epoch >= d.epoch && (o.deleted || back) {
 			return true
 		}
 	}
@@ -174,18 +242,22 @@ func (b *book) touch(device, p string) {
 
 // contended tells whether two devices were busy at, above or below a path
 // since all last agreed.
-func (b *book) contended(p string) bool {
+func (b *book) contended(p string) bool { return b.busyAt(p) > 1 }
+
+// untouched tells whether nobody was.
+func (b *book) untouched(p string) bool { return b.busyAt(p) == 0 }
+
+// busyAt counts the devices that were busy at, above or below a path.
+func (b *book) busyAt(p string) int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	who := map[string]bool{}
 	for q, devices := range b.touched {
 		if sameBase(p, q) || below(q, plain(p)) || below(p, q) {
-			for d := range devices {
-				who[d] = true
-			}
+			maps.Copy(who, devices)
 		}
 	}
-	return len(who) > 1
+	return len(who)
 }
 
 // agree begins a new epoch: all devices hold the same.
@@ -194,6 +266,7 @@ func (b *book) agree() {
 	defer b.mu.Unlock()
 	b.epoch++
 	b.touched = map[string]map[string]bool{}
+	b.dropped = map[spot]bool{}
 }
 
 // begin and end say who writes to an inode in place.
@@ -237,6 +310,9 @@ func plain(p string) string {
 }
 
 func isCopy(p string) bool { return plain(p) != p }
+
+// isConflict tells whether it is one that kith calls a conflict.
+func isConflict(p string) bool { return isCopy(p) && strings.Contains(path.Base(p), " (conflict, ") }
 
 // isCopyOf tells whether p can be a conflict copy of q, whose name may have
 // been shortened for it.

@@ -35,9 +35,10 @@ type device struct {
 	ended    chan struct{}
 	asked    bool // to end
 	starting bool
-	stops    int // how many want it stopped
+	stops    int   // how many want it stopped
+	luck     int64 // how often something has befallen it
 
-	frozen bool            // only the generator
+	frozen bool            // only who lets faults happen
 	busy   map[string]bool // paths with a slow writer; only the generator and its writers
 }
 
@@ -62,12 +63,17 @@ func (d *device) up(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("start %s: %w", d.name, err)
-	}
 	ended, line := make(chan struct{}), make(chan string, 1)
 	d.mu.Lock()
+	if err := cmd.Start(); err != nil {
+		d.mu.Unlock()
+		return fmt.Errorf("start %s: %w", d.name, err)
+	}
 	d.process, d.ended, d.asked = cmd, ended, false
+	d.luck++
+	if d.stops > 0 { // a user wants it to stand still just now
+		_ = cmd.Process.Signal(syscall.SIGSTOP)
+	}
 	d.mu.Unlock()
 	go func() {
 		r := bufio.NewReader(out)
@@ -125,10 +131,26 @@ func (d *device) runsLocked() bool {
 	}
 }
 
+// befell notes that something has happened to the device.
+func (d *device) befell() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.luck++
+}
+
+// fortune is how often something has happened to the device, and whether it
+// runs undisturbed.
+func (d *device) fortune() (luck int64, well bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.luck, d.runsLocked() && d.stops == 0
+}
+
 // kill ends the device as a power cut does, but for what the system has cached.
 func (d *device) kill() {
 	d.mu.Lock()
 	d.asked = true
+	d.luck++
 	runs, ended := d.runsLocked(), d.ended
 	if runs {
 		_ = d.process.Process.Signal(syscall.SIGKILL)
@@ -143,6 +165,7 @@ func (d *device) kill() {
 func (d *device) quit(ctx context.Context) error {
 	d.mu.Lock()
 	d.asked = true
+	d.luck++
 	runs, ended := d.runsLocked(), d.ended
 	d.mu.Unlock()
 	if !runs {
@@ -250,13 +273,16 @@ func (d *device) ask(ctx context.Context, args ...string) ([]byte, error) {
 	return out.Bytes(), err
 }
 
+// problem is what kith status complains of.
+type problem struct{ Path, Code, Message string }
+
 // status is what is read of kith status.
 type status struct {
 	Folders []struct {
 		State    string
 		Held     int
 		Need     int `json:"need_files"`
-		Problems []struct{ Path, Code, Message string }
+		Problems []problem
 		Members  []struct {
 			Name      string
 			Connected bool

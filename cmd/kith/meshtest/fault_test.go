@@ -62,6 +62,7 @@ func (m *mesh) befall(ctx context.Context, r *rand.Rand) {
 // freeze stops a device until it is mended.
 func (m *mesh) freeze(d *device) {
 	d.frozen = true
+	d.befell()
 	d.stop()
 }
 
@@ -71,6 +72,7 @@ func (m *mesh) mend(ctx context.Context, d *device) {
 		m.note("%s goes on", d.name)
 		d.frozen = false
 		d.cont()
+		d.befell()
 	}
 	if !d.runs() && d.begin() {
 		m.note("%s starts", d.name)
@@ -109,6 +111,7 @@ func (m *mesh) heal(ctx context.Context) {
 	m.users.Wait()
 	if m.net != nil {
 		m.report(m.net.group(ctx, make([]int, len(m.devices))))
+		m.report(m.net.slowOnly(ctx, nil))
 	}
 	for _, d := range m.devices {
 		m.mend(ctx, d)
@@ -172,7 +175,6 @@ func (m *mesh) settle(ctx context.Context) bool {
 	m.note("settled in %v: %d paths", took.Round(time.Millisecond), len(first))
 	m.settled = append(m.settled, took)
 	m.judge(ctx, first)
-	m.book.agree()
 	return true
 }
 

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -36,6 +37,8 @@ type plan struct {
 	devices int
 	ops     int
 	faults  []string
+	lasting time.Duration // of a storm, instead of ops
+	pairing string        // pairAll if empty
 }
 
 func (p plan) String() string {
@@ -44,6 +47,10 @@ func (p plan) String() string {
 
 // replay is the command that runs it again.
 func (p plan) replay() string {
+	if p.lasting > 0 {
+		return fmt.Sprintf("go test ./cmd/kith/meshtest -run 'TestMeshOfFive$' -timeout 0 -mesh-for %v -mesh-seed %d -mesh-devices %d -mesh-pairing %s -mesh-keep",
+			p.lasting, p.seed, p.devices, p.pairing)
+	}
 	faults := strings.Join(p.faults, ",")
 	if faults == "" {
 		faults = "none"
@@ -55,11 +62,11 @@ func (p plan) replay() string {
 // handful is what runs by default.
 func handful() []plan {
 	return []plan{
-		{seed: 1, profile: "core", devices: 2, ops: 25},
-		{seed: 2, profile: "calm", devices: 2, ops: 6},
-		{seed: 3, profile: "dirs", devices: 3, ops: 25},
-		{seed: 4, profile: "kill", devices: 2, ops: 20},
-		{seed: 5, profile: "apart", devices: 3, ops: 18},
+		{seed: 1, profile: "core", devices: 2, ops: 20},
+		{seed: 2, profile: "calm", devices: 2, ops: 5},
+		{seed: 3, profile: "dirs", devices: 3, ops: 18},
+		{seed: 4, profile: "kill", devices: 2, ops: 16},
+		{seed: 5, profile: "apart", devices: 3, ops: 15},
 	}
 }
 
@@ -99,6 +106,7 @@ func TestMesh(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts devices; not in short mode")
 	}
+	t.Parallel()
 	program := build(t)
 	var settled []time.Duration
 	for _, p := range plans(t) {
@@ -114,17 +122,43 @@ func TestMesh(t *testing.T) {
 	}
 }
 
+// built is where the program is built, and whether it was.
+var built struct {
+	once    sync.Once
+	program string
+	err     error
+}
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	code := m.Run()
+	if built.program != "" {
+		_ = os.RemoveAll(filepath.Dir(built.program))
+	}
+	os.Exit(code)
+}
+
 // build makes the program, once.
 func build(t *testing.T) string {
 	t.Helper()
 	if *flagProgram != "" {
 		return *flagProgram
 	}
-	out := filepath.Join(t.TempDir(), "kith")
-	if text, err := exec.CommandContext(t.Context(), "go", "build", "-o", out, "github.com/kithmesh/kith/cmd/kith").CombinedOutput(); err != nil {
-		t.Fatalf("build kith: %v\n%s", err, text)
+	built.once.Do(func() {
+		dir, err := os.MkdirTemp("", "meshkith")
+		if err != nil {
+			built.err = err
+			return
+		}
+		built.program = filepath.Join(dir, "kith")
+		if text, err := exec.Command("go", "build", "-o", built.program, "github.com/kithmesh/kith/cmd/kith").CombinedOutput(); err != nil {
+			built.err = fmt.Errorf("build kith: %w\n%s", err, text)
+		}
+	})
+	if built.err != nil {
+		t.Fatal(built.err)
 	}
-	return out
+	return built.program
 }
 
 // mesh is one run: the devices, what is known of their files, and what is
@@ -138,23 +172,32 @@ type mesh struct {
 	book    *book
 	begun   time.Time
 	settled []time.Duration
-	copies  map[string]bool // conflict copies there were when all last agreed
-	agreed  listing         // what all last agreed upon
-	swept   []sweep
+	agreed  listing // what all last agreed upon
+	relays  []*relay
+	steps   atomic.Int64    // of a storm
 	ctx     context.Context // of the run; users keep to it
 
 	mu      sync.Mutex
-	journal []string
+	journal journal
 	wrong   []string
+	swept   []sweep
 	users   sync.WaitGroup // slow writers
 }
 
+// runMesh runs a plan. What goes wrong is the test's error.
 func runMesh(t *testing.T, p plan, program string) []time.Duration {
-	ctx, cancel := context.WithTimeout(t.Context(), time.Duration(240+10*p.ops)*time.Second)
+	if p.devices < 2 || p.devices > len(deviceNames) {
+		t.Fatalf("%d devices; there can be 2 to %d", p.devices, len(deviceNames))
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Duration(240+10*p.ops)*time.Second+2*p.lasting)
 	defer cancel()
-	m := &mesh{plan: p, profile: profiles[p.profile], book: newBook(p.seed), begun: time.Now(), copies: map[string]bool{}, ctx: ctx}
+	m := &mesh{plan: p, profile: profiles[p.profile], book: newBook(p.seed), begun: time.Now(), ctx: ctx}
+	m.book.strict = m.profile.strict
 	var err error
 	if m.dir, err = os.MkdirTemp("", "mesh"); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.journal.open(m.dir + ".journal"); err != nil {
 		t.Fatal(err)
 	}
 	defer func() { m.finish(t) }()
@@ -173,6 +216,10 @@ func runMesh(t *testing.T, p plan, program string) []time.Duration {
 		return nil
 	}
 	m.run(ctx)
+	if p.lasting > 0 && !m.failed() {
+		m.down()
+		m.prove()
+	}
 	return m.settled
 }
 
@@ -180,29 +227,32 @@ func runMesh(t *testing.T, p plan, program string) []time.Duration {
 func (m *mesh) finish(t *testing.T) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	text := strings.Join(m.journal, "\n") + "\n"
-	if len(m.wrong) == 0 {
+	m.journal.close()
+	bad := len(m.wrong) > 0
+	if !bad || !*flagKeep {
+		defer func() {
+			_ = os.RemoveAll(m.dir)
+			_ = os.Remove(m.dir + ".journal")
+		}()
+	}
+	if !bad {
 		if *flagVerbose {
-			t.Log("\n" + text)
+			t.Log("\n" + m.journal.text())
 		}
-		_ = os.RemoveAll(m.dir)
 		return
 	}
 	kept := ""
 	if *flagKeep {
-		_ = os.WriteFile(filepath.Join(m.dir, "journal"), []byte(text+strings.Join(m.wrong, "\n")+"\n"), 0o600)
-		kept = "\nkept: " + m.dir
-	} else {
-		defer func() { _ = os.RemoveAll(m.dir) }()
+		kept = "\nkept: " + m.dir + " and " + m.dir + ".journal"
 	}
-	t.Errorf("\n%s\nwrong:\n  %s\nreplay: %s%s", text, strings.Join(m.wrong, "\n  "), m.replay(), kept)
+	t.Errorf("\n%s\nwrong:\n  %s\nreplay: %s%s", m.journal.text(), strings.Join(m.wrong, "\n  "), m.replay(), kept)
 }
 
 // note writes a line of the journal.
 func (m *mesh) note(format string, args ...any) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.journal = append(m.journal, fmt.Sprintf("%8.3f  ", time.Since(m.begun).Seconds())+fmt.Sprintf(format, args...))
+	m.journal.write(fmt.Sprintf("%8.3f  ", time.Since(m.begun).Seconds()) + fmt.Sprintf(format, args...))
 }
 
 // fail notes something wrong.

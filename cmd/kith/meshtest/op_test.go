@@ -36,6 +36,7 @@ var ops = map[string]op{
 	"touch":     (*user).touchFile,
 	"exchange":  (*user).exchange,
 	"hard-link": (*user).hardLink,
+	"tidy":      (*user).tidy,
 }
 
 // file is one of the profile's paths for files, and dir one for directories.
@@ -112,7 +113,7 @@ func (u *user) replace() string {
 		return "" // somebody else has it
 	}
 	u.m.book.put(u, p, n.sum)
-	u.m.book.drop(u, temp, n.sum)
+	u.m.book.erase(u, temp, n.sum)
 	old, ok := u.displace(held, p)
 	if !ok {
 		u.m.book.unput(p, n.sum)
@@ -128,9 +129,9 @@ func (u *user) replace() string {
 // stands still. If that cannot be, the file goes.
 func (u *user) renameTo(from, to string) string {
 	n, old := u.node(from), u.node(to)
-	if !n.content() || old.kind == 'd' || old.ino == n.ino {
+	if !n.content() || old.kind == 'd' || old.ino == n.ino || !u.m.book.mayCome(n.sum, to) {
 		if n.content() && os.Remove(u.abs(from)) == nil {
-			u.m.book.drop(u, from, n.sum)
+			u.m.book.erase(u, from, n.sum)
 		}
 		return ""
 	}
@@ -139,18 +140,29 @@ func (u *user) renameTo(from, to string) string {
 		u.m.book.unput(to, n.sum)
 		return ""
 	}
-	u.m.book.drop(u, from, n.sum)
+	u.m.book.erase(u, from, n.sum)
 	if old.content() {
 		u.m.book.drop(u, to, old.sum)
 	}
 	return fmt.Sprintf("%q to %q: %s over %s", from, to, u.known(n), u.known(old))
 }
 
-// rename takes a file to a free path.
+// rename takes a file to a free path. Where the book is strict the device
+// stands still meanwhile, so that nothing else is taken there than was seen.
 func (u *user) rename() string {
 	p, q := u.file(), u.file()
+	if p == q || u.busy(p) || u.busy(q) || below(q, p) || !u.parents(q) {
+		return ""
+	}
+	if u.m.book.strict {
+		return u.stopped(func() string { return u.renameFree(p, q) })
+	}
+	return u.renameFree(p, q)
+}
+
+func (u *user) renameFree(p, q string) string {
 	n := u.node(p)
-	if p == q || u.busy(p) || u.busy(q) || below(q, p) || !n.content() || !u.parents(q) {
+	if !n.content() || !u.m.book.mayCome(n.sum, q) {
 		return ""
 	}
 	u.m.book.put(u, q, n.sum)
@@ -163,7 +175,7 @@ func (u *user) rename() string {
 		u.m.book.put(u, q, now.sum)
 		n = now
 	}
-	u.m.book.drop(u, p, n.sum)
+	u.m.book.erase(u, p, n.sum)
 	return fmt.Sprintf("%q to %q: %s", p, q, u.known(n))
 }
 
@@ -173,39 +185,11 @@ func (u *user) renameOver() string {
 		return ""
 	}
 	return u.stopped(func() string {
-		if n, old := u.node(p), u.node(q); !n.content() || !old.content() || n.ino == old.ino {
+		n, old := u.node(p), u.node(q)
+		if !n.content() || !old.content() || n.ino == old.ino || !u.m.book.mayCome(n.sum, q) {
 			return ""
 		}
 		return u.renameTo(p, q)
-	})
-}
-
-func (u *user) renameDir() string {
-	p, q := u.dir(), u.dir()
-	if p == q || below(q, p) || below(p, q) || u.busy(p) || u.busy(q) || !u.parents(q) {
-		return ""
-	}
-	return u.stopped(func() string {
-		if u.node(p).kind != 'd' || u.node(q).kind != 0 {
-			return ""
-		}
-		all := u.within(u.abs(p), p)
-		for at, n := range all {
-			u.m.book.touch(u.d.name, moved(at, p, q))
-			if n.content() {
-				u.m.book.put(u, moved(at, p, q), n.sum)
-			}
-		}
-		if err := os.Rename(u.abs(p), u.abs(q)); err != nil {
-			for at, n := range all {
-				u.m.book.unput(moved(at, p, q), n.sum)
-			}
-			return ""
-		}
-		u.m.book.touch(u.d.name, p)
-		u.m.book.touch(u.d.name, q)
-		u.dropAll(all)
-		return fmt.Sprintf("%q to %q with %d in it", p, q, len(all))
 	})
 }
 
@@ -223,7 +207,7 @@ func (u *user) deleteFile() string {
 			u.dropAll(u.within(held, p))
 			return fmt.Sprintf("%q: a directory", p)
 		}
-		u.m.book.drop(u, p, n.sum)
+		u.m.book.erase(u, p, n.sum)
 		return fmt.Sprintf("%q: %s", p, u.known(n))
 	}
 	return u.stopped(func() string {
@@ -231,91 +215,9 @@ func (u *user) deleteFile() string {
 		if !n.content() || os.Remove(u.abs(p)) != nil {
 			return ""
 		}
-		u.m.book.drop(u, p, n.sum)
+		u.m.book.erase(u, p, n.sum)
 		return fmt.Sprintf("%q: %s", p, u.known(n))
 	})
-}
-
-func (u *user) deleteDir() string {
-	p := u.dir()
-	if u.busy(p) || u.node(p).kind != 'd' {
-		return ""
-	}
-	if u.chance(0.5) {
-		return u.takeDir(p)
-	}
-	return u.stopped(func() string {
-		all := u.within(u.abs(p), p)
-		if os.RemoveAll(u.abs(p)) != nil {
-			return ""
-		}
-		u.m.book.touch(u.d.name, p)
-		u.dropAll(all)
-		return fmt.Sprintf("%q with %d in it", p, len(all))
-	})
-}
-
-// takeDir takes a directory out of the tree. What kith may still put in it
-// before it notices is swept up in the end.
-func (u *user) takeDir(p string) string {
-	held, n, ok := u.take(p)
-	if !ok || n.kind != 'd' {
-		if ok && n.content() {
-			u.m.book.drop(u, p, n.sum)
-		}
-		return ""
-	}
-	all := u.within(held, p)
-	u.dropAll(all)
-	u.m.swept = append(u.m.swept, sweep{*u, held, p})
-	return fmt.Sprintf("%q out of the tree with %d in it", p, len(all))
-}
-
-func (u *user) mkdir() string {
-	p := u.dir()
-	if u.busy(p) || !u.parents(p) || os.Mkdir(u.abs(p), 0o755) != nil {
-		return ""
-	}
-	u.m.book.touch(u.d.name, p)
-	return fmt.Sprintf("%q", p)
-}
-
-// turn makes a directory of a file, or a file of a directory.
-func (u *user) turn() string {
-	p := u.dir()
-	if u.busy(p) {
-		return ""
-	}
-	body, s := u.fresh()
-	switch n := u.node(p); n.kind {
-	case 'f', 'l':
-		_, n, ok := u.take(p)
-		if !ok || !n.content() {
-			return ""
-		}
-		u.m.book.drop(u, p, n.sum)
-		if os.Mkdir(u.abs(p), 0o755) != nil {
-			return fmt.Sprintf("%q: %s went, but no directory came", p, u.known(n))
-		}
-		in := path.Join(p, "x")
-		u.m.book.put(u, in, s)
-		if !u.make(u.abs(in), body) {
-			u.m.book.unput(in, s)
-		}
-		return fmt.Sprintf("%q: a directory with %s as x, instead of %s", p, u.m.book.label(s), u.known(n))
-	case 'd':
-		text := u.takeDir(p)
-		if text == "" {
-			return ""
-		}
-		u.m.book.put(u, p, s)
-		if !u.make(u.abs(p), body) {
-			u.m.book.unput(p, s)
-			return text
-		}
-		return text + ", and now it is " + u.m.book.label(s)
-	}
-	return ""
 }
 
 // symlink makes or retargets one.
@@ -384,7 +286,7 @@ func (u *user) exchange() string {
 	}
 	return u.stopped(func() string {
 		x, y := u.node(p), u.node(q)
-		if !x.content() || !y.content() || x.ino == y.ino {
+		if !x.content() || !y.content() || x.ino == y.ino || !u.m.book.mayCome(x.sum, q) || !u.m.book.mayCome(y.sum, p) {
 			return ""
 		}
 		u.m.book.put(u, q, x.sum)
@@ -407,7 +309,7 @@ func (u *user) hardLink() string {
 	}
 	return u.stopped(func() string {
 		n := u.node(p)
-		if n.kind != 'f' || u.node(q).kind != 0 {
+		if n.kind != 'f' || u.node(q).kind != 0 || !u.m.book.mayCome(n.sum, q) {
 			return ""
 		}
 		u.m.book.put(u, q, n.sum)

@@ -13,8 +13,11 @@ import (
 	"time"
 )
 
-// pollEvery is how often a poller looks at a tree.
-const pollEvery = 15 * time.Millisecond
+const (
+	pollEvery = 15 * time.Millisecond // how often a poller looks at a small tree
+	pollShare = 3                     // how much longer it pauses than it looks
+	maxKnown  = 50_000                // files that it remembers to have judged
+)
 
 // seen is a file that a poller has judged, until it changes.
 type seen struct {
@@ -23,33 +26,49 @@ type seen struct {
 	path         string
 }
 
+func seenOf(st fs.FileInfo, rel string) seen {
+	sys := st.Sys().(*syscall.Stat_t)
+	return seen{sys.Ino, sys.Size, sys.Ctim.Nano(), rel}
+}
+
 // poll looks at all files of a device until the context ends: each must be
 // something that was written in full, and at that place (I4). What is being
 // written in place by the device's own user is left alone.
 func (d *device) poll(ctx context.Context) {
 	known := map[seen]bool{}
 	for ctx.Err() == nil {
-		_ = filepath.WalkDir(d.root, func(full string, e fs.DirEntry, err error) error {
-			if err != nil || ctx.Err() != nil {
-				return nil
-			}
-			rel, _ := filepath.Rel(d.root, full)
-			if rel == ".kith" {
-				return fs.SkipDir
-			}
-			switch e.Type() {
-			case 0:
-				d.pollFile(ctx, full, rel, known)
-			case fs.ModeSymlink:
-				d.pollLink(ctx, full, rel)
-			case fs.ModeDir:
-			default:
-				d.mesh.fail("I4: %q on %s is neither file, directory nor link", rel, d.name)
-			}
-			return nil
-		})
-		pause(ctx, pollEvery)
+		begun := time.Now()
+		if len(known) > maxKnown {
+			clear(known)
+		}
+		d.look(ctx, known)
+		pause(ctx, max(pollEvery, pollShare*time.Since(begun)))
 	}
+}
+
+// look looks at them once, but for those it knows.
+func (d *device) look(ctx context.Context, known map[seen]bool) {
+	_ = filepath.WalkDir(d.root, func(full string, e fs.DirEntry, err error) error {
+		if err != nil || ctx.Err() != nil {
+			return nil
+		}
+		rel, _ := filepath.Rel(d.root, full)
+		if rel == ".kith" {
+			return fs.SkipDir
+		}
+		switch e.Type() {
+		case 0:
+			if st, err := e.Info(); err == nil && !known[seenOf(st, rel)] {
+				d.pollFile(ctx, full, rel, known)
+			}
+		case fs.ModeSymlink:
+			d.pollLink(ctx, full, rel)
+		case fs.ModeDir:
+		default:
+			d.mesh.fail("I4: %q on %s is neither file, directory nor link", rel, d.name)
+		}
+		return nil
+	})
 }
 
 func (d *device) pollFile(ctx context.Context, full, rel string, known map[seen]bool) {
@@ -65,8 +84,7 @@ func (d *device) pollFile(ctx context.Context, full, rel string, known map[seen]
 	}
 	sys := st.Sys().(*syscall.Stat_t)
 	busy, turn := b.writers(sys.Ino)
-	key := seen{sys.Ino, sys.Size, sys.Ctim.Nano(), rel}
-	if busy || known[key] {
+	if busy {
 		return
 	}
 	body, err := io.ReadAll(f)
@@ -81,7 +99,7 @@ func (d *device) pollFile(ctx context.Context, full, rel string, known map[seen]
 	}
 	s := sum(sha256.Sum256(body))
 	if d.right(ctx, rel, s) {
-		known[key] = true
+		known[seenOf(st, rel)] = true
 		return
 	}
 	if _, now := b.writers(sys.Ino); now != turn {

@@ -16,15 +16,12 @@ import (
 
 const folderName = "docs"
 
-var deviceNames = []string{"laptop", "phone", "desk", "nas"}
+var deviceNames = []string{"laptop", "phone", "desk", "nas", "tower", "tablet"}
 
 // setUp starts all devices, pairs each with each, and has all take part in the
 // first one's folder.
 func (m *mesh) setUp(ctx context.Context, program string) error {
-	if err := os.MkdirAll(filepath.Join(m.dir, "canary"), 0o755); err != nil {
-		return err
-	}
-	if err := os.WriteFile(filepath.Join(m.dir, "canary", "bird"), []byte("sings"), 0o600); err != nil {
+	if err := m.canary(); err != nil {
 		return err
 	}
 	for i := range m.plan.devices {
@@ -45,27 +42,76 @@ func (m *mesh) setUp(ctx context.Context, program string) error {
 	if _, err := m.devices[0].ask(ctx, "add", m.devices[0].root, "--name", folderName); err != nil {
 		return err
 	}
-	for i, d := range m.devices {
-		for _, o := range m.devices[i+1:] {
-			if err := d.pairWith(ctx, o, i == 0); err != nil {
-				return fmt.Errorf("pair %s with %s: %w", d.name, o.name, err)
-			}
-		}
-	}
-	for _, d := range m.devices[1:] {
-		if r.IntN(3) == 0 {
-			u := &user{m: m, d: d, rng: r}
-			m.note("%s before: %s", d.name, ops["write"](u))
-		}
-		if err := d.accept(ctx); err != nil {
-			return err
-		}
+	if err := m.meet(ctx, r); err != nil {
+		return err
 	}
 	m.note("all take part")
 	if !m.settle(ctx) {
 		return fmt.Errorf("the devices do not agree before anything has happened")
 	}
 	return nil
+}
+
+// How devices are paired, and who offers the folder to whom.
+const (
+	pairAll   = "all"   // each with each; the first offers it to all
+	pairChain = "chain" // each with the next, to which it offers it on
+	pairStar  = "star"  // all with the last, which the first offers it to, and which offers it on
+)
+
+// meet pairs the devices and has all of them take part. Those that are not
+// paired with each other get to know each other by the folder's roster.
+func (m *mesh) meet(ctx context.Context, r *rand.Rand) error {
+	pair := func(i, j int, share bool) error {
+		if err := m.devices[i].pairWith(ctx, m.devices[j], share); err != nil {
+			return fmt.Errorf("pair %s with %s: %w", m.devices[i].name, m.devices[j].name, err)
+		}
+		if !share {
+			return nil
+		}
+		if d := m.devices[j]; r.IntN(3) == 0 {
+			u := &user{m: m, d: d, rng: r}
+			m.note("%s before: %s", d.name, ops["write"](u))
+		}
+		return m.devices[j].accept(ctx)
+	}
+	last := len(m.devices) - 1
+	for i := range m.devices {
+		for j := i + 1; j <= last; j++ {
+			share := i == 0
+			switch m.pairing {
+			case pairChain:
+				if share = true; j != i+1 {
+					continue
+				}
+			case pairStar:
+				continue
+			}
+			if err := pair(i, j, share); err != nil {
+				return err
+			}
+		}
+	}
+	if m.pairing != pairStar {
+		return nil
+	}
+	if err := pair(0, last, true); err != nil {
+		return err
+	}
+	for j := 1; j < last; j++ {
+		if err := pair(last, j, true); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// canary puts something beside the folders that has to stay as it is.
+func (m *mesh) canary() error {
+	if err := os.MkdirAll(filepath.Join(m.dir, "canary"), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(m.dir, "canary", "bird"), []byte("sings"), 0o600)
 }
 
 func (m *mesh) newDevice(i int, program string) (*device, error) {
@@ -121,6 +167,8 @@ func (m *mesh) run(ctx context.Context) {
 		m.pollAll(watch)
 	}()
 	switch {
+	case m.lasting > 0:
+		m.runStorm(ctx)
 	case m.profile.calm:
 		m.runCalm(ctx)
 	case m.profile.apart:
@@ -131,6 +179,10 @@ func (m *mesh) run(ctx context.Context) {
 	if !m.failed() {
 		m.heal(ctx)
 		m.settle(ctx)
+	}
+	if m.lasting > 0 && !m.failed() {
+		m.noteBack(m.agreed)
+		m.runAftermath(ctx)
 	}
 	cancel()
 	<-done

@@ -128,3 +128,15 @@ func (b *book) describe(n node) string {
 	}
 	return "neither file, directory nor link"
 }
+
+// compareExactly tells how two trees differ, in the modification times of files
+// too.
+func (b *book) compareExactly(x, y listing, xName, yName string) []string {
+	out := b.compare(x, y, xName, yName)
+	for _, p := range slices.Sorted(maps.Keys(x)) {
+		if m := y[p]; x[p].kind == 'f' && x[p].same(m) && x[p].mtime != m.mtime {
+			out = append(out, fmt.Sprintf("%q has time %d on %s and %d on %s", p, x[p].mtime, xName, m.mtime, yName))
+		}
+	}
+	return out
+}

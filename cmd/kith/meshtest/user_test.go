@@ -108,8 +108,10 @@ func (u *user) size() int {
 		return 64
 	case x < 95:
 		return 24 + u.rng.IntN(400)
+	case x < 99 || u.m.lasting == 0:
+		return 100_000 + u.rng.IntN(600_000)
 	}
-	return 100_000 + u.rng.IntN(600_000)
+	return 1_000_000 + u.rng.IntN(9_000_000)
 }
 
 // hold is a fresh path outside the tree, on the same file system.
@@ -321,7 +323,7 @@ func (u *user) dropAll(l listing) {
 	for p, n := range l {
 		u.m.book.touch(u.d.name, p)
 		if n.content() {
-			u.m.book.drop(u, p, n.sum)
+			u.m.book.erase(u, p, n.sum)
 		}
 	}
 }
