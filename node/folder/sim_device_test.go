@@ -47,9 +47,8 @@ type simDevice struct {
 	inside  []*simInside // what is to happen at a point within its work
 	faults  []*simFault
 	counted entry.Sequence // up to which its index was judged
-	told    entry.Sequence
-	backup  []byte // of its index
-	strange bool   // its index is an old one, and it may use numbers again
+	backup  []byte         // of its index
+	strange bool           // its index is an old one, and it may use numbers again
 	// fearless: nobody tells it that its index is an old one: a fault to be
 	// found.
 	fearless bool

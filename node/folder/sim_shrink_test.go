@@ -10,14 +10,14 @@ import (
 func simTell(t testing.TB, home string, p *simPlan) {
 	t.Helper()
 	s := &simShrinker{home: home, until: time.Now().Add(20 * time.Second)}
-	err, noise := s.fails(p)
+	err, _ := s.fails(p)
 	if err == nil {
 		t.Logf("it did not fail again")
 		return
 	}
 	s.kind = err.kind
 	p = s.shrink(p)
-	err, noise = s.fails(p)
+	err, noise := s.fails(p)
 	if err == nil {
 		return
 	}
@@ -158,12 +158,9 @@ func (s *simShrinker) fewerOps(p *simPlan, n int) func() *simPlan {
 
 // plainer takes the oddities out of single ops.
 func (s *simShrinker) plainer(p *simPlan) func() *simPlan {
-	var all []func(o *simOp) bool
-	for _, change := range []func(o *simOp) bool{
+	all := []func(o *simOp) bool{
 		func(o *simOp) bool { was := o.inside; o.inside, o.at = 0, ""; return was != 0 },
 		func(o *simOp) bool { was := o.after; o.after = 0; return was != 0 },
-	} {
-		all = append(all, change)
 	}
 	i := 0
 	return func() *simPlan {
