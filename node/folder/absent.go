@@ -89,16 +89,22 @@ func (a *actor) onDiskToo(p entry.Path) bool { return a.disk == nil || a.onDisk(
 // path is not chosen to lie here and nothing lies there.
 func (a *actor) staysAway(it *item) bool {
 	l, r := it.here(), it.remote
-	if r.Kind != entry.File || a.choices.Of(it.path).Here || it.deviation != nil || l != nil && l.Lives() || a.onDisk(it.path) {
+	if a.choices.Of(it.path).Here || it.deviation != nil || l != nil && l.Lives() || a.onDisk(it.path) {
 		return false
 	}
 	if l := it.local; l != nil && l.Absent {
 		order := r.Version.Compare(l.Version)
-		it.absent = order == version.After || order == version.Concurrent && r.Version.Beats(l.Version)
+		if order == version.Equal {
+			return true // it was asked for, and is no longer
+		}
+		it.absent = r.Kind == entry.File && (order == version.After || order == version.Concurrent && r.Version.Beats(l.Version))
 		if it.absent {
 			it.choice = merge.Decision{Action: merge.Adopt, Version: r.Version}
 		}
-		return true // or it is asked for no longer
+		return r.Kind == entry.File
+	}
+	if r.Kind != entry.File {
+		return false
 	}
 	it.choice = a.around.decide(it.local, it.remote, false)
 	it.absent = it.choice.Action == merge.Adopt && it.choice.Keep == nil
