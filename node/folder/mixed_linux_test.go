@@ -13,6 +13,7 @@ import (
 	"github.com/kithmesh/kith/node/folder"
 	"github.com/kithmesh/kith/node/folder/brake"
 	"github.com/kithmesh/kith/node/folder/choice"
+	"github.com/kithmesh/kith/node/folder/merge"
 )
 
 // Random histories like those of [TestRandomHistoriesKeepEverythingAndConverge]
@@ -174,7 +175,8 @@ func (m *mixed) revert(h *hand) {
 	paths, err := h.folder.Revert(ctx, "", false)
 	m.note(h.device, "revert", paths, err)
 	for _, p := range paths {
-		for _, k := range mark.FindAllString(lay[string(p)], -1) {
+		// What was looked at may just have moved aside.
+		for _, k := range mark.FindAllString(lay[string(p)]+lay[string(merge.CopyOf(p))], -1) {
 			m.void[k] = true
 		}
 	}

@@ -103,6 +103,9 @@ type BlockRequest struct {
 	// 16 bytes.
 	Folder []byte `protobuf:"bytes,1,opt,name=folder,proto3" json:"folder,omitempty"`
 	// 32 bytes each, at most 4,096 of them.
+	// With a nonce an ID may also stand for a whole file at its path: it follows
+	// the last block of that file, and is proven by whoever holds just that file
+	// there; see folder.FileID.
 	Ids []byte `protobuf:"bytes,2,opt,name=ids,proto3" json:"ids,omitempty"`
 	// True where bytes on the wire cost more than processor time: blocks that
 	// compress are then sent compressed.
