@@ -37,7 +37,7 @@ var (
 	sealed = rooms(words, "index/chunk", "index/roster", "protocol/frame", "protocol/seal", "proto/wirepb")
 	// belowFolder: where disk, index and peers meet.
 	belowFolder = rooms(words, "index", "index/chunk", "index/roster", "node/tree", "node/tree/ignore", "node/tree/names", "node/tree/watch",
-		"node/vault", "protocol/seal", "protocol/exchange", "protocol/blocks", "protocol/history")
+		"node/vault", "node/vault/retention", "protocol/seal", "protocol/exchange", "protocol/blocks", "protocol/history")
 )
 
 var house = []room{
@@ -62,7 +62,8 @@ var house = []room{
 	{"node/tree/ignore", "Which paths are left alone (pure).", words},
 	{"node/tree/names", "What a file system makes of names (pure).", words},
 	{"node/tree/watch", "Which paths may have changed.", words},
-	{"node/vault", "Sealed blocks and records over time.", rooms(words, "index", "index/chunk", "index/roster", "node/durable", "protocol/seal", "proto/diskpb")},
+	{"node/vault", "Sealed blocks and records over time.", rooms(words, "index", "node/durable", "node/vault/retention", "protocol/seal")},
+	{"node/vault/retention", "Which moments of the past are kept (pure).", nil},
 
 	{"discovery", "Who is where.", rooms(words, "discovery/mdns")},
 	{"discovery/mdns", "Announcing and finding on the local network.", nil},
@@ -81,7 +82,7 @@ var house = []room{
 	{"node/membership", "Peers and folders, on disk.", rooms(words, "index/roster", "node/durable", "proto/diskpb")},
 	{"node/durable", "Small files that survive a crash.", nil},
 
-	{"index", "What this device holds and wants: the only room that knows the database.", rooms(words, "index/chunk", "index/roster", "proto/diskpb")},
+	{"index", "What this device holds and wants, and how the file of a database is read without trusting it.", rooms(words, "index/chunk", "index/roster", "proto/diskpb")},
 	{"index/roster", "Who is a member of a folder, by signed statements (pure).", words},
 	{"index/chunk", "Content-defined chunking (pure).", nil},
 	{"index/entry", "The vocabulary.", []string{"index/version"}},
@@ -101,7 +102,7 @@ type keeper struct {
 }
 
 var keepers = []keeper{
-	{"go.etcd.io/bbolt", []string{"index"}},
+	{"go.etcd.io/bbolt", []string{"index", "node/vault"}},
 	{"github.com/fsnotify/", []string{"node/tree/watch"}},
 	{"github.com/spf13/", []string{"cmd/kith"}},
 	{"connectrpc.com/", []string{"node/control", "proto/controlpb"}},

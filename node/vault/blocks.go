@@ -1,0 +1,208 @@
+package vault
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/zeebo/blake3"
+	"go.etcd.io/bbolt"
+
+	"github.com/kithmesh/kith/index/entry"
+	"github.com/kithmesh/kith/protocol/seal"
+)
+
+// view runs fn on the index as it is.
+func (v *Vault) view(fn func(*tables) error) error {
+	if err := v.closedError(); err != nil {
+		return err
+	}
+	if v.db == nil {
+		return ErrIndex
+	}
+	return v.db.view(func(b *bbolt.Tx) error {
+		t, err := openTables(b, nil)
+		if err != nil {
+			return err
+		}
+		return fn(&t)
+	})
+}
+
+// HasBlocks tells which blocks need not be given: those of which a good sealed
+// form is held that did not come from doubted devices alone (see [Vault.Doubt]).
+// They are no longer marked to be pruned, so that who is told of a block has the
+// grace period to put a record that names it.
+func (v *Vault) HasBlocks(ids []entry.BlockID) ([]bool, error) {
+	has := make([]bool, len(ids))
+	var marked []entry.BlockID
+	err := v.reader(func(t *tables) error {
+		for i := range ids {
+			vs, err := t.variants(ids[i][:])
+			if err != nil {
+				return err
+			}
+			has[i] = slices.ContainsFunc(vs, func(one variant) bool { return !one.bad && !v.doubtsGiver(one.giver) })
+			if has[i] && t.marks.bolt.Get(blockMark(ids[i])) != nil {
+				marked = append(marked, ids[i])
+			}
+		}
+		return nil
+	})
+	if err == nil && len(marked) > 0 {
+		err = v.submit(func(t *tx) error {
+			for _, id := range marked {
+				if err := t.unmark(blockMark(id)); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	if err != nil {
+		return nil, fmt.Errorf("look for blocks in vault %q: %w", v.dir, err)
+	}
+	return has, nil
+}
+
+// reader is view for who reads packs as well.
+func (v *Vault) reader(fn func(*tables) error) error {
+	v.whole.RLock()
+	defer v.whole.RUnlock()
+	v.reading.RLock()
+	defer v.reading.RUnlock()
+	return v.view(fn)
+}
+
+func (v *Vault) doubtsGiver(g giver) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return len(v.doubted) > 0 && v.doubted[v.givers.devices[g]]
+}
+
+// Form is one sealed form of a block.
+type Form struct {
+	Sealed []byte
+	Epoch  entry.Epoch
+	From   entry.DeviceID // the first that gave it
+}
+
+// Block is the sealed block, the form that is most likely the true one (see
+// [Vault.Blocks]). It wraps [ErrMissing] if there is no good one. Bytes that
+// are not those that were put are never returned: they are noted as damaged.
+func (v *Vault) Block(id entry.BlockID) ([]byte, error) {
+	forms, err := v.forms(id, 1)
+	if err != nil {
+		return nil, err
+	}
+	return forms[0].Sealed, nil
+}
+
+// Blocks are all good sealed forms of a block. Which of them open only a holder
+// of the key can tell, who should try them in this order: those of doubted
+// devices last, and else as they came. It wraps [ErrMissing] if there is none.
+func (v *Vault) Blocks(id entry.BlockID) ([]Form, error) {
+	return v.forms(id, MaxVariants)
+}
+
+// forms reads up to most forms.
+func (v *Vault) forms(id entry.BlockID, most int) ([]Form, error) {
+	var forms []Form
+	var bad []variant
+	err := v.reader(func(t *tables) error {
+		vs, err := t.variants(id[:])
+		if err != nil {
+			return err
+		}
+		for _, one := range v.inOrder(vs) {
+			if len(forms) == most {
+				return nil
+			}
+			h, data, err := v.entryAt(classBlocks, one.at, one.length)
+			if err != nil || shortSum(h.sum[:16]) != one.sum || h.name != id {
+				bad = append(bad, one)
+				continue
+			}
+			forms = append(forms, Form{data, one.epoch, v.deviceOf(one.giver)})
+		}
+		return nil
+	})
+	if len(bad) > 0 && err == nil {
+		err = v.submit(func(t *tx) error {
+			for i := range bad {
+				if err := t.blockIsBad(id, bad[i].sum, bad[i].at); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	if err == nil && len(forms) == 0 {
+		err = ErrMissing
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read block %s from vault %q: %w", id, v.dir, err)
+	}
+	return forms, nil
+}
+
+// inOrder are the good variants, those of doubted devices last.
+func (v *Vault) inOrder(vs []variant) []variant {
+	vs = slices.DeleteFunc(vs, func(one variant) bool { return one.bad })
+	slices.SortStableFunc(vs, func(a, b variant) int {
+		da, db := v.doubtsGiver(a.giver), v.doubtsGiver(b.giver)
+		switch {
+		case da == db:
+			return 0
+		case db:
+			return -1
+		}
+		return 1
+	})
+	return vs
+}
+
+// Proof shows that the vault holds one sealed form of a block.
+type Proof struct {
+	// Sum is BLAKE3 in its keyed mode with the nonce as key, over the sealed
+	// form, as protocol/blocks has it.
+	Sum [32]byte
+	// Encoding and Size are those of the sealed form: who has the block seals it
+	// alike and compares.
+	Encoding seal.Encoding
+	Size     int
+}
+
+// Prove reads blocks and proves by a nonce that it holds them: for each ID the
+// proofs of all good forms, in the order of [Vault.Blocks], none where there is
+// none. What it reads may come from the system's cache of the disk.
+func (v *Vault) Prove(ctx context.Context, ids []entry.BlockID, nonce [32]byte) ([][]Proof, error) {
+	out := make([][]Proof, len(ids))
+	for i, id := range ids {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		forms, err := v.forms(id, MaxVariants)
+		if errors.Is(err, ErrMissing) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range forms {
+			out[i] = append(out[i], Proof{prove(nonce, f.Sealed), seal.Encoding(f.Sealed[0]), len(f.Sealed)})
+		}
+	}
+	return out, nil
+}
+
+func prove(nonce [32]byte, sealed []byte) (sum [32]byte) {
+	h, err := blake3.NewKeyed(nonce[:])
+	if err != nil {
+		panic(fmt.Sprintf("blake3 with a key of %d bytes: %v", len(nonce), err)) // it takes just these
+	}
+	_, _ = h.Write(sealed) // never fails
+	h.Sum(sum[:0])
+	return sum
+}

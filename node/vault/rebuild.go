@@ -1,0 +1,390 @@
+package vault
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/kithmesh/kith/index/entry"
+	"github.com/kithmesh/kith/protocol/seal"
+)
+
+// Rebuild makes the index anew from the packs alone, as Open does where it is
+// missing or damaged. Nobody can use the vault meanwhile. What was marked to be
+// pruned is not marked any more; blocks that records name and no pack holds are
+// noted as damaged.
+func (v *Vault) Rebuild() error {
+	v.caring.Lock()
+	defer v.caring.Unlock()
+	v.writing.Lock()
+	defer v.writing.Unlock()
+	v.whole.Lock()
+	defer v.whole.Unlock()
+	if err := v.closedError(); err != nil {
+		return fmt.Errorf("rebuild vault %q: %w", v.dir, err)
+	}
+	if err := v.rebuild(); err != nil {
+		return fmt.Errorf("rebuild vault %q: %w", v.dir, err)
+	}
+	return nil
+}
+
+// rebuild makes a new index beside the old one, puts it in its place and loads
+// it. The caller holds v.writing.
+func (v *Vault) rebuild() error {
+	if err := v.letGo(); err != nil && !errors.Is(err, ErrIndex) {
+		v.log.Warn("close the index of a vault", "dir", v.dir, "err", err)
+	}
+	fresh := filepath.Join(v.dir, "index.new")
+	b := builder{v: v, folder: v.st.folder, again: map[location]int64{}}
+	err := b.build(fresh)
+	if err != nil {
+		return errors.Join(err, v.letGo())
+	}
+	// Without what others replace: a pack that the index does not know of would
+	// have it rebuilt again.
+	for _, f := range b.gone {
+		if err := v.removePack(f.id, f.class); err != nil {
+			return err
+		}
+	}
+	if err := os.Rename(fresh, v.indexPath()); err != nil {
+		return err
+	}
+	v.broken = nil
+	if err := v.load(); err != nil {
+		return err
+	}
+	v.log.Info("rebuilt the index of a vault", "dir", v.dir, "packs", len(b.files), "unreadable", b.gaps)
+	return b.finish()
+}
+
+// builder rebuilds one index.
+type builder struct {
+	v       *Vault
+	folder  entry.FolderID
+	files   []packFile
+	gone    []packFile // replaced by others
+	dropped map[location]bool
+	again   map[location]int64
+	gaps    int
+}
+
+func (b *builder) build(path string) error {
+	v := b.v
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	d, err := openDB(path)
+	if err != nil {
+		return err
+	}
+	v.db = d
+	// Nothing of it counts until all of it is there.
+	d.bolt.NoSync = true
+	err = d.transact(true, func(tx *bbolt.Tx) error {
+		for _, name := range append([]string{tableState}, tableNames[:]...) {
+			if _, err := tx.CreateBucketIfNotExists([]byte(name)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	v.mu.Lock()
+	v.st, v.packs, v.givers, v.writers = state{folder: b.folder, next: 1}, map[packID]packRow{}, givers{}, map[class]*writer{}
+	v.mu.Unlock()
+	if err := b.headers(); err != nil {
+		return err
+	}
+	if err := b.drops(); err != nil {
+		return err
+	}
+	for _, f := range b.files {
+		if err := b.pack(f); err != nil {
+			return fmt.Errorf("pack %s: %w", f.id, err)
+		}
+	}
+	if err := v.update(func(t *tx) error { t.force = true; return nil }); err != nil {
+		return err
+	}
+	err = d.bolt.Sync()
+	v.db = nil
+	return errors.Join(err, d.close())
+}
+
+// headers reads what packs there are, and which of them others replace.
+func (b *builder) headers() error {
+	v := b.v
+	files, err := listPacks(v.packDir)
+	if err != nil {
+		return err
+	}
+	retired := map[packID]bool{}
+	for _, f := range files {
+		h, err := v.readHeader(f)
+		if errors.Is(err, errBad) {
+			v.log.Warn("the header of a pack is damaged", "dir", v.dir, "pack", f.id.String())
+			v.st.next = max(v.st.next, f.id+1)
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if h.folder != b.folder || v.st.vault != (ID{}) && h.vault != v.st.vault {
+			return fmt.Errorf("pack %s is of folder %s, vault %x: %w", f.id, h.folder, h.vault, ErrFolder)
+		}
+		v.st.vault, v.st.marker = h.vault, h.marker
+		v.st.begunBy(&h)
+		if !h.copied {
+			continue
+		}
+		replaced, err := v.retiredBy(f)
+		if err != nil {
+			return err
+		}
+		for _, id := range replaced {
+			retired[id] = true
+		}
+	}
+	if v.st.vault == (ID{}) {
+		_, _ = rand.Read(v.st.vault[:]) // never fails
+		if v.st.marker, err = v.anyMarker(files); err != nil {
+			return err
+		}
+	}
+	for _, f := range files {
+		if retired[f.id] {
+			b.gone = append(b.gone, f)
+		} else {
+			b.files = append(b.files, f)
+		}
+	}
+	return nil
+}
+
+// anyMarker is the marker of packs whose headers are all damaged, from the first
+// of their entries that is not; a new one if there is none.
+func (v *Vault) anyMarker(files []packFile) (m marker, err error) {
+	for _, f := range files {
+		file, err := os.Open(packPath(v.packDir, f.id, f.class))
+		if err != nil {
+			return m, err
+		}
+		b := make([]byte, headSize)
+		_, err = file.ReadAt(b, packHeader)
+		_ = file.Close() // only read
+		if err == nil {
+			m = marker(b[:8])
+			if _, err = parseHead(b, m); err == nil {
+				return m, nil
+			}
+		}
+	}
+	_, _ = rand.Read(m[:]) // never fails
+	return m, nil
+}
+
+// drops reads what is dead.
+func (b *builder) drops() error {
+	b.dropped = map[location]bool{}
+	return b.v.update(func(t *tx) error {
+		in := intake{t: t, dropped: b.dropped}
+		for _, f := range b.files {
+			if f.class != classRecords {
+				continue
+			}
+			if err := b.v.scanAll(f, packHeader, false, in.noteDrops, nil); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// pack puts the entries of a pack into the index, a part in each transaction.
+// The data of blocks are only read in the last pack of them, which a crash may
+// have left unfinished: scrub reads the others in its time.
+func (b *builder) pack(f packFile) error {
+	v := b.v
+	heads := f.class == classBlocks && b.anotherFollows(f)
+	for from := int64(packHeader); from >= 0; {
+		batch, next, err := b.batch(f, from, heads)
+		if err != nil {
+			return err
+		}
+		from = next
+		err = v.update(func(t *tx) error {
+			in := intake{t: t, dropped: b.dropped, again: b.again}
+			r, _ := t.pack(f.id)
+			r.class, r.length = f.class, max(f.size, packHeader)
+			t.packRows[f.id] = r
+			for _, e := range batch {
+				if b.dropped[e.at] {
+					t.deaths[f.id] += e.size()
+				}
+				if err := in.add(e); err != nil {
+					return err
+				}
+			}
+			return in.number()
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// batch reads some of the entries of a pack, and puts them into the order of
+// their rows, which are then much quicker to write. It returns where the next
+// batch begins, -1 if there is none.
+func (b *builder) batch(f packFile, from int64, heads bool) (batch []found, next int64, err error) {
+	next = -1
+	bytes := 0
+	err = b.v.scanAll(f, from, heads, func(e found) error {
+		if len(batch) == buildBatch || bytes > buildBytes {
+			next = int64(e.at.offset)
+			return errEnough
+		}
+		if e.kind == kindBlock {
+			e.data = nil
+		}
+		e.data = slices.Clone(e.data)
+		bytes += len(e.data)
+		batch = append(batch, e)
+		return nil
+	}, func(int64, int64) { b.gaps++ })
+	if errors.Is(err, errEnough) {
+		err = nil
+	}
+	// Of equal ones the last counts, and it is to stay behind the others.
+	slices.SortStableFunc(batch, func(a, b found) int { return slices.Compare(a.name[:], b.name[:]) })
+	return batch, next, err
+}
+
+// errEnough ends a scan.
+var errEnough = errors.New("enough")
+
+func (b *builder) anotherFollows(f packFile) bool {
+	for _, o := range b.files {
+		if o.class == f.class && o.id > f.id {
+			return true
+		}
+	}
+	return false
+}
+
+// finish makes what lay twice dead where it lies in vain, and notes which blocks
+// are lost.
+func (b *builder) finish() error {
+	v := b.v
+	err := v.update(func(t *tx) error {
+		for at, size := range b.again {
+			t.drop(at, size)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return v.noteLost()
+}
+
+// noteLost notes the blocks that versions name and that are not in the index.
+func (v *Vault) noteLost() error {
+	lost := map[entry.BlockID]bool{}
+	err := v.eachLive(func(t *tables, _ recordKey, data []byte) error {
+		return eachRef(data, func(id entry.BlockID) {
+			if t.blocks.bolt.Get(id[:]) == nil {
+				lost[id] = true
+			}
+		})
+	})
+	if err != nil || len(lost) == 0 {
+		return err
+	}
+	v.log.Error("blocks of a vault are lost", "dir", v.dir, "blocks", len(lost))
+	return v.update(func(t *tx) error {
+		for id := range lost {
+			if err := t.damage(kindBlock, id, shortSum{}, 0); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// eachLive calls fn for the bytes of all versions that can be read, in the
+// order of the disk. The tables are those of a view that ends with each pack.
+func (v *Vault) eachLive(fn func(t *tables, key recordKey, data []byte) error) error {
+	for _, id := range v.packIDs() {
+		v.mu.Lock()
+		row, ok := v.packs[id]
+		v.mu.Unlock()
+		if !ok || row.class != classRecords || row.retired {
+			continue
+		}
+		err := v.view(func(t *tables) error {
+			return v.scanAll(packFile{id, row.class, row.length}, packHeader, false, func(e found) error {
+				if e.kind != kindRecord || e.bad {
+					return nil
+				}
+				key := keyOf(seal.RecordID(e.name[:16]), e.sum)
+				r, ok, err := t.version(key)
+				if err != nil || !ok || r.at != e.at {
+					return err
+				}
+				return fn(t, key, e.data)
+			}, nil)
+		})
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+// scanAll is scan that goes on behind what is damaged, which it tells gap.
+func (v *Vault) scanAll(f packFile, from int64, heads bool, fn func(found) error, gap func(from, to int64)) error {
+	file, err := os.Open(packPath(v.packDir, f.id, f.class))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = file.Close() }() // only read
+	s := scanner{pack: f.id, r: file, size: f.size, off: from, marker: v.marker(), heads: heads}
+	for {
+		e, err := s.next()
+		if errors.Is(err, errTorn) {
+			begin := s.off
+			more, err := s.resync()
+			if err != nil {
+				return err
+			}
+			if !more {
+				s.off = s.size
+			}
+			if gap != nil {
+				gap(begin, s.off)
+			}
+			continue
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err == nil {
+			err = fn(e)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}

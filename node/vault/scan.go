@@ -1,0 +1,112 @@
+package vault
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// found is an entry that a scan has come to.
+type found struct {
+	head
+	at   location
+	data []byte // nil where only heads are read; valid until the scan goes on
+	// bad: the data are not what the head was made for.
+	bad bool
+}
+
+// scanner reads the entries of one pack in order.
+type scanner struct {
+	pack   packID
+	r      io.ReaderAt
+	size   int64 // of the pack, or as much of it as counts
+	off    int64
+	in     *bufio.Reader // at off, nil to begin there
+	marker marker
+	// heads: read no data of blocks.
+	heads bool
+	buf   []byte
+}
+
+// errTorn: the rest of a pack is no entry, or not the whole of one.
+var errTorn = fmt.Errorf("%w: no whole entry", errBad)
+
+// next is the next entry, io.EOF behind the last. Where none begins, or the
+// last is cut off, its error wraps errTorn, and scanning ends unless resync
+// finds more.
+func (s *scanner) next() (f found, err error) {
+	if s.off >= s.size {
+		return f, io.EOF
+	}
+	if s.in == nil {
+		s.in = bufio.NewReaderSize(io.NewSectionReader(s.r, s.off, s.size-s.off), 256<<10)
+	}
+	var b [headSize]byte
+	if _, err := io.ReadFull(s.in, b[:]); err != nil {
+		return f, s.torn(err)
+	}
+	f.at = location{s.pack, uint32(s.off)}
+	if f.head, err = parseHead(b[:], s.marker); err != nil {
+		return f, s.torn(err)
+	}
+	if s.off+f.size() > s.size {
+		return f, s.torn(io.ErrUnexpectedEOF)
+	}
+	s.off += f.size()
+	if s.heads && f.kind == kindBlock {
+		if int(f.length) < s.in.Buffered() {
+			_, err = s.in.Discard(int(f.length))
+			return f, err
+		}
+		s.in = nil
+		return f, nil
+	}
+	if cap(s.buf) < int(f.length) {
+		s.buf = make([]byte, f.length)
+	}
+	f.data = s.buf[:f.length]
+	if _, err := io.ReadFull(s.in, f.data); err != nil {
+		s.in, f.bad = nil, true // what follows may be readable
+		return f, nil
+	}
+	f.bad = !f.holds(f.data)
+	return f, nil
+}
+
+func (s *scanner) torn(err error) error {
+	s.in = nil
+	return fmt.Errorf("pack %s at %d: %w: %w", s.pack, s.off, errTorn, err)
+}
+
+// resync goes on to the next place behind off where the head of an entry lies,
+// and tells whether there is one.
+func (s *scanner) resync() (bool, error) {
+	s.in = nil
+	const window = 1 << 20
+	buf := make([]byte, window)
+	for at := s.off + 1; at+headSize <= s.size; {
+		n, err := s.r.ReadAt(buf[:min(window, s.size-at)], at)
+		if n < headSize {
+			if err != nil && !errors.Is(err, io.EOF) {
+				at += 4096 // what cannot be read is skipped
+				continue
+			}
+			return false, nil
+		}
+		for i := 0; i+headSize <= n; i++ {
+			j := bytes.Index(buf[i:n-headSize+len(s.marker)], s.marker[:])
+			if j < 0 {
+				break
+			}
+			i += j
+			if h, err := parseHead(buf[i:n], s.marker); err == nil && at+int64(i)+h.size() <= s.size {
+				s.off = at + int64(i)
+				return true, nil
+			}
+		}
+		at += int64(n - headSize + 1)
+	}
+	return false, nil
+}
