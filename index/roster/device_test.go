@@ -37,7 +37,7 @@ var (
 )
 
 var letters = map[entry.DeviceID]string{
-	a.ID(): "A", b.ID(): "B", c.ID(): "C", d.ID(): "D", t0.ID(): "T", u.ID(): "U", v.ID(): "V",
+	a.ID(): "A", b.ID(): "B", c.ID(): "C", d.ID(): "D", t0.ID(): "T", u.ID(): "U", v.ID(): "V", w.ID(): "W",
 }
 
 const both = MayShare | MayRevoke

@@ -72,7 +72,7 @@ func Decode(data []byte) (Statement, error) {
 	s.Label = string(r.text(MaxLabel))
 	s.Replica = version.ReplicaID(r.uint64())
 	s.Knows = r.ids()
-	s.Payload = r.text(maxPayload)
+	s.Payload = r.text(MaxPayload)
 	s.Signature = r.text(maxSignature)
 	if r.bad || len(r.rest) != 0 {
 		return Statement{}, fmt.Errorf("%w: cut short, too long or garbled", ErrStatement)

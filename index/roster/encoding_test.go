@@ -118,6 +118,10 @@ func FuzzDecode(f *testing.F) {
 	for _, s := range goldens(f) {
 		f.Add(s.Encode())
 	}
+	st := found(f, a).recover(a, w)
+	for _, s := range st.addKeys(a, w).Statements() {
+		f.Add(s.Encode())
+	}
 	f.Add([]byte{encoding})
 	f.Fuzz(func(t *testing.T, data []byte) {
 		s, err := Decode(data)

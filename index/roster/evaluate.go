@@ -23,11 +23,13 @@ type state struct {
 	outs    map[entry.DeviceID][]signed
 	revoked map[entry.DeviceID]bool
 	members map[entry.DeviceID]Member
+	// recoveries are the recovery keys that were made and not revoked.
+	recoveries map[entry.DeviceID]Recovery
 }
 
 // verdict is what stands once some revocations are applied.
 type verdict struct {
-	stands []bool // by index into the set; Found, Admit and Revoke only
+	stands []bool // by index into the set; Found, Admit, Revoke and Recover only
 	rights map[entry.DeviceID]Rights
 }
 
@@ -57,6 +59,7 @@ func evaluate(set []signed) *state {
 	st.final = c.stand(possible.stands)
 	st.collectOuts(possible.stands)
 	st.collectMembers()
+	st.collectRecoveries()
 	return st
 }
 
@@ -80,7 +83,7 @@ func newReading(set []signed) *reading {
 		case Revoke:
 			revokes[s.Subject] = append(revokes[s.Subject], i)
 			c.byAuthor[s.Author] = append(c.byAuthor[s.Author], i)
-		case Admit:
+		case Admit, Recover:
 			c.byAuthor[s.Author] = append(c.byAuthor[s.Author], i)
 		case Leave, Replica, Describe:
 		}
@@ -102,8 +105,8 @@ func (s *Statement) knows(id ID) bool {
 	return ok
 }
 
-// stand spreads rights from the founder along admissions that no applied
-// revocation strikes. Applying more revocations lets no more statements stand.
+// stand spreads rights from the founder along the statements that grant them
+// and that no applied revocation strikes. Applying more revocations lets no more statements stand.
 func (c *reading) stand(applied []bool) verdict {
 	v := verdict{stands: make([]bool, len(c.set)), rights: make(map[entry.DeviceID]Rights)}
 	if c.founder < 0 {
@@ -121,7 +124,7 @@ func (c *reading) stand(applied []bool) verdict {
 				continue
 			}
 			v.stands[i] = true
-			if s.Kind != Admit {
+			if s.Kind == Revoke || s.keysOnly() {
 				continue
 			}
 			old, known := v.rights[s.Subject]
@@ -141,14 +144,21 @@ func (c *reading) struck(i int, applied []bool) bool {
 // allowed tells whether an author who holds these rights may make s. Roles of
 // later versions have no effect here.
 func (s *Statement) allowed(held Rights) bool {
-	if s.Kind == Revoke {
+	switch {
+	case s.Kind == Revoke:
 		return held.Has(MayRevoke)
+	case s.Kind == Recover:
+		return s.keysOnly() || held.Has(mayRecover)
+	default:
+		return held.Has(MayShare) && understood(s.Role)
 	}
-	return held.Has(MayShare) && understood(s.Role)
 }
 
 // granted is what s grants if its author holds these rights.
 func (s *Statement) granted(held Rights) Rights {
+	if s.Kind == Recover {
+		return s.Rights & held
+	}
 	if !understood(s.Role) || !s.Role.HoldsKey() {
 		return 0
 	}

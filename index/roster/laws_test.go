@@ -11,22 +11,22 @@ import (
 	"github.com/kithmesh/kith/index/version"
 )
 
-var cast = []device{a, b, c, d, t0, u, v}
+var cast = []device{a, b, c, d, t0, u, v, w}
 
 // anything draws a signed statement such as any holder of a key could make,
 // sensible or not, that may name earlier ones.
 func anything(t *rapid.T, folder entry.FolderID, by device, said []Statement) Statement {
 	s := Statement{
 		Folder: folder, Author: by.ID(), Subject: by.ID(),
-		Kind:  rapid.SampledFrom([]Kind{Admit, Admit, Admit, Revoke, Revoke, Leave, Describe, Replica, 99}).Draw(t, "kind"),
+		Kind:  rapid.SampledFrom([]Kind{Admit, Admit, Admit, Revoke, Revoke, Leave, Describe, Replica, Recover, Recover, 99}).Draw(t, "kind"),
 		Clock: version.Clock(rapid.IntRange(1, 50).Draw(t, "clock")),
 	}
-	if s.Kind == Admit || s.Kind == Revoke {
+	if s.Kind == Admit || s.Kind == Revoke || s.Kind == Recover {
 		for s.self() {
 			s.Subject = rapid.SampledFrom(cast).Draw(t, "subject").ID()
 		}
 		for i := range said {
-			if rapid.IntRange(0, 2).Draw(t, "knows") == 0 {
+			if s.Kind != Recover && rapid.IntRange(0, 2).Draw(t, "knows") == 0 {
 				s.Knows = append(s.Knows, said[i].ID())
 			}
 		}
@@ -36,7 +36,10 @@ func anything(t *rapid.T, folder entry.FolderID, by device, said []Statement) St
 		s.Name = rapid.SampledFrom([]string{"", "x", "y"}).Draw(t, "name")
 		s.Role = entry.Role(rapid.IntRange(1, 6).Draw(t, "role"))
 	}
-	if s.Kind == Admit {
+	if s.Kind == Recover {
+		s.Payload = []byte{rapid.Byte().Draw(t, "payload")}
+	}
+	if s.Kind == Admit || s.Kind == Recover {
 		s.Rights = Rights(rapid.IntRange(0, 3).Draw(t, "rights"))
 	}
 	if s.Kind == Replica {
@@ -51,9 +54,9 @@ func anything(t *rapid.T, folder entry.FolderID, by device, said []Statement) St
 
 // view is all that a roster tells.
 func view(r Roster) string {
-	out := fmt.Sprintf("%+v %x %q", r.Members(), r.Digest(), r.Label())
+	out := fmt.Sprintf("%+v %x %q", r.Members(), r.Digest(), r.Label()) + fmt.Sprintf("%+v", r.Recoveries())
 	for _, who := range cast {
-		out += fmt.Sprint(r.Replicas(who.ID()), r.Revoked(who.ID()))
+		out += fmt.Sprint(r.Replicas(who.ID()), r.Revoked(who.ID()), r.SealedTo(who.ID()))
 	}
 	for replica := range version.ReplicaID(4) {
 		out += fmt.Sprint(r.DeviceOf(replica))
@@ -86,7 +89,8 @@ func TestTheOrderOfStatementsDoesNotMatter(t *testing.T) {
 	})
 }
 
-// honest tells a story in which A, B, C, D and T admit each other as people do.
+// honest tells a story in which A, B, C, D and T admit each other as people do,
+// and one of them makes the recovery key W.
 func honest(t *rapid.T, start Roster) Roster {
 	r := start
 	inside := []device{a}
@@ -99,6 +103,11 @@ func honest(t *rapid.T, start Roster) Roster {
 		r, _, _ = r.Add(s)
 		inside = append(inside, who)
 	}
+	s, err := r.Recover(rapid.SampledFrom(inside).Draw(t, "recovery made by"), w.ID(), []byte("sealed"), 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, _, _ = r.Add(s)
 	return r
 }
 
@@ -111,7 +120,7 @@ func TestARevokedDeviceCannotComeBackThroughOldStatements(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		before := honest(t, start)
 		stolen := rapid.SampledFrom([]device{a, b, t0}).Draw(t, "stolen")
-		owner := rapid.SampledFrom([]device{c, d}).Draw(t, "owner")
+		owner := rapid.SampledFrom([]device{c, d, w}).Draw(t, "owner")
 		revoke, err := before.Revoke(owner, stolen.ID(), 200)
 		if err != nil {
 			t.Fatal(err)
@@ -133,6 +142,9 @@ func TestARevokedDeviceCannotComeBackThroughOldStatements(t *testing.T) {
 			if m, ok := r.Member(out.ID()); ok {
 				t.Fatalf("%s is a member: %+v\n%s", letters[out.ID()], m, who(r))
 			}
+			if r.IsRecovery(out.ID()) {
+				t.Fatalf("%s is a recovery key\n%s", letters[out.ID()], who(r))
+			}
 		}
 	})
 }
@@ -153,6 +165,38 @@ func TestAThiefCannotThrowOutThoseWhoHaveRevokedIt(t *testing.T) {
 		}
 		if got := who(r); got != "[A B C]" {
 			t.Fatalf("members are %s", got)
+		}
+	})
+}
+
+// A thief who revokes nobody changes nothing about the words that
+// were known when it was put out, whoever made them; nor do its own words count.
+func TestAThiefCannotTakeAwayOrReplaceTheOwnersPhrase(t *testing.T) {
+	start, fresh := found(t, a).Roster, newDevice('n')
+	rapid.Check(t, func(t *rapid.T) {
+		r := honest(t, start)
+		stolen := rapid.SampledFrom([]device{a, b, t0}).Draw(t, "stolen")
+		owner := rapid.SampledFrom([]device{c, d, w}).Draw(t, "owner")
+		revoke, err := r.Revoke(owner, stolen.ID(), 200)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, _, _ = r.Add(revoke)
+		for range rapid.IntRange(1, 15).Draw(t, "statements") {
+			s := anything(t, start.folder, rapid.SampledFrom([]device{stolen, stolen, u, v}).Draw(t, "by"), r.Statements())
+			if s.Kind != Revoke { // of those it would be: fail closed
+				r, _, _ = r.Add(s)
+			}
+		}
+		if recs := r.Recoveries(); len(recs) != 1 || recs[0].Device != w.ID() || recs[0].Rights != both && recs[0].Rights != Every {
+			t.Fatalf("recovery keys are %+v", recs)
+		}
+		made, err := r.Admit(w, Admission{Device: fresh.ID(), Role: entry.RoleSync, Rights: both}, 300)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r, _, _ = r.Add(made); !slices.ContainsFunc(r.Members(), func(m Member) bool { return m.Device == fresh.ID() && m.AdmittedBy == w.ID() }) {
+			t.Fatalf("the words admit nobody: %s", who(r))
 		}
 	})
 }

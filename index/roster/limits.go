@@ -15,13 +15,15 @@ const (
 	MaxName  = entry.MaxAuthorName // bytes of a device's name
 	MaxLabel = 128                 // bytes of a folder's label
 	MaxKnows = MaxByAuthor         // so that all of one author can be named
+	// MaxPayload is that of a Recover, in bytes. It is the same for all kinds,
+	// so that devices that do not know a kind pass it on.
+	MaxPayload = 4096
 
-	maxDevice    = 128  // bytes of a device ID
-	maxPayload   = 4096 // bytes
-	maxSignature = 128  // bytes
-	saltSize     = 16   // bytes
+	maxDevice    = 128 // bytes of a device ID
+	maxSignature = 128 // bytes
+	saltSize     = 16  // bytes
 	// maxEncoded is above what the fields can add up to.
-	maxEncoded = 2*maxDevice + MaxName + MaxLabel + maxPayload + maxSignature + 32*MaxKnows + 256
+	maxEncoded = 2*maxDevice + MaxName + MaxLabel + MaxPayload + maxSignature + 32*MaxKnows + 256
 )
 
 // Bounds of a roster.
@@ -69,7 +71,7 @@ func (s *Statement) check() error {
 		return fmt.Errorf("%w: name %q", ErrStatement, s.Name)
 	case !clean(s.Label, MaxLabel):
 		return fmt.Errorf("%w: label %q", ErrStatement, s.Label)
-	case len(s.Payload) > maxPayload || len(s.Signature) > maxSignature:
+	case len(s.Payload) > MaxPayload || len(s.Signature) > maxSignature:
 		return fmt.Errorf("%w: payload of %d bytes, signature of %d", ErrStatement, len(s.Payload), len(s.Signature))
 	case !ascending(s.Knows) || len(s.Knows) > MaxKnows:
 		return fmt.Errorf("%w: %d known statements, or out of order", ErrStatement, len(s.Knows))
@@ -77,22 +79,22 @@ func (s *Statement) check() error {
 	return s.checkKind()
 }
 
-// shapes says which fields each kind has.
-var shapes = map[Kind]struct{ self, role, rights, label, replica, knows bool }{
-	Found:    {self: true, role: true, rights: true, label: true},
+// shapes says which fields each kind has, and how many bytes of payload.
+var shapes = map[Kind]struct {
+	self, role, rights, label, replica, knows bool
+	least, most                               int
+}{
+	Found:    {self: true, role: true, rights: true, label: true, least: saltSize, most: saltSize},
 	Admit:    {role: true, rights: true, knows: true},
 	Leave:    {self: true},
 	Revoke:   {knows: true},
 	Replica:  {self: true, replica: true},
 	Describe: {self: true, role: true},
+	Recover:  {rights: true, least: 1, most: MaxPayload},
 }
 
 func (s *Statement) checkKind() error {
 	shape, known := shapes[s.Kind]
-	salt := 0
-	if s.Kind == Found {
-		salt = saltSize
-	}
 	ok := !known ||
 		shape.self == s.self() &&
 			shape.role == (s.Role != 0) && (shape.role || s.Name == "") &&
@@ -100,7 +102,7 @@ func (s *Statement) checkKind() error {
 			shape.label == (s.Label != "") &&
 			shape.replica == (s.Replica != 0) &&
 			(shape.knows || len(s.Knows) == 0) &&
-			len(s.Payload) == salt
+			shape.least <= len(s.Payload) && len(s.Payload) <= shape.most
 	if !ok {
 		return fmt.Errorf("%w: a field missing or out of place in %q", ErrStatement, s.Kind)
 	}

@@ -33,7 +33,7 @@ func TestMalformedStatementsAreRefusedByName(t *testing.T) {
 		"label out of place":    admit(func(s *Statement) { s.Label = "x" }),
 		"replica out of place":  admit(func(s *Statement) { s.Replica = 1 }),
 		"payload out of place":  admit(func(s *Statement) { s.Payload = []byte{1} }),
-		"payload of later kind": admit(func(s *Statement) { s.Kind = 99; s.Payload = make([]byte, maxPayload+1) }),
+		"payload of later kind": admit(func(s *Statement) { s.Kind = 99; s.Payload = make([]byte, MaxPayload+1) }),
 		"known out of order":    admit(func(s *Statement) { s.Knows = two }),
 		"known twice":           admit(func(s *Statement) { s.Knows = []ID{{1}, {1}} }),
 		"too many known":        admit(func(s *Statement) { s.Knows = make([]ID, MaxKnows+1) }),

@@ -47,14 +47,15 @@ type Admission struct {
 	Rights Rights // what the author does not hold is not granted
 }
 
-// Admit makes a device a member, or changes what it was granted. Rights cannot
-// be taken back so; to take them, revoke it and admit it again. An admission
-// sets aside every revocation of the device known here.
+// Admit makes a device a member, or changes what it was granted. The signer is
+// a member or a recovery key. Rights cannot be taken back so; to take them,
+// revoke the device and admit it again. An admission sets aside every
+// revocation of the device known here.
 //
 // It only makes the statement; the caller then adds it. Errors wrap [ErrRight]
 // or [ErrStatement].
 func (r Roster) Admit(by Signer, a Admission, now version.Clock) (Statement, error) {
-	if m, ok := r.Member(by.ID()); !ok || !m.Rights.Has(MayShare) || a.Device == by.ID() {
+	if !r.rights(by.ID()).Has(MayShare) || a.Device == by.ID() {
 		return Statement{}, fmt.Errorf("admit %q: %w", a.Device, ErrRight)
 	}
 	outs := r.state.outs[a.Device]
@@ -65,14 +66,16 @@ func (r Roster) Admit(by Signer, a Admission, now version.Clock) (Statement, err
 	return r.complete(by, s, now)
 }
 
-// Revoke puts a device out, member or not. What it said about others until now,
+// Revoke puts a device out, member or not, or ends a recovery key. The signer
+// is a member or a recovery key. What the device said about others until now,
 // as far as known here, remains in force, but for its revocations of those who
-// revoke it; the rest is void.
+// revoke it; the rest is void. The recovery keys that it made are part of what
+// remains.
 //
 // It only makes the statement; the caller then adds it. Errors wrap [ErrRight]
 // or [ErrStatement].
 func (r Roster) Revoke(by Signer, d entry.DeviceID, now version.Clock) (Statement, error) {
-	if m, ok := r.Member(by.ID()); !ok || !m.Rights.Has(MayRevoke) || d == by.ID() {
+	if !r.rights(by.ID()).Has(MayRevoke) || d == by.ID() {
 		return Statement{}, fmt.Errorf("revoke %q: %w", d, ErrRight)
 	}
 	s := Statement{Kind: Revoke, Subject: d}

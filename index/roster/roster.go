@@ -1,6 +1,7 @@
 // Package roster knows who is a member of a folder: it keeps the signed
 // statements by which members were admitted, described themselves, left and
-// were revoked, and works out what they amount to.
+// were revoked, and by which recovery keys were made, and works out what they
+// amount to.
 //
 // A roster is a set. Two rosters merge by union, and what a set amounts to
 // does not depend on the order in which its statements arrived, nor on any
@@ -24,11 +25,18 @@
 //     again stays struck: it may sync, and has no rights.
 //   - Where revocations strike each other, all of them count: two devices that
 //     revoke each other are both out.
+//   - A [Recover] that grants rights makes its subject a recovery key, if its
+//     author was admitted with MayShare and MayRevoke: what the subject says of
+//     others then counts as if the author had admitted it with those rights,
+//     but it is no member. A Revoke of it ends it for good, and strikes what it
+//     said as it does a device's. A Recover without rights makes nothing, and
+//     counts whoever its author is: it only carries keys.
 //
 // # Promises
 //
 //   - A revoked device, and whoever it admits unknown to its revoker, is no
-//     member again through any statements of theirs, old, new or backdated.
+//     member again through any statements of theirs, old, new or backdated; nor
+//     is a recovery key that it makes unknown to its revoker ever one.
 //   - It fails closed. The worst that a device which may revoke can do, even
 //     once it is revoked itself, is to put members out, all of them if it is
 //     thorough. Nobody gets in by that: the files stay where they are, and
@@ -41,6 +49,11 @@
 // What is not promised: a device that left keeps the right to sign; one whose
 // key may be misused must be revoked, even if it has left. And a revocation is
 // void if its author is revoked by somebody who had not heard of it.
+//
+// A recovery key outlives its maker if the maker's revoker knew of it: else the
+// words on paper would be worth nothing once the laptop that made them is
+// stolen. So whoever revokes a device is to look at the [Roster.Recoveries]
+// that it made, and to revoke those as well whose words nobody has at home.
 //
 // All values are immutable and safe for concurrent use. The package is pure.
 package roster

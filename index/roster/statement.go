@@ -30,10 +30,14 @@ const (
 	// Describe gives the author's own name, and the role it has chosen
 	// within what it was granted.
 	Describe Kind = 6
+	// Recover keeps the folder's keys for a recovery key, and makes it one if
+	// it grants rights.
+	Recover Kind = 7
 )
 
 var kindNames = map[Kind]string{
 	Found: "found", Admit: "admit", Leave: "leave", Revoke: "revoke", Replica: "replica", Describe: "describe",
+	Recover: "recover",
 }
 
 func (k Kind) String() string {
@@ -85,11 +89,11 @@ type Statement struct {
 	Kind    Kind
 	Clock   version.Clock // when the author says it was made
 	Author  entry.DeviceID
-	Subject entry.DeviceID // the author itself in all kinds but Admit and Revoke
+	Subject entry.DeviceID // the author itself in all kinds but Admit, Revoke and Recover
 
 	Name    string            // of the subject; Found, Admit, Describe
 	Role    entry.Role        // of the subject; Found, Admit, Describe
-	Rights  Rights            // of the subject; Found, Admit
+	Rights  Rights            // of the subject; Found, Admit, Recover
 	Label   string            // of the folder; Found
 	Replica version.ReplicaID // Replica
 
@@ -98,8 +102,9 @@ type Statement struct {
 	// others, and remains in force.
 	Knows []ID
 
-	// Payload is the salt of a Found, and otherwise empty in the kinds known
-	// here; later kinds carry in it what no other field can.
+	// Payload is the salt of a Found, and in a Recover what is sealed to the
+	// subject; other kinds known here have none. Later kinds carry in it what
+	// no other field can.
 	Payload []byte
 
 	// Signature is the author's, over Bytes.

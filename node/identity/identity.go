@@ -1,9 +1,10 @@
 // Package identity holds the device key: the one thing that makes this device
-// itself to all others.
+// itself to all others; and it knows the recovery phrase, the words from which
+// such a key comes when all devices are lost.
 //
-// The key is an Ed25519 key, which is also the libp2p identity; the device's
-// ID is made from its public half. It lies in a small text file that only its
-// owner may read.
+// The device key is an Ed25519 key, which is also the libp2p identity; the
+// device's ID is made from its public half. It lies in a small text file that
+// only its owner may read.
 //
 // # Promises
 //
@@ -11,9 +12,11 @@
 //     cannot be used is an error that says why, never a reason for a new key:
 //     a device with a new key is a stranger to all its peers.
 //   - A key is durable before it is used.
-//   - The key is in no log line and no printed value.
+//   - Neither the key nor a [Phrase] is in any log line or printed value.
+//   - The same words give the same keys for ever: golden vectors in the tests
+//     freeze the way from the one to the other. A phrase is never stored.
 //
-// An Identity is immutable and safe for concurrent use.
+// Identities and phrases are immutable and safe for concurrent use.
 package identity
 
 import (
