@@ -42,6 +42,7 @@ type ID = protocol.ID
 const (
 	Exchange ID = "/kith/exchange/1"
 	Blocks   ID = "/kith/blocks/1"
+	History  ID = "/kith/history/1"
 )
 
 // Rule is what holds for the streams of one protocol.

@@ -116,7 +116,11 @@ type BlockRequest struct {
 	// With a nonce only: the asker wants to free what is proven, and asks the
 	// answerer to keep it for so many seconds at least, up to 3,600. One that
 	// will not answers STATUS_NOT_HELD.
-	Hold          uint32 `protobuf:"varint,5,opt,name=hold,proto3" json:"hold,omitempty"`
+	Hold uint32 `protobuf:"varint,5,opt,name=hold,proto3" json:"hold,omitempty"`
+	// Which of several sealed forms of each block, from 0 to 3: a vault, which
+	// cannot tell the true form from another, may hold some, the likeliest first.
+	// A device with files has form 0 alone. STATUS_MISSING where there is none.
+	Form          uint32 `protobuf:"varint,6,opt,name=form,proto3" json:"form,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -186,6 +190,13 @@ func (x *BlockRequest) GetHold() uint32 {
 	return 0
 }
 
+func (x *BlockRequest) GetForm() uint32 {
+	if x != nil {
+		return x.Form
+	}
+	return 0
+}
+
 // BlockHeader precedes the bytes of one block.
 type BlockHeader struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -243,13 +254,14 @@ var File_wirepb_blocks_proto protoreflect.FileDescriptor
 
 const file_wirepb_blocks_proto_rawDesc = "" +
 	"\n" +
-	"\x13wirepb/blocks.proto\x12\fkith.wire.v1\"~\n" +
+	"\x13wirepb/blocks.proto\x12\fkith.wire.v1\"\x92\x01\n" +
 	"\fBlockRequest\x12\x16\n" +
 	"\x06folder\x18\x01 \x01(\fR\x06folder\x12\x10\n" +
 	"\x03ids\x18\x02 \x01(\fR\x03ids\x12\x1a\n" +
 	"\bcompress\x18\x03 \x01(\bR\bcompress\x12\x14\n" +
 	"\x05nonce\x18\x04 \x01(\fR\x05nonce\x12\x12\n" +
-	"\x04hold\x18\x05 \x01(\rR\x04hold\"\xc9\x01\n" +
+	"\x04hold\x18\x05 \x01(\rR\x04hold\x12\x12\n" +
+	"\x04form\x18\x06 \x01(\rR\x04form\"\xc9\x01\n" +
 	"\vBlockHeader\x128\n" +
 	"\x06status\x18\x01 \x01(\x0e2 .kith.wire.v1.BlockHeader.StatusR\x06status\x12\x12\n" +
 	"\x04size\x18\x02 \x01(\rR\x04size\"l\n" +

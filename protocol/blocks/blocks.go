@@ -31,6 +31,8 @@ const (
 	// MaxHold bounds for how long the other side may be asked to keep what it
 	// proves.
 	MaxHold = time.Hour
+	// MaxForms is how many sealed forms of one block can be told apart.
+	MaxForms = 4
 
 	proofSize  = 32
 	maxRequest = MaxWants*32 + 256

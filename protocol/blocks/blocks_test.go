@@ -47,15 +47,31 @@ func TestARequestArrivesAsItWasMade(t *testing.T) {
 	defer o.close()
 	c := NewClient(o.open)
 	defer c.Close()
-	for _, compress := range []bool{true, false} {
-		r := Request{Folder: docs, IDs: idsOf(2, 4, 2), Compress: compress}
+	for form, compress := range []bool{true, false, false, true} {
+		r := Request{Folder: docs, IDs: idsOf(2, 4, 2), Compress: compress, Form: form}
 		if _, err := fetched(c, r); err != nil {
 			t.Fatal(err)
 		}
 		got := s.asked[len(s.asked)-1]
-		if got.Folder != r.Folder || got.Compress != compress || !slices.Equal(got.IDs, r.IDs) || s.by[len(s.by)-1] != asker {
+		if got.Folder != r.Folder || got.Compress != compress || got.Form != form || !slices.Equal(got.IDs, r.IDs) || s.by[len(s.by)-1] != asker {
 			t.Errorf("%v became %v by %s", r, got, s.by)
 		}
+	}
+}
+
+func TestAFormOutOfBoundsIsNotAskedFor(t *testing.T) {
+	s := &shelf{}
+	o := newOffice(t, s)
+	defer o.close()
+	c := NewClient(o.open)
+	defer c.Close()
+	for _, form := range []int{-1, MaxForms, 1 << 32} {
+		if _, err := fetched(c, Request{Folder: docs, IDs: idsOf(2), Form: form}); !errors.Is(err, ErrRequest) {
+			t.Errorf("form %d: %v", form, err)
+		}
+	}
+	if len(s.asked) > 0 {
+		t.Errorf("the source was asked for %v", s.asked)
 	}
 }
 

@@ -24,7 +24,7 @@ func FuzzRequest(f *testing.F) {
 	}
 	f.Add(b)
 	f.Add(b[:len(b)-3])
-	proofs := Request{Folder: docs, IDs: idsOf(1, 2), Nonce: nonce, Hold: MaxHold}
+	proofs := Request{Folder: docs, IDs: idsOf(1, 2), Nonce: nonce, Hold: MaxHold, Form: 3}
 	if b, err = proto.Marshal(proofs.toWire()); err != nil {
 		f.Fatal(err)
 	}
@@ -42,11 +42,11 @@ func FuzzRequest(f *testing.F) {
 			}
 			return
 		}
-		if len(r.IDs) == 0 || len(r.IDs) > MaxWants || r.Hold < 0 || r.Hold > MaxHold {
-			t.Fatalf("%d IDs, held for %s", len(r.IDs), r.Hold)
+		if len(r.IDs) == 0 || len(r.IDs) > MaxWants || r.Hold < 0 || r.Hold > MaxHold || r.Form < 0 || r.Form >= MaxForms {
+			t.Fatalf("%d IDs, held for %s, form %d", len(r.IDs), r.Hold, r.Form)
 		}
 		again, err := requestFromWire(r.toWire())
-		if err != nil || again.Folder != r.Folder || again.Compress != r.Compress || again.Nonce != r.Nonce || again.Hold != r.Hold || !slices.Equal(again.IDs, r.IDs) {
+		if err != nil || again.Folder != r.Folder || again.Compress != r.Compress || again.Nonce != r.Nonce || again.Hold != r.Hold || again.Form != r.Form || !slices.Equal(again.IDs, r.IDs) {
 			t.Fatalf("%v became %v: %v", r, again, err)
 		}
 	})

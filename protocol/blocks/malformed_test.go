@@ -121,6 +121,8 @@ func TestAMalformedRequestEndsTheStream(t *testing.T) {
 		"a hold without a nonce": {framed(t, &wirepb.BlockRequest{Folder: docs[:], Ids: ids, Hold: 1}), ErrRequest},
 		"a hold for too long":    {framed(t, &wirepb.BlockRequest{Folder: docs[:], Ids: ids, Nonce: nonce[:], Hold: 3601}), ErrRequest},
 		"a hold for ever":        {framed(t, &wirepb.BlockRequest{Folder: docs[:], Ids: ids, Nonce: nonce[:], Hold: math.MaxUint32}), ErrRequest},
+		"a form too many":        {framed(t, &wirepb.BlockRequest{Folder: docs[:], Ids: ids, Form: MaxForms}), ErrRequest},
+		"a form of 32 bits":      {framed(t, &wirepb.BlockRequest{Folder: docs[:], Ids: ids, Form: math.MaxUint32}), ErrRequest},
 		"a nonce and no IDs":     {framed(t, &wirepb.BlockRequest{Folder: docs[:], Nonce: nonce[:]}), ErrRequest},
 		"too many IDs":           {framed(t, &wirepb.BlockRequest{Folder: docs[:], Ids: make([]byte, 32*(MaxWants+1))}), ErrRequest},
 		"far too many IDs":       {framed(t, &wirepb.BlockRequest{Folder: docs[:], Ids: make([]byte, 32*2*MaxWants)}), frame.ErrTooLarge},

@@ -71,7 +71,7 @@ func TestProofsComeInTheOrderInWhichTheyWereAskedFor(t *testing.T) {
 	defer o.close()
 	c := NewClient(o.open)
 	defer c.Close()
-	r := Request{Folder: docs, IDs: idsOf(2, 3, 2998, 2), Nonce: nonce, Hold: 90 * time.Second}
+	r := Request{Folder: docs, IDs: idsOf(2, 3, 2998, 2), Nonce: nonce, Hold: 90 * time.Second, Form: 2}
 	for range 2 {
 		got, err := proofs(c, r)
 		if err != nil || fmt.Sprint(got) != "[2 missing 2998 2]" {
@@ -81,7 +81,7 @@ func TestProofsComeInTheOrderInWhichTheyWereAskedFor(t *testing.T) {
 			t.Errorf("then got %v: %v", got, err)
 		}
 	}
-	if asked := s.asked[0]; asked.Nonce != nonce || asked.Hold != r.Hold || asked.Compress {
+	if asked := s.asked[0]; asked.Nonce != nonce || asked.Hold != r.Hold || asked.Form != 2 || asked.Compress {
 		t.Errorf("the source was asked for %v", asked)
 	}
 	if asked := s.asked[1]; asked.proves() || asked.Hold != 0 {

@@ -22,6 +22,10 @@ type Request struct {
 	// Hold, with a Nonce only, asks the other side to keep what it proves for
 	// so long: up to [MaxHold], counted in whole seconds, begun ones included.
 	Hold time.Duration
+	// Form says which of several sealed forms is meant, from 0, the likeliest,
+	// up to below [MaxForms]. A vault may hold some of a block; a device with
+	// files has form 0 alone.
+	Form int
 }
 
 // proves tells whether proofs are asked for.
@@ -38,6 +42,8 @@ func (r *Request) check() error {
 		return fmt.Errorf("%w: blocks to be held without a proof", ErrRequest)
 	case r.Hold < 0 || r.Hold > MaxHold:
 		return fmt.Errorf("%w: blocks to be held for %s", ErrRequest, r.Hold)
+	case r.Form < 0 || r.Form >= MaxForms:
+		return fmt.Errorf("%w: form %d", ErrRequest, r.Form)
 	}
 	return nil
 }
@@ -53,10 +59,12 @@ func requestFromWire(m *wirepb.BlockRequest) (Request, error) {
 		return Request{}, fmt.Errorf("%w: %d blocks", ErrRequest, n)
 	case len(m.GetNonce()) != 0 && len(m.GetNonce()) != len(Request{}.Nonce):
 		return Request{}, fmt.Errorf("%w: a nonce of %d bytes", ErrRequest, len(m.GetNonce()))
+	case m.GetForm() >= MaxForms:
+		return Request{}, fmt.Errorf("%w: form %d", ErrRequest, m.GetForm())
 	}
 	r := Request{
 		Folder: entry.FolderID(m.GetFolder()), IDs: make([]entry.BlockID, n), Compress: m.GetCompress(),
-		Hold: time.Duration(m.GetHold()) * time.Second,
+		Hold: time.Duration(m.GetHold()) * time.Second, Form: int(m.GetForm()),
 	}
 	for i := range r.IDs {
 		copy(r.IDs[i][:], m.GetIds()[i*32:])
@@ -73,7 +81,7 @@ func (r *Request) toWire() *wirepb.BlockRequest {
 	for i := range r.IDs {
 		ids = append(ids, r.IDs[i][:]...)
 	}
-	m := &wirepb.BlockRequest{Folder: r.Folder[:], Ids: ids, Compress: r.Compress}
+	m := &wirepb.BlockRequest{Folder: r.Folder[:], Ids: ids, Compress: r.Compress, Form: uint32(r.Form)}
 	if r.proves() {
 		m.Nonce = r.Nonce[:]
 		m.Hold = uint32((r.Hold + time.Second - 1) / time.Second)

@@ -15,11 +15,11 @@ import (
 type Source interface {
 	// Sealed calls send for each block of the request, in its order, with
 	// the sealed bytes (valid only during the call) or nil where the block
-	// is not there. It does so as well where the request has a Nonce: the
-	// Server makes the proofs. It returns an error wrapping [ErrRefused],
-	// having sent nothing, if the peer is no member of the folder, one wrapping
-	// [ErrNotHeld], having sent nothing, if it will not keep the blocks for as
-	// long as Hold says, and any error of send as it is.
+	// is not there in the Form that is asked for. It does so as well where the
+	// request has a Nonce: the Server makes the proofs. It returns an error
+	// wrapping [ErrRefused], having sent nothing, if the peer is no member of the
+	// folder, one wrapping [ErrNotHeld], having sent nothing, if it will not keep
+	// the blocks for as long as Hold says, and any error of send as it is.
 	Sealed(ctx context.Context, peer entry.DeviceID, r Request, send func(sealed []byte) error) error
 }
 
