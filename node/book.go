@@ -111,7 +111,7 @@ func (b book) Records(
 	if s == nil {
 		return nothing, nil
 	}
-	batch, err := s.Folder.Records(ctx, b.link.id, after, limit)
+	batch, err := s.Records(ctx, b.link.id, after, limit)
 	if err == nil && !b.opens(batch) {
 		return nothing, nil
 	}
@@ -148,6 +148,7 @@ func (b book) Replied(ctx context.Context, r exchange.Reply) error {
 		}
 	case r.Ack != nil:
 		if s := b.shared(r.Ack.Folder); s != nil {
+			l.device.toldHead(s, l.id, r.Ack.OwnIndex, r.Ack.OwnHead)
 			return s.Acked(ctx, l.id, *r.Ack)
 		}
 	case r.Answer != nil:
@@ -183,13 +184,42 @@ func (d *Device) Sealed(ctx context.Context, id entry.DeviceID, r blocks.Request
 	if _, member := s.member(id); !member {
 		return fmt.Errorf("folder %s: %w", r.Folder, blocks.ErrRefused)
 	}
+	if s.tree == nil {
+		if r.Hold > 0 {
+			return fmt.Errorf("folder %s: a vault promises by its retention alone: %w", r.Folder, blocks.ErrNotHeld)
+		}
+		return s.keeper.Sealed(ctx, r, send)
+	}
 	if r.Hold > 0 {
 		if m, _ := s.member(d.id.ID()); m.Role == entry.RoleArchive {
 			return fmt.Errorf("folder %s: what an archive has may be deleted at any time: %w", r.Folder, blocks.ErrNotHeld)
 		}
-		if err := s.Hold(r.IDs, r.Hold); err != nil {
+		if err := s.tree.Hold(r.IDs, r.Hold); err != nil {
 			return fmt.Errorf("folder %s: %w: %w", r.Folder, blocks.ErrNotHeld, err)
 		}
 	}
-	return s.Folder.Sealed(ctx, r.IDs, r.Compress, send)
+	return s.sealedHere(ctx, r, send)
+}
+
+// sealedHere gives blocks that lie in the tree, or else in the history beside
+// it. Of what lies in a tree there is one form.
+func (s *share) sealedHere(ctx context.Context, r blocks.Request, send func([]byte) error) error {
+	if s.keeper == nil || r.Nonce != [32]byte{} {
+		if r.Form > 0 {
+			r.IDs = nil
+		}
+		return s.tree.Sealed(ctx, r.IDs, r.Compress, send)
+	}
+	i := -1
+	each := func(sealed []byte) error {
+		i++
+		if sealed != nil {
+			return send(sealed)
+		}
+		return s.keeper.Sealed(ctx, blocks.Request{Folder: r.Folder, IDs: r.IDs[i : i+1], Form: r.Form}, send)
+	}
+	if r.Form > 0 {
+		return s.keeper.Sealed(ctx, r, send)
+	}
+	return s.tree.Sealed(ctx, r.IDs, r.Compress, each)
 }

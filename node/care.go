@@ -20,8 +20,8 @@ func (d *Device) Conflicts(ctx context.Context, text string) ([]control.Conflict
 		return nil, fmt.Errorf("conflicts: %w", err)
 	}
 	out := []control.Conflict{}
-	for _, s := range shares {
-		all, err := s.Folder.Conflicts(ctx, "")
+	for _, s := range withTrees(shares) {
+		all, err := s.tree.Conflicts(ctx, "")
 		if err != nil {
 			return nil, fmt.Errorf("conflicts of %q: %w", s.controlled().Label, err)
 		}
@@ -41,7 +41,7 @@ func (d *Device) Conflicts(ctx context.Context, text string) ([]control.Conflict
 
 func (s *share) version(e *entry.Entry) control.ConflictVersion {
 	return control.ConflictVersion{
-		Path: string(e.Path), Device: folder.MaderOf(e), Mine: s.MadeHere(e), Kind: e.Kind, Size: e.Size, ModTime: time.Unix(0, e.ModTime),
+		Path: string(e.Path), Device: folder.MaderOf(e), Mine: s.tree.MadeHere(e), Kind: e.Kind, Size: e.Size, ModTime: time.Unix(0, e.ModTime),
 	}
 }
 
@@ -64,7 +64,7 @@ func (d *Device) Resolve(ctx context.Context, r control.ResolveRequest) ([]contr
 			return out, fmt.Errorf("resolve %w", err)
 		}
 		for _, at := range spots {
-			done, err := at.share.Folder.Resolve(ctx, at.path, keep, knownCopies(r.Copies)...)
+			done, err := at.share.tree.Resolve(ctx, at.path, keep, knownCopies(r.Copies)...)
 			if err != nil {
 				return out, fmt.Errorf("resolve %q: %w", at.share.shownPath(at.path), err)
 			}
@@ -78,7 +78,7 @@ func (d *Device) Resolve(ctx context.Context, r control.ResolveRequest) ([]contr
 		return nil, fmt.Errorf("resolve: nothing there is in conflict: %w", control.ErrNoPath)
 	}
 	for s := range touched {
-		if err := s.Scan(ctx); err != nil {
+		if err := s.scan(ctx); err != nil {
 			return out, err
 		}
 	}
@@ -119,14 +119,18 @@ func (d *Device) conflicting(ctx context.Context, p control.Place) ([]spot, erro
 	if err != nil {
 		return nil, err
 	}
-	all, err := s.Folder.Conflicts(ctx, at)
+	tree, err := s.withTree()
+	if err != nil {
+		return nil, err
+	}
+	all, err := tree.Conflicts(ctx, at)
 	if err != nil {
 		return nil, err
 	}
 	if len(all) > 0 || !strings.ContainsAny(string(at), "*?") {
 		return []spot{{s, at}}, nil
 	}
-	if all, err = s.Folder.Conflicts(ctx, ""); err != nil {
+	if all, err = tree.Conflicts(ctx, ""); err != nil {
 		return nil, err
 	}
 	var out []spot
@@ -149,8 +153,8 @@ func (d *Device) Held(ctx context.Context, text string) ([]control.HeldBatch, er
 		return nil, fmt.Errorf("held: %w", err)
 	}
 	out := []control.HeldBatch{}
-	for _, s := range shares {
-		all, err := s.Folder.Held(ctx)
+	for _, s := range withTrees(shares) {
+		all, err := s.tree.Held(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("held of %q: %w", s.controlled().Label, err)
 		}
@@ -190,8 +194,8 @@ func (d *Device) Reject(ctx context.Context, batch string) (control.HeldBatch, e
 func (d *Device) settleBatch(
 	ctx context.Context, verb, batch string, settle func(*folder.Folder, context.Context, string) (folder.Held, error),
 ) (control.HeldBatch, error) {
-	for _, s := range d.allShares() {
-		h, err := settle(s.Folder, ctx, batch)
+	for _, s := range withTrees(d.allShares()) {
+		h, err := settle(s.tree, ctx, batch)
 		if errors.Is(err, folder.ErrNoBatch) {
 			continue
 		}

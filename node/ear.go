@@ -60,7 +60,7 @@ func (e *ear) Folders(ctx context.Context, states []exchange.FolderState) error 
 			continue
 		}
 		if s := l.device.share(id); s != nil {
-			if err := s.DetachIf(ctx, l.id, seatOf(e.listener)); err != nil {
+			if err := s.detachIf(ctx, l.id, seatOf(e.listener)); err != nil {
 				return err
 			}
 		}
@@ -168,7 +168,7 @@ func (e *ear) answer(ask exchange.Ask) {
 	}
 	e.asked.Go(func() {
 		defer func() { <-e.busy }()
-		if err := s.Scan(e.ctx); err != nil {
+		if err := s.scan(e.ctx); err != nil {
 			reply.Problem = err.Error()
 		}
 		st := s.State()

@@ -224,7 +224,7 @@ func (s *share) seal(added map[entry.Epoch]seal.FolderKey) error {
 		return nil
 	}
 	s.device.Log.Info("a new key seals what comes", "folder", s.record.Label, "epochs", len(s.record.Keys))
-	return s.AddKeys(added)
+	return s.tree.AddKeys(added)
 }
 
 // folderKeys are stored keys as they are used.

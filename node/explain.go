@@ -16,8 +16,12 @@ func (d *Device) Why(ctx context.Context, p control.Place) (control.Explanation,
 	if err != nil {
 		return control.Explanation{}, fmt.Errorf("why %w", err)
 	}
+	tree, err := s.withTree()
+	if err != nil {
+		return control.Explanation{}, fmt.Errorf("why %w", err)
+	}
 	d.check(ctx, s)
-	why, err := s.Folder.Why(ctx, at)
+	why, err := tree.Why(ctx, at)
 	if err != nil {
 		return control.Explanation{}, fmt.Errorf("why %q: %w", s.shownPath(at), err)
 	}

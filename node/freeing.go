@@ -62,7 +62,7 @@ func (d *Device) Free(ctx context.Context, r control.FreeRequest) (control.Freed
 }
 
 func (f *free) run(ctx context.Context, p entry.Path) error {
-	candidates, err := f.share.BeginFree(ctx, p)
+	candidates, err := f.share.tree.BeginFree(ctx, p)
 	if err != nil {
 		return err
 	}
@@ -183,19 +183,23 @@ func cutRound(files []*entry.Entry) []*entry.Entry {
 // round has holders prove some files, and drops those that are proven.
 func (f *free) round(ctx context.Context, candidates *folder.Freeing, files []*entry.Entry, links []*link) error {
 	began := time.Now()
-	var nonce [32]byte
-	_, _ = rand.Read(nonce[:]) // never fails
-	want := map[entry.BlockID][32]byte{}
+	q := question{nonce: newNonce(), want: map[entry.BlockID][32]byte{}, raw: map[entry.BlockID][]byte{}}
+	vaults := slices.ContainsFunc(links, func(l *link) bool { return f.share.isBlind(l.id) })
 	var whole []*entry.Entry
 	for _, e := range files {
-		err := candidates.Seal(e, func(id entry.BlockID, sealed []byte) { want[id] = blocks.Proof(nonce, sealed) })
+		err := candidates.Seal(e, func(id entry.BlockID, sealed []byte) {
+			q.want[id] = blocks.Proof(q.nonce, sealed)
+			if vaults {
+				q.raw[id] = slices.Clone(sealed)
+			}
+		})
 		if err != nil {
 			f.keep(folder.KeptChanged, keptTexts[folder.KeptChanged], e.Path)
 			continue
 		}
 		whole = append(whole, e)
 	}
-	proven := f.ask(ctx, nonce, want, whole, links)
+	proven := f.ask(ctx, &q, whole, links)
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -229,16 +233,30 @@ func (f *free) round(ctx context.Context, candidates *folder.Freeing, files []*e
 	return nil
 }
 
+// question is what holders are asked about a round of files.
+type question struct {
+	nonce [32]byte
+	want  map[entry.BlockID][32]byte // the proof of each block
+	raw   map[entry.BlockID][]byte   // its sealed form, where a vault is asked
+}
+
+func newNonce() (nonce [32]byte) {
+	_, _ = rand.Read(nonce[:]) // never fails
+	return nonce
+}
+
 // ask asks holders for proofs, all at once, and says who has proven which
 // files.
-func (f *free) ask(
-	ctx context.Context, nonce [32]byte, want map[entry.BlockID][32]byte, files []*entry.Entry, links []*link,
-) map[*entry.Entry][]*link {
+func (f *free) ask(ctx context.Context, q *question, files []*entry.Entry, links []*link) map[*entry.Entry][]*link {
 	proven := map[*entry.Entry][]*link{}
 	var asked sync.WaitGroup
 	for _, l := range links {
 		asked.Go(func() {
-			for _, e := range f.askOne(ctx, nonce, want, files, l) {
+			ask := f.askOne
+			if f.share.isBlind(l.id) {
+				ask = f.askVault
+			}
+			for _, e := range ask(ctx, q, files, l) {
 				f.mu.Lock()
 				proven[e] = append(proven[e], l)
 				f.proofs[l.id].Files++
@@ -252,10 +270,8 @@ func (f *free) ask(
 
 // askOne asks one holder, who also promises to keep what it proves. If it will
 // not do so for all of it, it is asked for one file after the other.
-func (f *free) askOne(
-	ctx context.Context, nonce [32]byte, want map[entry.BlockID][32]byte, files []*entry.Entry, l *link,
-) (proven []*entry.Entry) {
-	r := blocks.Request{Folder: f.share.ID, Nonce: nonce, Hold: freeHold}
+func (f *free) askOne(ctx context.Context, q *question, files []*entry.Entry, l *link) (proven []*entry.Entry) {
+	r := blocks.Request{Folder: f.share.ID, Nonce: q.nonce, Hold: freeHold}
 	if f.dry {
 		r.Hold = 0
 	}
@@ -272,12 +288,12 @@ func (f *free) askOne(
 		right[folder.FileID(e)] = false
 	}
 	err := fetchProofs(ctx, l, r, func(id entry.BlockID, proof []byte) {
-		w := want[id]
+		w := q.want[id]
 		right[id] = right[id] || string(proof) == string(w[:])
 	})
 	if errors.Is(err, blocks.ErrNotHeld) && len(files) > 1 {
 		for _, e := range files {
-			proven = append(proven, f.askOne(ctx, nonce, want, []*entry.Entry{e}, l)...)
+			proven = append(proven, f.askOne(ctx, q, []*entry.Entry{e}, l)...)
 		}
 		return proven
 	}

@@ -11,7 +11,8 @@ import (
 
 // controlled is the device as package control serves it.
 func (d *Device) controlled() control.Device {
-	return control.Device{Lifecycle: d, Pairing: d, Peers: d, Folders: d, Sharing: d, States: d, Paths: d, Care: d, Roles: d}
+	return control.Device{Lifecycle: d, Pairing: d, Peers: d, Folders: d, Sharing: d, States: d, Paths: d, Care: d, Roles: d,
+		Snapshots: d, Vaults: d}
 }
 
 // Stop implements [control.Lifecycle].
@@ -83,7 +84,9 @@ func (d *Device) renameSelf(name string) (control.Identity, error) {
 	d.name = name
 	d.mu.Unlock()
 	for _, s := range d.allShares() {
-		s.Rename(name)
+		if s.tree != nil {
+			s.tree.Rename(name)
+		}
 		if err := s.describe(); err != nil {
 			d.Log.Warn("tell the new name", "folder", s.ID, "error", err)
 		}

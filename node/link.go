@@ -12,7 +12,6 @@ import (
 
 	"github.com/kithmesh/kith/index/entry"
 	"github.com/kithmesh/kith/index/version"
-	"github.com/kithmesh/kith/node/folder"
 	"github.com/kithmesh/kith/node/membership"
 	"github.com/kithmesh/kith/protocol"
 	"github.com/kithmesh/kith/protocol/blocks"
@@ -41,6 +40,8 @@ type link struct {
 	nonce    uint64                                            // of the last ask
 	away     time.Duration                                     // its clock, from this one
 	contacts []exchange.Contact                                // what it tells of others
+
+	inspected map[entry.FolderID]inspected // its vaults
 }
 
 const (
@@ -52,6 +53,7 @@ const (
 	clockFar      = 5 * time.Minute
 	exchangeSlots = 2 // a stream of the last connection may linger
 	blockSlots    = 32
+	historySlots  = 8
 )
 
 // connect begins to talk with a peer that discovery has connected.
@@ -240,17 +242,17 @@ func (l *link) attach(ctx context.Context, id entry.FolderID) error {
 	if s == nil || !ok || listener == nil || l.device.isPausedFolder(id) {
 		return nil
 	}
-	if m, member := s.member(l.id); !member || !m.Role.HoldsKey() {
+	if _, member := s.member(l.id); !member {
 		return nil
 	}
-	if err := s.Attach(ctx, &seat{l, listener, s}, told); err != nil {
+	if err := s.attach(ctx, &seat{l, listener, s}, told); err != nil {
 		return err
 	}
 	l.mu.Lock()
 	gone := l.listener != listener
 	l.mu.Unlock()
 	if gone {
-		return s.DetachIf(ctx, l.id, seatOf(listener))
+		return s.detachIf(ctx, l.id, seatOf(listener))
 	}
 	return nil
 }
@@ -269,39 +271,12 @@ func (l *link) detachAll(listener *exchange.Listener) {
 	l.mu.Unlock()
 	for id := range told {
 		if s := l.device.share(id); s != nil {
-			_ = s.DetachIf(context.Background(), l.id, seatOf(listener))
+			_ = s.detachIf(context.Background(), l.id, seatOf(listener))
 		}
 	}
 }
 
 // seatOf tells the members that are attached by a listener from others.
-func seatOf(listener *exchange.Listener) func(folder.Member) bool {
-	return func(m folder.Member) bool {
-		s, ok := m.(*seat)
-		return ok && s.listener == listener
-	}
+func seatOf(listener *exchange.Listener) func(*seat) bool {
+	return func(s *seat) bool { return s.listener == listener }
 }
-
-// seat is a peer's place in one folder: what [folder.Member] asks for.
-type seat struct {
-	link     *link
-	listener *exchange.Listener
-	share    *share
-}
-
-// Device is the peer.
-func (s *seat) Device() entry.DeviceID { return s.link.id }
-
-// Fetch gets blocks from the peer.
-func (s *seat) Fetch(ctx context.Context, ids []entry.BlockID, got func(int, []byte) error) error {
-	return s.link.blocks.Fetch(ctx, blocks.Request{Folder: s.share.ID, IDs: ids}, got)
-}
-
-// Start asks the peer for its changes.
-func (s *seat) Start(st exchange.Start) {
-	st.Roster, st.Epochs = s.share.folderState().Roster, s.share.Epochs()
-	s.listener.Start(st)
-}
-
-// Ack tells the peer how far this device is.
-func (s *seat) Ack(k exchange.Ack) { s.listener.Ack(k) }

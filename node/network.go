@@ -10,6 +10,7 @@ import (
 	"github.com/kithmesh/kith/index/entry"
 	"github.com/kithmesh/kith/protocol"
 	"github.com/kithmesh/kith/protocol/blocks"
+	"github.com/kithmesh/kith/protocol/history"
 	"github.com/kithmesh/kith/protocol/pair"
 )
 
@@ -22,6 +23,10 @@ func (d *Device) serve() {
 	h.SetStreamHandler(protocol.Blocks, d.server.Serve(
 		protocol.Rule{Name: "blocks", Streams: blockSlots, Memory: 256 << 10, Idle: blockIdle},
 		func(ctx context.Context, id entry.DeviceID, s *protocol.Stream) error { return give.Handle(ctx, id, s) }))
+	told := &history.Server{Source: archive{d}, Keeping: archive{d}}
+	h.SetStreamHandler(protocol.History, d.server.Serve(
+		protocol.Rule{Name: "history", Streams: historySlots, Memory: 1 << 20, Idle: blockIdle},
+		func(ctx context.Context, id entry.DeviceID, s *protocol.Stream) error { return told.Handle(ctx, id, s) }))
 	d.net.HandlePairing(protocol.ID(pair.Protocol), d.showTo)
 }
 

@@ -76,6 +76,7 @@ type Device struct {
 	meeting  sync.Mutex        // held while members are admitted or let go
 
 	acquaintances acquaintances
+	guards        guards
 	incomplete    bool // a folder could not be started, so that not all members are known
 
 	mu     sync.Mutex
@@ -124,7 +125,7 @@ func (d *Device) open() (err error) {
 	for _, p := range d.store.Problems() {
 		d.Log.Warn("put a damaged file right", "file", p.File, "error", p.Err)
 	}
-	if err = d.loadPauses(); err != nil {
+	if err = errors.Join(d.loadPauses(), d.loadGuards()); err != nil {
 		return err
 	}
 	if err = d.openIndex(); err != nil {
@@ -185,6 +186,7 @@ func (d *Device) run(parent context.Context) error {
 	g.Go(func() error { return d.net.Run(ctx) })
 	g.Go(func() error { d.watchNet(); return nil })
 	g.Go(func() error { d.watchPauses(ctx); return nil })
+	g.Go(func() error { d.watchBackups(ctx); return nil })
 	d.Log.Info("running", "device", d.id.ID(), "name", d.name)
 	if d.Ready != nil {
 		d.Ready(control.Ready{
@@ -204,7 +206,7 @@ var errStopped = errors.New("stopped")
 // close lets go of everything, in the order in which it depends on each other.
 func (d *Device) close() error {
 	d.server.Close()
-	return errors.Join(d.net.Close(), d.store.Flush(), d.db.Close())
+	return errors.Join(d.net.Close(), d.store.Flush(), d.guards.flush(), d.db.Close())
 }
 
 // Name is what a person calls this device.

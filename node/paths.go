@@ -23,7 +23,7 @@ func (d *Device) List(ctx context.Context, r control.ListRequest, each func(cont
 		return fmt.Errorf("list %w", err)
 	}
 	in := s.controlled()
-	return s.Folder.List(ctx, at, func(l folder.Listed) error {
+	return s.tree.List(ctx, at, func(l folder.Listed) error {
 		if !r.All && l.Where != folder.Here && l.Where != folder.LocalEdit {
 			return nil
 		}
@@ -55,7 +55,7 @@ func (s *share) choose(ctx context.Context, rule choice.Rule) error {
 	if err != nil {
 		return fmt.Errorf("choose %q: %w", s.shownPath(rule.Path), err)
 	}
-	return s.SetChoices(ctx, next)
+	return s.tree.SetChoices(ctx, next)
 }
 
 func rulesOf(choices []membership.Choice) choice.Rules {
@@ -106,7 +106,7 @@ func (d *Device) Get(ctx context.Context, r control.GetRequest, progress func(co
 		if r.Unpin {
 			continue
 		}
-		if err := at.share.Folder.Get(ctx, at.path); err != nil {
+		if err := at.share.tree.Get(ctx, at.path); err != nil {
 			return fmt.Errorf("get %q: %w", at.share.shownPath(at.path), err)
 		}
 	}
@@ -158,7 +158,7 @@ func (d *Device) awaitHere(ctx context.Context, spots []spot, progress func(cont
 func missing(ctx context.Context, spots []spot) (p control.GetProgress, idle bool, err error) {
 	idle = true
 	for _, at := range spots {
-		m, err := at.share.Missing(ctx, at.path)
+		m, err := at.share.tree.Missing(ctx, at.path)
 		if err != nil {
 			return p, false, err
 		}
@@ -190,7 +190,7 @@ func (d *Device) Revert(ctx context.Context, r control.RevertRequest) (out contr
 		}
 	}
 	for _, at := range spots {
-		paths, err := at.share.Folder.Revert(ctx, at.path, r.DryRun)
+		paths, err := at.share.tree.Revert(ctx, at.path, r.DryRun)
 		for _, p := range paths {
 			out.Paths = append(out.Paths, at.share.shownPath(p))
 		}

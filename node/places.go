@@ -15,7 +15,7 @@ import (
 func (d *Device) findPlace(p control.Place) (*share, entry.Path, error) {
 	here, at, inside := d.placeOnDisk(p.Absolute)
 	if inside {
-		if known, err := here.Known(at); err != nil || known {
+		if known, err := here.known(at); err != nil || known {
 			return here, at, err
 		}
 	}
@@ -25,7 +25,7 @@ func (d *Device) findPlace(p control.Place) (*share, entry.Path, error) {
 		if err != nil {
 			return nil, "", err
 		}
-		if known, err := s.Known(named); err != nil || known || !inside {
+		if known, err := s.known(named); err != nil || known || !inside {
 			return s, named, err
 		}
 	}
@@ -39,7 +39,7 @@ func (d *Device) findPlace(p control.Place) (*share, entry.Path, error) {
 func (d *Device) placeOnDisk(abs string) (*share, entry.Path, bool) {
 	for _, s := range d.allShares() {
 		root := s.controlled().Path
-		if root == "" {
+		if root == "" || s.tree == nil {
 			continue
 		}
 		if abs == root {
@@ -71,7 +71,7 @@ func (d *Device) existing(p control.Place) (*share, entry.Path, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	known, err := s.Known(at)
+	known, err := s.known(at)
 	if err == nil && !known {
 		err = fmt.Errorf("%q: %w", p.Text, control.ErrNoPath)
 	}

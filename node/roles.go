@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/kithmesh/kith/index/entry"
 	"github.com/kithmesh/kith/index/roster"
 	"github.com/kithmesh/kith/index/version"
 	"github.com/kithmesh/kith/node/control"
@@ -17,8 +18,8 @@ func (d *Device) SetRole(ctx context.Context, r control.RoleRequest) (control.Fo
 	if err != nil {
 		return control.Folder{}, fmt.Errorf("role: %w", err)
 	}
-	if !runs(r.Role) {
-		return control.Folder{}, fmt.Errorf("role of %q as %s: %w", r.Folder, r.Role, errNoBackup)
+	if was := s.controlled().Role; was != r.Role && (was == entry.RoleBackup || r.Role == entry.RoleBackup) {
+		return d.rebuild(ctx, s, r)
 	}
 	name := d.Name()
 	err = s.say(func(ro roster.Roster, now version.Clock) (roster.Statement, error) {
@@ -38,7 +39,7 @@ func (d *Device) SetRole(ctx context.Context, r control.RoleRequest) (control.Fo
 	}
 	s.mu.Unlock()
 	if err == nil {
-		err = s.Folder.SetRole(ctx, r.Role)
+		err = s.tree.SetRole(ctx, r.Role)
 	}
 	if err != nil {
 		return control.Folder{}, fmt.Errorf("role of %q as %s: %w", r.Folder, r.Role, err)
@@ -53,7 +54,11 @@ func (d *Device) GoOn(ctx context.Context, text string) (control.Folder, error) 
 	if err != nil {
 		return control.Folder{}, fmt.Errorf("go on: %w", err)
 	}
-	err = s.Folder.GoOn(ctx)
+	tree, err := s.withTree()
+	if err != nil {
+		return control.Folder{}, fmt.Errorf("go on: %w", err)
+	}
+	err = tree.GoOn(ctx)
 	if errors.Is(err, folder.ErrNotFenced) {
 		err = fmt.Errorf("%w: %w", control.ErrInvalid, err)
 	}

@@ -11,17 +11,22 @@ import (
 	"github.com/kithmesh/kith/index/entry"
 	"github.com/kithmesh/kith/index/roster"
 	"github.com/kithmesh/kith/index/version"
+	"github.com/kithmesh/kith/node/backup"
 	"github.com/kithmesh/kith/node/control"
 	"github.com/kithmesh/kith/node/folder"
 	"github.com/kithmesh/kith/node/folder/brake"
 	"github.com/kithmesh/kith/node/identity"
 	"github.com/kithmesh/kith/node/membership"
 	"github.com/kithmesh/kith/protocol/exchange"
+	"github.com/kithmesh/kith/protocol/seal"
 )
 
 // share is one folder of this device with its membership.
 type share struct {
-	*folder.Folder
+	body
+	ID     entry.FolderID
+	tree   *folder.Folder // nil for a backup
+	keeper *backup.Keeper // nil where no history is kept
 	device *Device
 	stop   context.CancelFunc
 	done   <-chan struct{} // closed when the folder has stopped
@@ -30,6 +35,7 @@ type share struct {
 	record  membership.Folder // as stored
 	roster  roster.Roster
 	parting map[entry.DeviceID]bool // put out just now, and still to be told
+	derived []*seal.Keys            // of record, the newest first
 }
 
 // startShare starts a folder that is in the store.
@@ -39,35 +45,49 @@ func (d *Device) startShare(rec membership.Folder) (*share, error) {
 
 // startFolder starts a folder; begin says that this device has just made it.
 func (d *Device) startFolder(rec membership.Folder, begin bool) (*share, error) {
-	s := &share{device: d, record: rec, parting: map[entry.DeviceID]bool{}}
+	s := &share{device: d, ID: rec.ID, record: rec, parting: map[entry.DeviceID]bool{}}
 	r, _, refused := roster.New(rec.ID, identity.Verify).Add(rec.Roster...)
 	if len(refused) > 0 {
 		return nil, fmt.Errorf("read its roster: %w", errors.Join(refused...))
 	}
 	s.roster, s.record.Roster = r, r.Statements()
-	f, err := folder.New(folder.Options{
-		ID: rec.ID, Root: rec.Path, Name: d.Name(), Device: d.id.ID(), Keys: folderKeys(rec.Keys), DB: d.db, Log: d.Log,
-		Role: rec.Role, Choices: rulesOf(rec.Choices), Begin: begin, Alone: s.alone, Claimed: s.isClaimed,
-		Brake:  brake.Limits{Files: d.Settings.BrakeFiles, Share: d.Settings.BrakeShare},
-		Rescan: d.Settings.RescanInterval, Changed: d.news,
-	})
+	run, err := s.embody(begin)
 	if err != nil {
 		return nil, err
 	}
-	s.Folder = f
 	if err := errors.Join(s.claim(), s.describe()); err != nil {
-		return nil, err
+		return nil, errors.Join(err, s.closeKeeper())
 	}
 	d.mu.Lock()
 	d.shares[rec.ID] = s
 	d.mu.Unlock()
-	s.stop, s.done = d.tasks.start(f.Run)
+	s.stop, s.done = d.tasks.start(run)
 	s.expectKey()
 	d.eachLink(func(l *link) {
 		d.tasks.start(func(ctx context.Context) error { _ = l.attach(ctx, rec.ID); return nil })
 	})
 	d.news()
 	return s, nil
+}
+
+// embody makes what the share is to the other members, and what runs it.
+func (s *share) embody(begin bool) (run func(context.Context) error, err error) {
+	d, rec := s.device, s.record
+	if rec.Role == entry.RoleBackup {
+		if err := s.keep(); err != nil {
+			return nil, err
+		}
+		s.body = vaultBody{s.keeper}
+		return s.runKeeper, s.keeper.KeepRoster(rec.Roster)
+	}
+	f, err := folder.New(folder.Options{
+		ID: rec.ID, Root: rec.Path, Name: d.Name(), Device: d.id.ID(), Keys: folderKeys(rec.Keys), DB: d.db, Log: d.Log,
+		Role: rec.Role, Choices: rulesOf(rec.Choices), Begin: begin, Alone: s.alone, Claimed: s.isClaimed, Blind: s.isBlind,
+		Brake:  brake.Limits{Files: d.Settings.BrakeFiles, Share: d.Settings.BrakeShare},
+		Rescan: d.Settings.RescanInterval, Changed: d.news,
+	})
+	s.body, s.tree = treeBody{f}, f
+	return f.Run, err
 }
 
 // news wakes whoever tells peers or shows a status.
@@ -164,7 +184,10 @@ func (s *share) add(statements ...roster.Statement) (refused []error, err error)
 		return refused, err
 	}
 	s.roster, s.record = r, rec
-	return refused, nil
+	if s.keeper != nil {
+		err = s.keeper.KeepRoster(rec.Roster)
+	}
+	return refused, err
 }
 
 // say makes a statement of this device and adds it.

@@ -13,6 +13,7 @@ import (
 	"github.com/kithmesh/kith/index/entry"
 	"github.com/kithmesh/kith/index/roster"
 	"github.com/kithmesh/kith/index/version"
+	"github.com/kithmesh/kith/node/backup"
 	"github.com/kithmesh/kith/node/control"
 	"github.com/kithmesh/kith/node/identity"
 	"github.com/kithmesh/kith/node/membership"
@@ -97,6 +98,9 @@ func within(path, dir string) bool {
 // setUp makes a tree a folder and starts it: the marker first, as a folder
 // without one stops and does no harm.
 func (d *Device) setUp(rec membership.Folder, begin bool) (*share, error) {
+	if rec.Role == entry.RoleBackup {
+		return d.setUpVault(rec)
+	}
 	if err := tree.Create(rec.Path, rec.ID); err != nil {
 		switch {
 		case errors.Is(err, tree.ErrOtherFolder):
@@ -117,6 +121,37 @@ func (d *Device) setUp(rec membership.Folder, begin bool) (*share, error) {
 	return s, nil
 }
 
+// setUpVault makes a vault for a folder and starts it. A directory that a
+// person gives for it is empty, or is that of a vault of this folder.
+func (d *Device) setUpVault(rec membership.Folder) (*share, error) {
+	if rec.Path != "" {
+		if err := mayHold(rec.Path); err != nil {
+			return nil, err
+		}
+	}
+	if err := d.store.PutFolder(rec); err != nil {
+		return nil, err
+	}
+	s, err := d.startFolder(rec, false)
+	if err != nil {
+		return nil, errors.Join(err, d.store.RemoveFolder(rec.ID))
+	}
+	d.meetCompanions()
+	return s, nil
+}
+
+// mayHold refuses a directory for a vault in which something else lies.
+func mayHold(dir string) error {
+	found, err := os.ReadDir(dir)
+	if err != nil || len(found) == 0 {
+		return err
+	}
+	if _, err := os.Stat(backup.VaultDir(dir)); err != nil {
+		return fmt.Errorf("%w: %q is not empty, and no vault", control.ErrInvalid, dir)
+	}
+	return nil
+}
+
 // Share implements [control.Sharing].
 func (d *Device) Share(_ context.Context, r control.ShareRequest) (control.Share, error) {
 	s, err := d.findShare(r.Folder)
@@ -131,9 +166,6 @@ func (d *Device) Share(_ context.Context, r control.ShareRequest) (control.Share
 	if role == 0 {
 		role = entry.RoleSync
 	}
-	if !runs(role) {
-		return control.Share{}, fmt.Errorf("share %q as %s: %w", r.Folder, role, errNoBackup)
-	}
 	err = s.say(func(ro roster.Roster, now version.Clock) (roster.Statement, error) {
 		return ro.Admit(d.id, roster.Admission{
 			Device: p.ID, Name: p.Name, Role: role, Rights: rightsOf(role),
@@ -144,11 +176,6 @@ func (d *Device) Share(_ context.Context, r control.ShareRequest) (control.Share
 	}
 	return control.Share{Folder: s.controlled(), Device: d.identity(p.ID), Role: role}, nil
 }
-
-// runs tells whether this version of kith can take a role.
-func runs(r entry.Role) bool { return r != entry.RoleBackup }
-
-var errNoBackup = fmt.Errorf("this version of kith knows no backup yet: %w", control.ErrUnsupported)
 
 // rightsOf is what a device is admitted with: all devices of a person may admit
 // others and put them out, so that any of them can act when one is lost. One
@@ -225,20 +252,21 @@ func (d *Device) AcceptOffer(ctx context.Context, r control.AcceptRequest) (cont
 	members, _, _ := roster.New(o.Folder, identity.Verify).Add(o.Statements...)
 	keys := sound(o.Keys, members)
 	switch {
-	case !runs(role):
-		return control.Folder{}, fmt.Errorf("accept %q as %s: %w", o.Label, role, errNoBackup)
 	case role.HoldsKey() && len(keys) == 0:
 		return control.Folder{}, fmt.Errorf("%w: %q is offered as %s, which cannot become %s", control.ErrInvalid, o.Label, o.Role, role)
-	case r.Path == "":
+	case r.Path == "" && role != entry.RoleBackup:
 		return control.Folder{}, fmt.Errorf("%w: accept %q: a path is needed", control.ErrInvalid, o.Label)
+	case role == entry.RoleBackup:
+		keys = nil
 	}
-	root, err := madeDirectory(r.Path)
-	if err != nil {
-		return control.Folder{}, fmt.Errorf("accept %q at %q: %w", o.Label, r.Path, err)
-	}
-	label := d.freeLabel(o.Label)
-	if err := d.placeFree(root, label); err != nil {
-		return control.Folder{}, fmt.Errorf("accept %q at %q: %w", o.Label, r.Path, err)
+	label, root := d.freeLabel(o.Label), ""
+	if r.Path != "" {
+		if root, err = madeDirectory(r.Path); err == nil {
+			err = d.placeFree(root, label)
+		}
+		if err != nil {
+			return control.Folder{}, fmt.Errorf("accept %q at %q: %w", o.Label, r.Path, err)
+		}
 	}
 	rec := membership.Folder{
 		ID: o.Folder, Label: label, Path: root, Role: role, Keys: keys, Roster: o.Statements, AddedAt: time.Now(),

@@ -41,7 +41,9 @@ const checkTime = time.Second
 func (d *Device) check(ctx context.Context, s *share) {
 	ctx, cancel := context.WithTimeout(ctx, checkTime)
 	defer cancel()
-	_ = s.Check(ctx)
+	if s.tree != nil {
+		_ = s.tree.Check(ctx)
+	}
 }
 
 func (d *Device) folderStatus(s *share) control.FolderStatus {
@@ -59,6 +61,8 @@ func (d *Device) folderStatus(s *share) control.FolderStatus {
 		out.State = control.StateError
 	}
 	out.Problems = append(append(removed, heldProblem(st)...), controlledProblems(st.Problems)...)
+	out.Problems = append(out.Problems, d.guardProblems(s)...)
+	out.Vault = s.vaultStatus()
 	for _, m := range s.members() {
 		if m.Device == d.id.ID() {
 			continue
@@ -69,6 +73,9 @@ func (d *Device) folderStatus(s *share) control.FolderStatus {
 			Identity: control.Identity{ID: m.Device, Name: cmp.Or(name, m.Name)}, Role: m.Role,
 			Connected: seen.Connected, NeedFiles: seen.NeedFiles, NeedBytes: seen.NeedBytes,
 		})
+		if m.Role == entry.RoleBackup && s.tree != nil {
+			d.protection(s, &out, &out.Members[len(out.Members)-1], st.Quiet && seen.Same)
+		}
 	}
 	return out
 }
@@ -156,7 +163,7 @@ func (d *Device) ScanFolders(ctx context.Context, text string) ([]control.Folder
 	}
 	var failed error
 	for _, s := range shares {
-		if err := s.Scan(ctx); err != nil {
+		if err := s.scan(ctx); err != nil {
 			failed = errors.Join(failed, fmt.Errorf("scan %q: %w", s.controlled().Label, err))
 		}
 	}

@@ -3,11 +3,14 @@ package node
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/kithmesh/kith/index/roster"
 	"github.com/kithmesh/kith/node/control"
+	"github.com/kithmesh/kith/node/folder"
 	"github.com/kithmesh/kith/protocol/exchange"
 )
 
@@ -32,10 +35,15 @@ func (d *Device) Wait(ctx context.Context, r control.WaitRequest, progress func(
 		shares, _ = d.someShares("")
 	}
 	if r.For == control.Protected {
-		return fmt.Errorf("wait for protected: no member can be a backup in this version of kith: %w", control.ErrUnsupported)
+		for _, s := range shares {
+			if s.tree != nil && len(s.backups()) == 0 {
+				err := fmt.Errorf("wait for protected: no member of %q is a backup: %w", s.controlled().Label, control.ErrInvalid)
+				return control.WithHint(err, "kith share FOLDER DEVICE --role backup, and accept it there")
+			}
+		}
 	}
 	looked := make(chan error, 1)
-	if r.For == control.Synced {
+	if r.For == control.Synced || r.For == control.Protected {
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
 		stop, done := d.tasks.start(func(context.Context) error { looked <- d.lookEverywhere(ctx, shares); return nil })
@@ -101,8 +109,12 @@ func (d *Device) progress(goal control.Goal, shares []*share) (control.Progress,
 			f.NeedBytes += m.NeedBytes
 		}
 		f.Reached = st.Quiet && same
-		if goal == control.Connected {
+		switch goal {
+		case control.Connected:
 			f.Reached = connected > 0
+		case control.Protected:
+			f.Reached = st.Quiet && (s.tree == nil || s.isProtected(st))
+		case control.Synced:
 		}
 		all = all && f.Reached
 		p.Folders = append(p.Folders, f)
@@ -111,6 +123,11 @@ func (d *Device) progress(goal control.Goal, shares []*share) (control.Progress,
 		all = d.anyMet()
 	}
 	return p, all
+}
+
+// isProtected tells whether a connected backup holds all that is here.
+func (s *share) isProtected(st folder.Status) bool {
+	return slices.ContainsFunc(s.backups(), func(m roster.Member) bool { return st.Members[m.Device].Same })
 }
 
 func (d *Device) anyMet() bool {
@@ -125,7 +142,7 @@ func (d *Device) lookEverywhere(ctx context.Context, shares []*share) error {
 	g, ctx := errgroup.WithContext(ctx)
 	for _, s := range shares {
 		g.Go(func() error {
-			if err := s.Scan(ctx); err != nil {
+			if err := s.scan(ctx); err != nil {
 				return fmt.Errorf("scan %q: %w", s.controlled().Label, err)
 			}
 			return nil

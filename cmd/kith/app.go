@@ -20,7 +20,9 @@ type app struct {
 	outTerminal terminal
 	errTerminal terminal
 	getenv      func(string) string
+	secret      *secretLine // nil without a terminal to read from
 	run         func(context.Context, upOptions) error
+	decrypt     decrypter
 
 	home string // --home
 	json bool   // --json
@@ -80,6 +82,7 @@ func (a *app) newRoot() *cobra.Command {
 		&cobra.Group{ID: "others", Title: "Other devices"},
 		&cobra.Group{ID: "folders", Title: "Folders"},
 		&cobra.Group{ID: "files", Title: "Files"},
+		&cobra.Group{ID: "past", Title: "The past, and backups"},
 		&cobra.Group{ID: "care", Title: "What needs you"},
 		&cobra.Group{ID: "about", Title: "About kith"},
 	)
@@ -94,6 +97,8 @@ func (a *app) newRoot() *cobra.Command {
 	add("folders", a.addCommand(), a.foldersCommand(), a.scanCommand(), a.shareCommand(), a.unshareCommand(),
 		a.offersCommand(), a.acceptCommand(), a.roleCommand(), a.leaveCommand())
 	add("files", a.lsCommand(), a.getCommand(), a.pinCommand(), a.freeCommand(), a.revertCommand(), a.whyCommand())
+	add("past", a.logCommand(), a.diffCommand(), a.restoreCommand(), a.undoCommand(), a.snapshotCommand(), a.snapshotsCommand(),
+		a.retentionCommand(), a.scheduleCommand(), a.pruneCommand(), a.verifyCommand(), a.drillCommand(), a.recoveryCommand(), a.decryptCommand())
 	add("care", a.conflictsCommand(), a.resolveCommand(), a.heldCommand(), a.approveCommand(), a.rejectCommand(), a.doctorCommand())
 	add("about", a.pathsCommand(), a.configCommand(), a.completionCommand(), a.versionCommand(), a.demoCommand())
 	return root

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -62,6 +63,32 @@ func (a *app) completeBatch(_ *cobra.Command, args []string, _ string) ([]string
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
 	return a.complete(batchNames)
+}
+
+// completeFolderOrPath completes the labels of folders, and else leaves it to
+// the shell.
+func (a *app) completeFolderOrPath(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	labels, _ := a.complete(folderNames)
+	return labels, cobra.ShellCompDirectiveDefault
+}
+
+// completeSnapshot completes the labels of the snapshots of the folder that
+// was named.
+func (a *app) completeSnapshot(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	if len(args) == 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	folder, _, _ := strings.Cut(args[0], "/")
+	return a.complete(func(ctx context.Context, c *control.Client) []string {
+		all, err := c.Snapshots(ctx, folder)
+		if err != nil {
+			return nil
+		}
+		return views(all, func(s control.Snapshot) string { return s.Label })
+	})
 }
 
 func (a *app) completeFolder(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {

@@ -13,3 +13,7 @@ var runDevice = func(ctx context.Context, o upOptions) error {
 		Places: o.Places, Settings: o.Settings, Software: "kith/" + thisBuild().Version, Log: o.Log, Ready: o.Ready,
 	})
 }
+
+// decryptVault opens a vault with no device running; nil if this program
+// cannot.
+var decryptVault decrypter

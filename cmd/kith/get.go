@@ -83,10 +83,7 @@ func (a *app) get(ctx context.Context, c *control.Client, args []string, g getti
 		ctx, cancel = context.WithTimeout(ctx, time.Duration(g.timeout))
 		defer cancel()
 	}
-	line := newProgressLine(a.err, a.errTerminal, control.Synced)
-	if a.json {
-		line = newProgressLine(io.Discard, terminal{}, control.Synced)
-	}
+	line := a.progressLine(control.Synced)
 	var last control.GetProgress
 	r := control.GetRequest{Places: places, Pin: g.pin && !g.remove, Unpin: g.remove}
 	err = c.Get(ctx, r, func(p control.GetProgress) error {

@@ -45,7 +45,7 @@ var house = []room{
 		rooms(words, "node", "node/config", "node/control")},
 
 	{"node", "One device, running: it wires all the other rooms and supervises its folders.",
-		rooms(belowFolder, "node/config", "node/control", "node/durable", "node/folder", "node/folder/brake", "node/folder/choice", "node/identity", "node/membership", "node/web",
+		rooms(belowFolder, "node/backup", "node/backup/schedule", "node/config", "node/control", "node/durable", "node/folder", "node/folder/brake", "node/folder/choice", "node/identity", "node/membership", "node/web",
 			"discovery", "protocol", "protocol/frame", "protocol/pair")},
 
 	{"node/folder", "The actor that owns one folder.",
@@ -62,6 +62,9 @@ var house = []room{
 	{"node/tree/ignore", "Which paths are left alone (pure).", words},
 	{"node/tree/names", "What a file system makes of names (pure).", words},
 	{"node/tree/watch", "Which paths may have changed.", words},
+	{"node/backup", "What a folder is on a device that holds none of its keys: a vault that takes in what members tell, and serves it.",
+		rooms(words, "index/roster", "node/backup/schedule", "node/durable", "node/vault", "node/vault/retention", "protocol/blocks", "protocol/exchange", "protocol/history", "protocol/seal")},
+	{"node/backup/schedule", "When a backup is due (pure).", nil},
 	{"node/vault", "Sealed blocks and records over time.", rooms(words, "index", "node/durable", "node/vault/retention", "protocol/seal")},
 	{"node/vault/retention", "Which moments of the past are kept (pure).", nil},
 
@@ -79,6 +82,7 @@ var house = []room{
 
 	{"node/config", "Settings on disk.", rooms(words, "node/durable")},
 	{"node/identity", "The device key and the recovery phrase.", rooms(words, "node/durable")},
+	{"node/recovery", "What the words of a recovery phrase open.", rooms(words, "index/roster", "protocol/seal", "node/identity")},
 	{"node/membership", "Peers and folders, on disk.", rooms(words, "index/roster", "node/durable", "proto/diskpb")},
 	{"node/durable", "Small files that survive a crash.", nil},
 
@@ -107,6 +111,7 @@ var keepers = []keeper{
 	{"github.com/spf13/", []string{"cmd/kith"}},
 	{"connectrpc.com/", []string{"node/control", "proto/controlpb"}},
 	{"filippo.io/cpace", []string{"protocol/pair"}},
+	{"github.com/tyler-smith/", []string{"node/identity"}},
 	// A host is for those who own connections; a device's name is its peer ID.
 	{"github.com/libp2p/", []string{"cmd/kith", "node", "discovery", "protocol"}},
 	{"github.com/libp2p/go-libp2p/core/peer", []string{"cmd/kith", "node", "discovery", "protocol", "node/identity"}},

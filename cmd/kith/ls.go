@@ -16,7 +16,7 @@ import (
 )
 
 func (a *app) lsCommand() *cobra.Command {
-	all := false
+	all, source := false, ""
 	cmd := &cobra.Command{
 		Use:   "ls [FOLDER[/PATH]]",
 		Short: "List what exists, here or elsewhere",
@@ -26,36 +26,52 @@ func (a *app) lsCommand() *cobra.Command {
 			"  coming     it is wanted here\n" +
 			"  elsewhere  other devices hold it, and it was not chosen to lie here: kith get\n" +
 			"  local      an edit that stays here, in a folder that this device only receives\n\n" +
+			"With --at, list what was at a moment, as the histories of the folder have it.\n" + momentHelp + "\n\n" +
 			"A name that a terminal cannot show is shown as a shell takes it; in JSON its bytes\n" +
 			"are in path_bytes, in base64.",
-		Example: "  kith ls Photos --all\n  kith ls Photos/2026 --json",
+		Example: "  kith ls Photos --all\n  kith ls Photos/2026 --json\n  kith ls Photos --at yesterday",
 		Args:    cobra.MaximumNArgs(1),
-		RunE: a.ask(func(ctx context.Context, c *control.Client, args []string) error {
-			places, err := listedPlaces(ctx, c, args)
+		RunE: func(cmd *cobra.Command, args []string) error {
+			at, err := pastMoment(cmd, "at")
 			if err != nil {
 				return err
 			}
-			out := bufio.NewWriter(a.out)
-			for _, p := range places {
-				if err = c.List(ctx, control.ListRequest{Place: p, All: all}, a.lister(out)); err != nil {
-					break
-				}
+			past := cmd.Flags().Changed("at")
+			if source != "" && !past {
+				return usagef(cmd, "--from names whose history is asked, and goes with --at")
 			}
-			if ferr := out.Flush(); err == nil {
-				err = ferr
-			}
-			return err
-		}),
-		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-			if len(args) > 0 {
-				return nil, cobra.ShellCompDirectiveNoFileComp
-			}
-			labels, _ := a.complete(folderNames)
-			return labels, cobra.ShellCompDirectiveDefault
+			return a.ask(func(ctx context.Context, c *control.Client, args []string) error {
+				return a.ls(ctx, c, args, func(p control.Place, w io.Writer) error {
+					if past {
+						return c.ListAt(ctx, control.ListAtRequest{Place: p, Source: source, At: at}, a.lister(w))
+					}
+					return c.List(ctx, control.ListRequest{Place: p, All: all}, a.lister(w))
+				})
+			})(cmd, args)
 		},
+		ValidArgsFunction: a.completeFolderOrPath,
 	}
 	cmd.Flags().BoolVar(&all, "all", false, "also what lies elsewhere only")
+	a.momentFlag(cmd, "at", "what was at `T`")
+	a.fromFlag(cmd, &source, "from")
 	return cmd
+}
+
+func (a *app) ls(ctx context.Context, c *control.Client, args []string, list func(control.Place, io.Writer) error) error {
+	places, err := listedPlaces(ctx, c, args)
+	if err != nil {
+		return err
+	}
+	out := bufio.NewWriter(a.out)
+	for _, p := range places {
+		if err = list(p, out); err != nil {
+			break
+		}
+	}
+	if ferr := out.Flush(); err == nil {
+		err = ferr
+	}
+	return err
 }
 
 // listedPlaces is the place that was named, or every folder that has a tree.
@@ -131,7 +147,11 @@ func listLine(w io.Writer, e control.PathEntry, zone *time.Location) error {
 	if len(remarks) > 0 {
 		remark = "  (" + strings.Join(remarks, ", ") + ")"
 	}
-	_, err := fmt.Fprintf(w, "%s %-9s  %7s  %16s  %s%s\n", kindLetter(e.Kind), e.Where, length, modified, shown(name), printable(remark))
+	where := ""
+	if e.Where != "" { // what was lies nowhere
+		where = fmt.Sprintf("%-9s  ", e.Where)
+	}
+	_, err := fmt.Fprintf(w, "%s %s%7s  %16s  %s%s\n", kindLetter(e.Kind), where, length, modified, shown(name), printable(remark))
 	return err
 }
 

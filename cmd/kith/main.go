@@ -16,10 +16,11 @@ import (
 
 func main() {
 	ctx, stop := untilInterrupted()
-	a := &app{in: os.Stdin, out: os.Stdout, err: os.Stderr, getenv: os.Getenv, run: runDevice}
+	a := &app{in: os.Stdin, out: os.Stdout, err: os.Stderr, getenv: os.Getenv, run: runDevice, decrypt: decryptVault}
 	a.outTerminal = terminalOf(os.Stdout)
 	a.errTerminal = terminalOf(os.Stderr)
 	a.inTerminal = term.IsTerminal(int(os.Stdin.Fd()))
+	a.secret = newSecretLine(os.Stdin)
 	code := a.main(ctx, os.Args[1:])
 	stop()
 	os.Exit(code)

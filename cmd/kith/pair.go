@@ -165,24 +165,32 @@ func (a *app) readLine(ctx context.Context, prompt string) (string, error) {
 			return "", err
 		}
 	}
-	type answer struct {
-		line string
-		err  error
-	}
-	read := make(chan answer, 1)
-	go func() {
+	return untilDone(ctx, func() (string, error) {
 		line, err := bufio.NewReader(io.LimitReader(a.in, maxTyped)).ReadString('\n')
 		if errors.Is(err, io.EOF) {
 			err = nil
 		}
-		read <- answer{line, err}
+		return line, err
+	})
+}
+
+// untilDone is what read reads from standard input, or the end of ctx.
+func untilDone(ctx context.Context, read func() (string, error)) (string, error) {
+	type answer struct {
+		text string
+		err  error
+	}
+	answers := make(chan answer, 1)
+	go func() {
+		text, err := read()
+		answers <- answer{text, err}
 	}()
 	select {
-	case got := <-read:
+	case got := <-answers:
 		if got.err != nil {
 			return "", fmt.Errorf("read standard input: %w", got.err)
 		}
-		return got.line, nil
+		return got.text, nil
 	case <-ctx.Done():
 		return "", context.Cause(ctx)
 	}

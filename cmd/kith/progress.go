@@ -29,8 +29,22 @@ func newProgressLine(w io.Writer, on terminal, goal control.Goal) *progressLine 
 	return &progressLine{w: w, on: on, goal: goal}
 }
 
+// progressLine is one on the error stream, or nowhere if what is printed is
+// for scripts.
+func (a *app) progressLine(goal control.Goal) *progressLine {
+	if a.json {
+		return newProgressLine(io.Discard, terminal{}, goal)
+	}
+	return newProgressLine(a.err, a.errTerminal, goal)
+}
+
 func (l *progressLine) update(p control.Progress, t time.Time) error {
 	l.meter.update(p, t)
+	return l.show(t, func() string { return l.meter.text(p, l.goal) })
+}
+
+// show tells what goes on, if it is time to tell again.
+func (l *progressLine) show(t time.Time, what func() string) error {
 	every := lineEvery
 	if l.on.is() {
 		every = redrawEvery
@@ -39,7 +53,7 @@ func (l *progressLine) update(p control.Progress, t time.Time) error {
 		return nil
 	}
 	l.shown = t
-	text := printable(l.meter.text(p, l.goal))
+	text := printable(what())
 	var err error
 	if l.on.is() {
 		l.drawn = true

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -54,19 +55,26 @@ func roleLines() string {
 
 func (a *app) roleCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "role FOLDER ROLE",
+		Use:   "role FOLDER ROLE [PATH]",
 		Short: "Change what this device does for a folder",
 		Long: "Change what this device does for a folder, at once. What lies here stays, and nothing\n" +
-			"is sent again. The roles:\n\n" + roleLines(),
-		Example: "  kith role Photos archive",
-		Args:    cobra.ExactArgs(2),
+			"is sent again. A backup that gets another role needs a PATH for its tree, and the\n" +
+			"folder's key from a device that has it (kith share there). The roles:\n\n" + roleLines(),
+		Example: "  kith role Photos archive\n  kith role Photos sync /srv/photos",
+		Args:    cobra.RangeArgs(2, 3),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r, err := entry.ParseRole(args[1])
 			if err != nil {
 				return usageError(cmd, err)
 			}
-			return a.ask(func(ctx context.Context, c *control.Client, args []string) error {
-				f, err := c.SetRole(ctx, control.RoleRequest{Folder: args[0], Role: r})
+			req := control.RoleRequest{Folder: args[0], Role: r}
+			if len(args) > 2 {
+				if req.Path, err = filepath.Abs(args[2]); err != nil {
+					return err
+				}
+			}
+			return a.ask(func(ctx context.Context, c *control.Client, _ []string) error {
+				f, err := c.SetRole(ctx, req)
 				if err != nil {
 					return err
 				}
@@ -81,6 +89,9 @@ func (a *app) roleCommand() *cobra.Command {
 			}
 			if len(args) == 1 {
 				return []string{"sync", "send", "receive", "archive", "backup"}, cobra.ShellCompDirectiveNoFileComp
+			}
+			if len(args) == 2 {
+				return nil, cobra.ShellCompDirectiveFilterDirs
 			}
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		},
@@ -146,12 +157,9 @@ type folderRefView struct {
 func viewFolderRef(f control.Folder) folderRefView { return folderRefView{f.ID.String(), f.Label} }
 
 func revokedLines(w io.Writer, r control.Revoked) error {
-	labels := func(folders []control.Folder) string {
-		return strings.Join(views(folders, func(f control.Folder) string { return f.Label }), ", ")
-	}
 	out := "no folder, since it was in none of them"
 	if len(r.Folders) > 0 {
-		out = labels(r.Folders)
+		out = labelsOf(r.Folders)
 	}
 	if err := say(w, "%s is no longer paired with this device, and is put out of %s.\n", r.Name, out); err != nil {
 		return err
@@ -159,5 +167,5 @@ func revokedLines(w io.Writer, r control.Revoked) error {
 	if len(r.Kept) == 0 {
 		return nil
 	}
-	return say(w, "It is still a member of %s: this device has no right to change that.\n", labels(r.Kept))
+	return say(w, "It is still a member of %s: this device has no right to change that.\n", labelsOf(r.Kept))
 }

@@ -65,7 +65,7 @@ func firstHour() *controltest.Device {
 				Folder: docs, State: control.StateInSync, Files: 12408, Bytes: 61_200_000_000,
 				ProtectedAsOf: theHour.Add(-67 * time.Second),
 				Members: []control.MemberStatus{
-					{Identity: nas, Role: entry.RoleBackup, Connected: true, LastProven: theHour.Add(-50 * time.Hour)},
+					{Identity: nas, Role: entry.RoleBackup, Connected: true, LastProven: theHour.Add(-50 * time.Hour), ProtectedAsOf: theHour.Add(-67 * time.Second)},
 					{Identity: phone, Role: entry.RoleSync, NeedFiles: 14, NeedBytes: 41_000_000},
 				},
 			}, {

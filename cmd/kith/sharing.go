@@ -128,9 +128,12 @@ func (a *app) acceptCommand() *cobra.Command {
 		Long: "Take what a peer offers, and keep it at PATH. The directory is made if there is none;\n" +
 			"files that are in it take part: none is lost, and what is the same is not sent. It\n" +
 			"returns as soon as the folder is set up; syncing goes on behind (kith status, kith\n" +
-			"wait).",
-		Example: "  kith accept Documents ~/Documents\n  kith accept Photos /srv/photos --role receive",
-		Args:    cobra.RangeArgs(1, 2),
+			"wait).\n\n" +
+			"As a backup this device needs no PATH: it keeps every version, sealed, and can read\n" +
+			"nothing. A PATH then says where the vault is to lie.",
+		Example: "  kith accept Documents ~/Documents\n  kith accept Photos /srv/photos --role receive\n" +
+			"  kith accept Documents --role backup",
+		Args: cobra.RangeArgs(1, 2),
 		RunE: a.ask(func(ctx context.Context, c *control.Client, args []string) error {
 			r := control.AcceptRequest{Folder: args[0], Role: entry.Role(as)}
 			if len(args) > 1 {

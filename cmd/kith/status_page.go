@@ -67,9 +67,11 @@ func (p statusPage) folder(f control.FolderStatus) []any {
 	case f.Conflicts > 0:
 		return append(row, cell{text: plural(f.Conflicts, "conflict"), style: alert}, "kith conflicts "+quoted(f.Label))
 	}
-	row = append(row, cell{text: strings.ReplaceAll(string(f.State), "-", " "), style: stateStyle(f.State)},
-		cell{text: plural(f.Files, "file"), right: true}, cell{text: size(f.Bytes), right: true})
-	return append(row, p.remark(f))
+	row = append(row, cell{text: strings.ReplaceAll(string(f.State), "-", " "), style: stateStyle(f.State)})
+	if f.Role == entry.RoleBackup && f.Vault != nil {
+		return append(row, cell{text: plural(f.Vault.Versions, "version"), right: true}, cell{text: size(f.Vault.Bytes), right: true}, p.backup(f))
+	}
+	return append(row, cell{text: plural(f.Files, "file"), right: true}, cell{text: size(f.Bytes), right: true}, p.remark(f))
 }
 
 func heldBatches(n int64) string {
@@ -115,12 +117,20 @@ func (p statusPage) remark(f control.FolderStatus) string {
 	return strings.Join(parts, "; ")
 }
 
+// toCome is what is still wanted here.
+func (p statusPage) toCome(f control.FolderStatus) string {
+	if f.NeedFiles == 0 && f.NeedBytes == 0 {
+		return ""
+	}
+	text := plural(f.NeedFiles, "file") + ", " + size(f.NeedBytes) + " to come"
+	if f.State == control.StateWaiting {
+		text += ", from nobody who is connected"
+	}
+	return text
+}
+
 func (p statusPage) progress(f control.FolderStatus) string {
-	if f.NeedFiles > 0 || f.NeedBytes > 0 {
-		text := plural(f.NeedFiles, "file") + ", " + size(f.NeedBytes) + " to come"
-		if f.State == control.StateWaiting {
-			text += ", from nobody who is connected"
-		}
+	if text := p.toCome(f); text != "" {
 		return text
 	}
 	if f.ProtectedAsOf.IsZero() {
@@ -132,18 +142,20 @@ func (p statusPage) progress(f control.FolderStatus) string {
 	return p.protection(f)
 }
 
-// protection is "protected 14:02 by nas (2 copies, proven 2 d ago)".
+// protection is "protected 14:02 by nas (2 copies, proven 2 d ago)". The proof
+// is that of a device that is named.
 func (p statusPage) protection(f control.FolderStatus) string {
 	var by []string
 	var proven time.Time
 	copies := int64(1)
 	for _, m := range f.Members {
-		if m.Role == entry.RoleBackup {
-			by = append(by, m.Name)
-		}
 		if m.NeedFiles == 0 && m.NeedBytes == 0 {
 			copies++
 		}
+		if !protects(m, f) {
+			continue
+		}
+		by = append(by, m.Name)
 		if m.LastProven.After(proven) {
 			proven = m.LastProven
 		}
@@ -161,6 +173,12 @@ func (p statusPage) protection(f control.FolderStatus) string {
 		word = "copy"
 	}
 	return fmt.Sprintf("%s (%d %s, %s)", text, copies, word, how)
+}
+
+// protects tells whether a member is one of those that hold all that was here
+// at the moment as of which the folder is protected.
+func protects(m control.MemberStatus, f control.FolderStatus) bool {
+	return m.Role == entry.RoleBackup && !m.ProtectedAsOf.IsZero() && !m.ProtectedAsOf.Before(f.ProtectedAsOf)
 }
 
 // peer is the row of one peer, with what it does for the folders.

@@ -35,7 +35,7 @@ func (a *app) upCommand() *cobra.Command {
 			"  kith up --name nas --listen /ip4/0.0.0.0/tcp/22000 --lan-only --ui off",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.up(cmd.Context(), givenSettings(cmd.Flags()))
+			return a.up(cmd.Context(), givenSettings(cmd.Flags()), a.showReady)
 		},
 	}
 	flags := cmd.Flags()
@@ -67,9 +67,9 @@ func givenSettings(flags *pflag.FlagSet) map[string]string {
 	return given
 }
 
-// up runs the device until it ends. A signal asks it to end, which is what
+// up runs the device until it ends, and calls ready once it serves. A signal asks it to end, which is what
 // Ctrl-C is for: that is no failure.
-func (a *app) up(ctx context.Context, given map[string]string) error {
+func (a *app) up(ctx context.Context, given map[string]string, ready func(control.Ready)) error {
 	p, err := a.prepare(given)
 	if err != nil {
 		return err
@@ -79,7 +79,7 @@ func (a *app) up(ctx context.Context, given map[string]string) error {
 		return err
 	}
 	log := slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: s.LogLevel}))
-	err = a.run(ctx, upOptions{Places: p, Settings: s, Log: log, Ready: a.showReady})
+	err = a.run(ctx, upOptions{Places: p, Settings: s, Log: log, Ready: ready})
 	if ctx.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, errInterrupted)) {
 		return nil
 	}

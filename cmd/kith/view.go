@@ -43,6 +43,19 @@ type folderStatusView struct {
 	Untaken       int64         `json:"untaken"`
 	AbsentFiles   int64         `json:"absent_files"`
 	AbsentBytes   int64         `json:"absent_bytes"`
+	Vault         *vaultView    `json:"vault"`
+}
+
+type vaultView struct {
+	Versions int64      `json:"versions"`
+	Bytes    int64      `json:"bytes"`
+	Quota    int64      `json:"quota"`
+	Since    *time.Time `json:"since"`
+	Schedule string     `json:"schedule"`
+	LastRun  *time.Time `json:"last_run"`
+	NextRun  *time.Time `json:"next_run"`
+	Scrubbed *time.Time `json:"scrubbed"`
+	Damaged  int64      `json:"damaged"`
 }
 
 type problemView struct {
@@ -53,13 +66,16 @@ type problemView struct {
 }
 
 type memberView struct {
-	Device     string     `json:"device"`
-	Name       string     `json:"name"`
-	Role       string     `json:"role"`
-	Connected  bool       `json:"connected"`
-	NeedFiles  int64      `json:"need_files"`
-	NeedBytes  int64      `json:"need_bytes"`
-	LastProven *time.Time `json:"last_proven"`
+	Device        string     `json:"device"`
+	Name          string     `json:"name"`
+	Role          string     `json:"role"`
+	Connected     bool       `json:"connected"`
+	NeedFiles     int64      `json:"need_files"`
+	NeedBytes     int64      `json:"need_bytes"`
+	LastProven    *time.Time `json:"last_proven"`
+	ProtectedAsOf *time.Time `json:"protected_as_of"`
+	Schedule      string     `json:"schedule"`
+	LastDrill     *time.Time `json:"last_drill"`
 }
 
 type peerView struct {
@@ -110,6 +126,17 @@ func viewFolderStatus(f control.FolderStatus) folderStatusView {
 		Conflicts: f.Conflicts, Held: f.Held, Problems: views(f.Problems, viewProblem),
 		ProtectedAsOf: viewTime(f.ProtectedAsOf), Members: views(f.Members, viewMember),
 		LocalEdits: f.LocalEdits, Untaken: f.Untaken, AbsentFiles: f.AbsentFiles, AbsentBytes: f.AbsentBytes,
+		Vault: viewVault(f.Vault),
+	}
+}
+
+func viewVault(v *control.VaultStatus) *vaultView {
+	if v == nil {
+		return nil
+	}
+	return &vaultView{
+		Versions: v.Versions, Bytes: v.Bytes, Quota: v.Quota, Since: viewTime(v.Since), Schedule: continuous(v.Schedule),
+		LastRun: viewTime(v.LastRun), NextRun: viewTime(v.NextRun), Scrubbed: viewTime(v.Scrubbed), Damaged: v.Damaged,
 	}
 }
 
@@ -121,6 +148,7 @@ func viewMember(m control.MemberStatus) memberView {
 	return memberView{
 		Device: string(m.ID), Name: m.Name, Role: m.Role.String(), Connected: m.Connected,
 		NeedFiles: m.NeedFiles, NeedBytes: m.NeedBytes, LastProven: viewTime(m.LastProven),
+		ProtectedAsOf: viewTime(m.ProtectedAsOf), Schedule: m.Schedule, LastDrill: viewTime(m.LastDrill),
 	}
 }
 

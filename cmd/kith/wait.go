@@ -40,11 +40,10 @@ func (a *app) waitCommand() *cobra.Command {
 		Short: "Wait until folders are synced, protected or connected",
 		Long: "Wait until all folders, or those named, are\n\n" +
 			"  synced      this device and every connected member hold the same, after a scan\n" +
-			"  protected   a backup holds everything that is here now (in this version no device\n" +
-			"              can be one)\n" +
+			"  protected   a backup holds everything that is here now\n" +
 			"  connected   another member is connected\n\n" +
 			"The exit code is 4 if the time was not enough.",
-		Example: "  kith wait Documents --timeout 5m\n  kith wait --for connected",
+		Example: "  kith wait Documents --timeout 5m\n  kith wait --for protected",
 		RunE: a.ask(func(ctx context.Context, c *control.Client, args []string) error {
 			r := control.WaitRequest{Folders: args, For: control.Goal(what), Timeout: time.Duration(timeout)}
 			return a.wait(ctx, c, r)
@@ -65,10 +64,7 @@ type reachedView struct {
 
 func (a *app) wait(ctx context.Context, c *control.Client, r control.WaitRequest) error {
 	start := now()
-	show := newProgressLine(a.err, a.errTerminal, r.For)
-	if a.json {
-		show = newProgressLine(io.Discard, terminal{}, r.For)
-	}
+	show := a.progressLine(r.For)
 	var last control.Progress
 	err := c.Wait(ctx, r, func(p control.Progress) error {
 		last = p

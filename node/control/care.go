@@ -94,7 +94,7 @@ type HeldBatch struct {
 type Roles interface {
 	// SetRole changes this device's role in a folder, at once and with
 	// nothing sent again. [ErrInvalid] where the role needs what this device
-	// lacks.
+	// lacks, [ErrPathTaken] or [ErrNested] for the path of a new tree.
 	SetRole(ctx context.Context, r RoleRequest) (Folder, error)
 
 	// Revoke puts a device out of every folder in which this one may, with
@@ -113,6 +113,9 @@ type Roles interface {
 type RoleRequest struct {
 	Folder string
 	Role   entry.Role
+	// Path is where the tree is to lie when a backup becomes a device with a
+	// tree, absolute; else empty.
+	Path string
 }
 
 // Revoked is what a revocation came to.

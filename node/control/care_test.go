@@ -52,7 +52,7 @@ func TestEveryAnswerAboutCareCrossesTheSocketWhole(t *testing.T) {
 	expect(t, "Approve", d.Care.Batch, approved, err)
 	rejected, err := c.Reject(ctx, "k3f9")
 	expect(t, "Reject", d.Care.Batch, rejected, err)
-	changed, err := c.SetRole(ctx, control.RoleRequest{Folder: "doc", Role: entry.RoleArchive})
+	changed, err := c.SetRole(ctx, control.RoleRequest{Folder: "doc", Role: entry.RoleArchive, Path: "/tree/./\xff"})
 	archive := docs
 	archive.Role = entry.RoleArchive
 	expect(t, "SetRole", archive, changed, err)
@@ -67,7 +67,7 @@ func TestEveryAnswerAboutCareCrossesTheSocketWhole(t *testing.T) {
 		"Conflicts doc", "Resolve {Places:[{Text:* Absolute:}] Keep:mine Copies:[a (conflict)]}", "Resolve {Places:[{Text:* Absolute:}] Keep:theirs Copies:[a (conflict)]}",
 		"Resolve {Places:[{Text:* Absolute:}] Keep:both Copies:[a (conflict)]}", "Resolve {Places:[{Text:* Absolute:}] Keep:newest Copies:[a (conflict)]}",
 		"Resolve {Places:[{Text:* Absolute:}] Keep:main Copies:[a (conflict)]}", "Held ", "Approve k3f9", "Reject k3f9",
-		"SetRole {Folder:doc Role:archive}", "Revoke phone", "Examine ", "GoOn doc",
+		"SetRole {Folder:doc Role:archive Path:/tree/\xff}", "Revoke phone", "Examine ", "GoOn doc",
 	}, d.Asked(), nil)
 }
 
@@ -87,8 +87,12 @@ func TestBadRequestsAboutCareNeverReachTheDevice(t *testing.T) {
 		"a long batch ID":     func() error { _, err := c.Reject(ctx, strings.Repeat("x", 999)); return err },
 		"no role":             func() error { _, err := c.SetRole(ctx, control.RoleRequest{Folder: "doc"}); return err },
 		"a role that is none": func() error { _, err := c.SetRole(ctx, control.RoleRequest{Folder: "doc", Role: 77}); return err },
-		"nobody to revoke":    func() error { _, err := c.Revoke(ctx, ""); return err },
-		"nothing to go on":    func() error { _, err := c.GoOn(ctx, ""); return err },
+		"a relative path": func() error {
+			_, err := c.SetRole(ctx, control.RoleRequest{Folder: "doc", Role: entry.RoleSync, Path: "a"})
+			return err
+		},
+		"nobody to revoke": func() error { _, err := c.Revoke(ctx, ""); return err },
+		"nothing to go on": func() error { _, err := c.GoOn(ctx, ""); return err },
 	}
 	for name, ask := range cases {
 		if err := ask(); !errors.Is(err, control.ErrInvalid) {

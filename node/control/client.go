@@ -31,6 +31,11 @@ type Client struct {
 	paths     controlpb.PathsClient
 	care      controlpb.CareClient
 	roles     controlpb.RolesClient
+	past      controlpb.PastClient
+	snapshots controlpb.SnapshotsClient
+	vaults    controlpb.VaultsClient
+	proofs    controlpb.ProofsClient
+	recovery  controlpb.RecoveryClient
 }
 
 var (
@@ -43,6 +48,11 @@ var (
 	_ Paths     = (*Client)(nil)
 	_ Care      = (*Client)(nil)
 	_ Roles     = (*Client)(nil)
+	_ Past      = (*Client)(nil)
+	_ Snapshots = (*Client)(nil)
+	_ Vaults    = (*Client)(nil)
+	_ Proofs    = (*Client)(nil)
+	_ Recovery  = (*Client)(nil)
 )
 
 // Dial makes a client of the device at the socket, once something listens
@@ -79,6 +89,11 @@ func newClient(path string) *Client {
 		paths:     controlpb.NewPathsClient(h, base, limit),
 		care:      controlpb.NewCareClient(h, base, limit),
 		roles:     controlpb.NewRolesClient(h, base, limit),
+		past:      controlpb.NewPastClient(h, base, limit),
+		snapshots: controlpb.NewSnapshotsClient(h, base, limit),
+		vaults:    controlpb.NewVaultsClient(h, base, limit),
+		proofs:    controlpb.NewProofsClient(h, base, limit),
+		recovery:  controlpb.NewRecoveryClient(h, base, limit),
 	}
 }
 

@@ -57,7 +57,8 @@ func (c *Client) Reject(ctx context.Context, batch string) (HeldBatch, error) {
 
 // SetRole implements [Roles].
 func (c *Client) SetRole(ctx context.Context, r RoleRequest) (Folder, error) {
-	a, err := ask(ctx, 0, c.roles.SetRole, &controlpb.SetRoleRequest{Folder: text(r.Folder), Role: roleToWire(r.Role)})
+	req := &controlpb.SetRoleRequest{Folder: text(r.Folder), Role: roleToWire(r.Role), Path: []byte(r.Path)}
+	a, err := ask(ctx, 0, c.roles.SetRole, req)
 	if err != nil {
 		return Folder{}, err
 	}

@@ -9,14 +9,17 @@ import (
 // List implements [Paths].
 func (c *Client) List(ctx context.Context, r ListRequest, each func(PathEntry) error) error {
 	req := &controlpb.ListRequest{Place: placeToWire(r.Place), All: r.All}
-	return follow(ctx, c.paths.List, req, func(piece *controlpb.ListResponse) error {
-		for _, e := range piece.GetEntries() {
-			if err := each(pathEntryFromWire(e)); err != nil {
-				return err
-			}
+	return follow(ctx, c.paths.List, req, func(p *controlpb.ListResponse) error { return eachOf(p.GetEntries(), pathEntryFromWire, each) })
+}
+
+// eachOf hands over each part of a piece.
+func eachOf[W, A any](piece []W, fromWire func(W) A, each func(A) error) error {
+	for _, w := range piece {
+		if err := each(fromWire(w)); err != nil {
+			return err
 		}
-		return nil
-	})
+	}
+	return nil
 }
 
 // Get implements [Paths].

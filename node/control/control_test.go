@@ -187,7 +187,8 @@ func TestErrorsKeepTheirMeaningAcrossTheSocket(t *testing.T) {
 	for _, sentinel := range []error{
 		control.ErrNoFolder, control.ErrNoDevice, control.ErrAmbiguous, control.ErrNotFound, control.ErrInvalid,
 		control.ErrPathTaken, control.ErrNested, control.ErrLabelTaken, control.ErrNameTaken, control.ErrNotOffered,
-		control.ErrNotShared, control.ErrNoPath, control.ErrNoBatch, control.ErrWaiting, control.ErrPaused, control.ErrWrongCode, control.ErrCodeBurnt, control.ErrCodeExpired,
+		control.ErrNotShared, control.ErrNoPath, control.ErrNoBatch, control.ErrNoHistory,
+		control.ErrNoSnapshot, control.ErrNoVault, control.ErrNotHere, control.ErrWaiting, control.ErrPaused, control.ErrWrongCode, control.ErrCodeBurnt, control.ErrCodeExpired,
 		control.ErrPairingPaused, control.ErrTimeout, control.ErrStopping, control.ErrUnsupported,
 	} {
 		t.Run(sentinel.Error(), func(t *testing.T) {

@@ -36,6 +36,11 @@ type Device struct {
 	Paths     Paths
 	Care      Care
 	Roles     Roles
+	Past      Past
+	Snapshots Snapshots
+	Vaults    Vaults
+	Proofs    Proofs
+	Recovery  Recovery
 }
 
 // Lifecycle is about the running device as a whole.

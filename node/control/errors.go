@@ -34,6 +34,16 @@ var (
 	ErrNoPath = errors.New("no such path")
 	// ErrNoBatch is wrapped when no held batch has the ID.
 	ErrNoBatch = errors.New("no such batch")
+	// ErrNoHistory is wrapped when no vault that can be asked holds the past
+	// that is meant.
+	ErrNoHistory = errors.New("nothing is known of that time")
+	// ErrNoSnapshot is wrapped when no snapshot has the label.
+	ErrNoSnapshot = errors.New("no such snapshot")
+	// ErrNoVault is wrapped when this device keeps no past of the folder.
+	ErrNoVault = errors.New("no history of it is kept here")
+	// ErrNotHere is wrapped when a backup is asked for what only a device with
+	// the folder's key can do.
+	ErrNotHere = errors.New("this device is a backup, which can read nothing")
 	// ErrWaiting is wrapped when what was asked for is under way, and waits
 	// for something else.
 	ErrWaiting = errors.New("not all of it is here yet")

@@ -74,7 +74,13 @@ func (h roles) SetRole(ctx context.Context, r *controlpb.SetRoleRequest) (*contr
 		if role == 0 {
 			return nil, fmt.Errorf("role of %q: %w: none is given", r.GetFolder(), ErrInvalid)
 		}
-		f, err := h.device.SetRole(ctx, RoleRequest{Folder: r.GetFolder(), Role: role})
+		req := RoleRequest{Folder: r.GetFolder(), Role: role}
+		if len(r.GetPath()) > 0 {
+			if req.Path, err = checkPath(r.GetPath()); err != nil {
+				return nil, fmt.Errorf("role of %q: %w", r.GetFolder(), err)
+			}
+		}
+		f, err := h.device.SetRole(ctx, req)
 		return &controlpb.SetRoleResponse{Folder: folderToWire(f)}, err
 	})
 }

@@ -11,28 +11,39 @@ import (
 
 type paths struct{ device Paths }
 
-// List gathers entries to pieces: a message for each would cost more than
-// what it tells.
+// inPieces gathers what a list tells to pieces for send: a message for each
+// would cost more than what it tells. What is left in the end is for rest.
+func inPieces[A, W any](toWire func(A) W, send func([]W) error) (take func(A) error, rest func() error) {
+	piece := make([]W, 0, listPiece)
+	take = func(a A) error {
+		piece = append(piece, toWire(a))
+		if len(piece) < listPiece {
+			return nil
+		}
+		err := send(piece)
+		piece = piece[:0]
+		return err
+	}
+	rest = func() error {
+		if len(piece) == 0 {
+			return nil
+		}
+		return send(piece)
+	}
+	return take, rest
+}
+
 func (h paths) List(ctx context.Context, r *controlpb.ListRequest, out *connect.ServerStream[controlpb.ListResponse]) error {
 	_, err := bounded(ctx, 0, func(ctx context.Context) (*controlpb.ListResponse, error) {
 		place, err := placeFromWire(r.GetPlace())
 		if err != nil {
 			return nil, fmt.Errorf("list: %w", err)
 		}
-		piece := make([]*controlpb.PathEntry, 0, listPiece)
-		err = h.device.List(ctx, ListRequest{Place: place, All: r.GetAll()}, func(e PathEntry) error {
-			piece = append(piece, pathEntryToWire(e))
-			if len(piece) < listPiece {
-				return nil
-			}
-			err := out.Send(&controlpb.ListResponse{Entries: piece})
-			piece = piece[:0]
-			return err
-		})
-		if err != nil || len(piece) == 0 {
+		take, rest := inPieces(pathEntryToWire, func(p []*controlpb.PathEntry) error { return out.Send(&controlpb.ListResponse{Entries: p}) })
+		if err := h.device.List(ctx, ListRequest{Place: place, All: r.GetAll()}, take); err != nil {
 			return nil, err
 		}
-		return nil, out.Send(&controlpb.ListResponse{Entries: piece})
+		return nil, rest()
 	})
 	return err
 }

@@ -18,6 +18,15 @@ const (
 	maxCopies    = 1000                   // members that must prove that they hold something
 	maxBatch     = 128                    // bytes of the ID of a batch
 	listPiece    = 256                    // entries in one message of a list
+	momentPiece  = 4096                   // kept moments in one message
+	maxSchedule  = 128                    // bytes of a schedule
+	maxHook      = 4096                   // bytes of a command that is run when a backup is stale
+	maxKept      = 1 << 30                // changes, hours, days, ... to keep
+	maxReport    = 16 << 20               // bytes of the paths and problems that one answer lists
+	maxPhrase    = 1024                   // bytes of the words of a recovery phrase
+	maxWord      = 64                     // bytes of one word
+	maxWords     = 24                     // words asked for
+	maxRecovered = 256                    // folders, or devices, named in one recovery
 )
 
 // Deadlines. What may rightly take long (a scan, a wait, an open pairing

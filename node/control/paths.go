@@ -68,7 +68,7 @@ type PathEntry struct {
 	Kind    entry.Kind
 	Size    int64 // bytes; files only
 	ModTime time.Time
-	Where   Whereabouts
+	Where   Whereabouts // empty in a list of the past
 	Pinned  bool
 	Holders []Identity // members that are known to hold it, if it is elsewhere
 }

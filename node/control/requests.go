@@ -93,7 +93,7 @@ type Offer struct {
 // AcceptRequest asks to take an offer.
 type AcceptRequest struct {
 	Folder string
-	Path   string     // absolute; empty for a backup only
+	Path   string     // absolute; empty for a backup only, whose vault it is else
 	Role   entry.Role // zero: the role that was offered
 }
 

@@ -118,6 +118,7 @@ func newMux(d Device) *http.ServeMux {
 	if d.Roles != nil {
 		mux.Handle(controlpb.NewRolesHandler(roles{d.Roles}, opts...))
 	}
+	servePast(mux, d, opts)
 	return mux
 }
 

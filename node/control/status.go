@@ -76,6 +76,21 @@ type FolderStatus struct {
 	// here, by choice.
 	AbsentFiles int64
 	AbsentBytes int64
+	// Vault is what this device keeps of the folder's past; nil for nothing.
+	Vault *VaultStatus
+}
+
+// VaultStatus is a vault of this device.
+type VaultStatus struct {
+	Versions int64
+	Bytes    int64 // on disk
+	Quota    int64 // 0: none
+	Since    time.Time
+	Schedule string // of a backup; empty for continuous
+	LastRun  time.Time
+	NextRun  time.Time // zero for continuous
+	Scrubbed time.Time // the last round of reading everything was complete
+	Damaged  int64     // blocks and records that are damaged
 }
 
 // MemberStatus is how another member of a folder is doing, seen from here.
@@ -86,6 +101,11 @@ type MemberStatus struct {
 	NeedFiles  int64 // what it lacks of what is here
 	NeedBytes  int64
 	LastProven time.Time // it proved that it holds what it says; zero for never
+	// Of a member that keeps a vault: the moment as of which it holds all that
+	// was here, its schedule, and when the last drill was passed.
+	ProtectedAsOf time.Time
+	Schedule      string // empty for continuous
+	LastDrill     time.Time
 }
 
 // PeerStatus is how a device is doing, seen from here, that is paired with this

@@ -38,6 +38,7 @@ func memberToWire(m MemberStatus) *controlpb.MemberStatus {
 	return &controlpb.MemberStatus{
 		Device: identityToWire(m.Identity), Role: roleToWire(m.Role), Connected: m.Connected,
 		NeedFiles: m.NeedFiles, NeedBytes: m.NeedBytes, LastProvenMs: millis(m.LastProven),
+		ProtectedAsOfMs: millis(m.ProtectedAsOf), Schedule: text(m.Schedule), LastDrillMs: millis(m.LastDrill),
 	}
 }
 
@@ -45,6 +46,7 @@ func memberFromWire(m *controlpb.MemberStatus) MemberStatus {
 	out := MemberStatus{
 		Identity: identityFromWire(m.GetDevice()), Connected: m.GetConnected(),
 		NeedFiles: m.GetNeedFiles(), NeedBytes: m.GetNeedBytes(), LastProven: moment(m.GetLastProvenMs()),
+		ProtectedAsOf: moment(m.GetProtectedAsOfMs()), Schedule: m.GetSchedule(), LastDrill: moment(m.GetLastDrillMs()),
 	}
 	out.Role, _ = roleFromWire(m.GetRole())
 	return out
@@ -57,6 +59,7 @@ func folderStatusToWire(f FolderStatus) *controlpb.FolderStatus {
 		Conflicts: f.Conflicts, Held: f.Held, ProtectedAsOfMs: millis(f.ProtectedAsOf),
 		Problems: convert(f.Problems, problemToWire), Members: convert(f.Members, memberToWire),
 		LocalEdits: f.LocalEdits, Untaken: f.Untaken, AbsentFiles: f.AbsentFiles, AbsentBytes: f.AbsentBytes,
+		Vault: vaultStatusToWire(f.Vault),
 	}
 }
 
@@ -67,6 +70,7 @@ func folderStatusFromWire(f *controlpb.FolderStatus) FolderStatus {
 		Conflicts: f.GetConflicts(), Held: f.GetHeld(), ProtectedAsOf: moment(f.GetProtectedAsOfMs()),
 		Problems: convert(f.GetProblems(), problemFromWire), Members: convert(f.GetMembers(), memberFromWire),
 		LocalEdits: f.GetLocalEdits(), Untaken: f.GetUntaken(), AbsentFiles: f.GetAbsentFiles(), AbsentBytes: f.GetAbsentBytes(),
+		Vault: vaultStatusFromWire(f.GetVault()),
 	}
 }
 

@@ -225,6 +225,7 @@ func (a *actor) update(fn func(x *index.Folder) error) error {
 		return nil
 	})
 	a.judge(err)
+	a.edited.committed()
 	return err
 }
 

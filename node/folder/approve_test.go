@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"testing"
 
+	"github.com/kithmesh/kith/index/entry"
 	"github.com/kithmesh/kith/node/folder"
 	"github.com/kithmesh/kith/node/folder/brake"
 )
@@ -187,10 +189,15 @@ func TestARejectGivesAllDevicesTheirFilesBack(t *testing.T) {
 			a.write(name(10+i), "encrypted "+fmt.Sprint(i))
 		}
 	})
+	h := b.holding() // of all that anna did: carla has it in two parts
 	w.link(b.device, c.device)
 	w.heard(c.device, a.device)
 	c.calm() // it lets all through
-	b.reject(b.holding().ID)
+	w.heard(b.device, c.device)
+	if again := b.holding(); again.ID != h.ID || len(again.Batch.Files) != 20 {
+		t.Errorf("%d files are held under %s, and before under %s", len(again.Batch.Files), again.ID, h.ID)
+	}
+	b.reject(h.ID)
 	w.settle()
 	after := w.agree()
 	for p, f := range before {
@@ -198,4 +205,66 @@ func TestARejectGivesAllDevicesTheirFilesBack(t *testing.T) {
 			t.Errorf("%q was %.40q, is %.40q", p, f, after[p])
 		}
 	}
+}
+
+// slow is a teller that gives no content before it may.
+type slow struct {
+	*teller
+	asked chan error
+	may   chan struct{}
+	once  sync.Once
+}
+
+func (w *world) slowly(from, to *device) *slow {
+	w.t.Helper()
+	s := &slow{
+		teller: &teller{line: &line{from: from, to: to, news: make(chan struct{}, 1)}},
+		asked:  make(chan error), may: make(chan struct{}),
+	}
+	w.must(to.folder.Attach(context.Background(), s, from.folder.State()))
+	s.after = *s.started()
+	return s
+}
+
+func (s *slow) Fetch(ctx context.Context, ids []entry.BlockID, got func(i int, sealed []byte) error) error {
+	s.once.Do(func() { close(s.asked) })
+	select {
+	case <-s.may:
+		return s.teller.Fetch(ctx, ids, got)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func TestWhatIsOnItsWayIsHeldWithWhatComesAfterIt(t *testing.T) {
+	t.Parallel()
+	w, a, b := braked(t, 30)
+	w.cut(a.device, b.device)
+	for i := range 10 {
+		a.write(name(i), fmt.Sprint("rewritten ", i))
+	}
+	a.quiet()
+	s := w.slowly(a.device, b.device)
+	s.tell(s.batch(100))
+	w.must(within(deadline, s.asked)) // too few to be held, and on their way
+	for i := range 10 {
+		a.remove(name(10 + i))
+	}
+	a.quiet()
+	s.tell(s.batch(100))
+	b.await("the brake", func(s folder.Status) bool { return s.Held == 1 })
+	shown := b.batch()
+	close(s.may)
+	h := b.holding()
+	if h.ID != shown.ID || h.Deletes != 10 || h.Rewrites != 10 {
+		t.Errorf("%d deletes and %d rewrites are held under %s, and were shown under %s", h.Deletes, h.Rewrites, h.ID, shown.ID)
+	}
+	for i := range 20 {
+		b.has(name(i), text(fmt.Sprint("content ", i)))
+	}
+	s.leave()
+	b.approve(h.ID)
+	w.link(a.device, b.device)
+	w.settle()
+	w.agree()
 }

@@ -30,6 +30,8 @@ type item struct {
 	fromGone   *entry.Entry
 	fromChoice merge.Decision
 
+	leaving *leaving // what goes from the tree with it, nil for nothing
+
 	job     *gather.Job // the content of the path, nil if none is needed
 	copyJob *gather.Job // the content of a conflict copy
 
@@ -142,17 +144,21 @@ func (a *actor) launch(b *batch) {
 	for _, it := range b.items {
 		jobs = append(jobs, it.jobs()...)
 	}
-	if len(jobs) == 0 {
+	keep := a.toKeep(b)
+	if len(jobs) == 0 && !keep {
 		a.finish(b)
 		return
 	}
-	a.littered = true
+	a.littered = a.littered || len(jobs) > 0
 	sources := make([]gather.Source, 0, len(a.roll))
 	for _, d := range a.roll.inOrder() {
 		sources = append(sources, a.roll[d])
 	}
 	a.around.beside(b.disk, func() {
 		b.disk.gatherer.Gather(b.disk.ctx, jobs, sources)
+		if keep {
+			a.keepOld(b.disk.ctx, b.disk, b)
+		}
 		a.gathered <- b
 	})
 }

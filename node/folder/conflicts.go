@@ -155,6 +155,9 @@ func (a *actor) resolve(c *Conflict, keep Keep, r *Resolution) error {
 		return err
 	}
 	r.Kept = chosen.Path
+	if err := a.keepNow(slices.DeleteFunc(append([]*entry.Entry{c.Main}, c.Copies...), func(e *entry.Entry) bool { return e == chosen })...); err != nil {
+		return err
+	}
 	if chosen != c.Main {
 		if c.Main != nil && c.Main.Absent {
 			return fmt.Errorf("%q does not lie here: get it first", c.Path)

@@ -203,6 +203,9 @@ func (a *actor) revertOne(l *entry.Entry) error {
 		return err
 	}
 	if l.Unknown || e == nil || !e.Lives() {
+		if err := a.keepNow(l); err != nil {
+			return err
+		}
 		err := a.disk.tree.Remove(l.Path, tree.StatOf(l))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err

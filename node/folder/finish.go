@@ -35,7 +35,7 @@ func (a *actor) finish(b *batch) {
 		return
 	}
 	a.pass.again = true
-	ready := a.stillReady(b.items)
+	ready := a.kept(a.stillReady(b.items))
 	ready = slices.DeleteFunc(ready, func(it *item) bool {
 		if !it.needParent || a.makeDirectory(it.path.Parent()) {
 			return false
@@ -79,14 +79,19 @@ func (a *actor) finish(b *batch) {
 	a.commitBatch(done)
 }
 
-// stillReady leaves out what could not be gathered, and what is decided upon
-// an entry that is not there any more.
+// stillReady leaves out what could not be gathered, what is decided upon an
+// entry that is not there any more, and what has come to be held meanwhile: a
+// person who is asked about it finds it as it was.
 func (a *actor) stillReady(items []*item) []*item {
 	var ready []*item
+	a.hold(a.Clock())
 	_ = a.view(func(x *index.Folder) error {
 		for _, it := range items {
 			if err := it.err(); err != nil {
 				a.notGathered(it, err)
+				continue
+			}
+			if a.brakes(it.path) {
 				continue
 			}
 			same, err := unchangedEntry(x, it.path, it.local)

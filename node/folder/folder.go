@@ -82,6 +82,13 @@ type Options struct {
 	// Claimed tells whether a member has said that a replica is its own. Nil:
 	// all count as claimed.
 	Claimed func(version.ReplicaID) bool
+	// Blind tells whether a member keeps a vault and holds no key: it is told
+	// records, and tells of one path as many versions as have not seen each
+	// other. Nil: none does.
+	Blind func(entry.DeviceID) bool
+	// History keeps what goes from the tree because another device changed it.
+	// Nil: nothing does.
+	History History
 	// Rescan is how often the whole tree is looked at, whatever the watcher
 	// says. Zero: once an hour.
 	Rescan time.Duration
@@ -106,6 +113,9 @@ type Folder struct {
 	echoes   echoes
 	promises promises
 	silent   atomic.Bool // fenced: nothing is told
+
+	historyFull atomic.Bool // the last that was to be kept had no room
+	edited      edited
 
 	mu      sync.Mutex
 	changed chan struct{} // closed at the next change
@@ -172,6 +182,9 @@ func (f *Folder) prepare() error {
 // error only if the index can no longer be trusted.
 func (f *Folder) Run(ctx context.Context) error {
 	defer close(f.ended)
+	ctx, end := context.WithCancel(ctx)
+	recording := f.recordBeside(ctx)
+	defer func() { end(); <-recording }()
 	a := newActor(f)
 	defer a.stop()
 	return a.run(ctx)

@@ -180,6 +180,9 @@ func (a *actor) hearOne(x *index.Folder, d entry.DeviceID, n heard) error {
 			a.Log.Error("two states under one version", "device", d, "path", string(r.Path))
 			fallthrough
 		case order == version.Equal || order == version.Before:
+			if a.blind(d) {
+				return nil // what else it told of the path stands
+			}
 			return a.changeWanted(x, r.Path, func(w []merge.Want) []merge.Want { return merge.Withdraw(w, d) })
 		case order == version.Concurrent && r.SamePayload(l):
 			return a.adoptVersion(x, l, r, l.Version.Join(r.Version))
@@ -197,7 +200,11 @@ func (a *actor) hearOne(x *index.Folder, d entry.DeviceID, n heard) error {
 		}
 	}
 	return a.changeWanted(x, r.Path, func(w []merge.Want) []merge.Want {
-		return a.withPlaced(w, merge.Remember(w, r, d, n.sequence), d, n.sequence)
+		remember := merge.Remember
+		if a.blind(d) {
+			remember = merge.RememberToo
+		}
+		return a.withPlaced(w, remember(w, r, d, n.sequence), d, n.sequence)
 	})
 }
 

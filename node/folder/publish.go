@@ -97,6 +97,12 @@ func (a *actor) problems() []Problem {
 	case a.problem != nil:
 		out = append(out, *a.problem)
 	}
+	if a.historyFull.Load() {
+		out = append(out, Problem{
+			Code: "history_full", Text: "there is no room to keep what goes from the folder: changes of others go on without",
+			Hint: "Give the history more room, or make room on its disk.",
+		})
+	}
 	if a.disk != nil {
 		if why, degraded := a.disk.watcher.Degraded(); degraded {
 			out = append(out, Problem{Code: "watch_limit", Text: why, Hint: "Changes are found by scanning once a minute."})

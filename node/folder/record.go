@@ -276,6 +276,9 @@ func (a *actor) recordOne(x *index.Folder, e *entry.Entry, f look.Finding) (wrot
 	if e == nil || !e.Lives() {
 		a.arrivals.add(n, a.Clock())
 	}
+	if a.History != nil && e != nil && !n.Unknown && !e.SameContent(n) {
+		a.edited.add(n, a.Clock())
+	}
 	_, err = x.Put(n)
 	return true, err
 }

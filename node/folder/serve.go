@@ -131,16 +131,7 @@ func (s *server) open(e *entry.Entry) {
 		s.offsets[b.ID] = span{at, b.Length}
 		at += int64(b.Length)
 	}
-	d := s.Folder.disk.Load()
-	if d == nil {
-		return
-	}
-	d.mu.RLock()
-	defer d.mu.RUnlock()
-	if d.closed {
-		return
-	}
-	if f, err := d.gather.OpenFile(e.Path); err == nil {
+	if f, err := s.openFile(e.Path); err == nil {
 		s.file = f
 	}
 }

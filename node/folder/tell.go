@@ -24,6 +24,9 @@ func (f *Folder) Records(
 	if err != nil || len(entries) == 0 {
 		return b, err
 	}
+	if f.blind(d) {
+		return f.asRecords(b, entries)
+	}
 	k := f.key(entries[0].Epoch)
 	if k == nil {
 		return b, fmt.Errorf("seal %q: no key of epoch %d", entries[0].Path, entries[0].Epoch)
@@ -48,6 +51,40 @@ func (f *Folder) Records(
 	}
 	return b, err
 }
+
+// blind tells whether a member holds no key.
+func (f *Folder) blind(d entry.DeviceID) bool { return f.Blind != nil && f.Blind(d) }
+
+// asRecords tells entries one by one, sealed for a member that holds no key.
+func (f *Folder) asRecords(b exchange.Batch, entries []*entry.Entry) (exchange.Batch, error) {
+	k := f.key(entries[0].Epoch)
+	if k == nil {
+		return b, fmt.Errorf("seal %q: no key of epoch %d", entries[0].Path, entries[0].Epoch)
+	}
+	size := 0
+	for _, e := range entries {
+		r, err := k.SealRecord(e)
+		if err != nil {
+			return b, fmt.Errorf("seal %q: %w", e.Path, err)
+		}
+		size += len(r.Sealed) + recordSize + 36*len(r.Blocks)
+		if size > maxRecords && len(b.Items) > 0 {
+			b.Through = b.Items[len(b.Items)-1].Sequence
+			return b, nil
+		}
+		if e.Absent {
+			b.Absent = append(b.Absent, len(b.Items))
+		}
+		b.Items = append(b.Items, exchange.Item{Sequence: e.Sequence, Record: r})
+	}
+	return b, nil
+}
+
+// A batch of records stays well within a message.
+const (
+	recordSize = 256      // that a record takes beside what is sealed and its blocks
+	maxRecords = 12 << 20 // bytes
+)
 
 // changes reads the changes for one batch, all of one epoch.
 func (f *Folder) changes(d entry.DeviceID, after entry.Sequence, limit exchange.Limit) (b exchange.Batch, entries []*entry.Entry, err error) {

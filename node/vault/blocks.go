@@ -36,24 +36,31 @@ func (v *Vault) view(fn func(*tables) error) error {
 // grace period to put a record that names it.
 func (v *Vault) HasBlocks(ids []entry.BlockID) ([]bool, error) {
 	has := make([]bool, len(ids))
-	var marked []entry.BlockID
-	err := v.reader(func(t *tables) error {
+	v.lent.dropping.RLock()
+	defer v.lent.dropping.RUnlock()
+	var marked []int
+	err := v.reader(func(t *tables) (err error) {
 		for i := range ids {
-			vs, err := t.variants(ids[i][:])
-			if err != nil {
+			if has[i], err = v.given(t, ids[i]); err != nil {
 				return err
 			}
-			has[i] = slices.ContainsFunc(vs, func(one variant) bool { return !one.bad && !v.doubtsGiver(one.giver) })
+			if has[i] {
+				v.lend(ids[i])
+			}
 			if has[i] && t.marks.bolt.Get(blockMark(ids[i])) != nil {
-				marked = append(marked, ids[i])
+				marked = append(marked, i)
 			}
 		}
 		return nil
 	})
 	if err == nil && len(marked) > 0 {
-		err = v.submit(func(t *tx) error {
-			for _, id := range marked {
-				if err := t.unmark(blockMark(id)); err != nil {
+		err = v.submit(func(t *tx) (err error) {
+			for _, i := range marked {
+				// A prune may have been about to drop it.
+				if has[i], err = v.given(&t.tables, ids[i]); err != nil {
+					return err
+				}
+				if err := t.unmark(blockMark(ids[i])); err != nil {
 					return err
 				}
 			}
@@ -64,6 +71,13 @@ func (v *Vault) HasBlocks(ids []entry.BlockID) ([]bool, error) {
 		return nil, fmt.Errorf("look for blocks in vault %q: %w", v.dir, err)
 	}
 	return has, nil
+}
+
+// given tells whether a good form of a block is held that did not come from
+// doubted devices alone.
+func (v *Vault) given(t *tables, id entry.BlockID) (bool, error) {
+	vs, err := t.variants(id[:])
+	return slices.ContainsFunc(vs, func(one variant) bool { return !one.bad && !v.doubtsGiver(one.giver) }), err
 }
 
 // reader is view for who reads packs as well.

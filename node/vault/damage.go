@@ -20,7 +20,8 @@ type Damage struct {
 	// Record is its ID, and Sequence the version.
 	Record   seal.RecordID
 	Sequence entry.Sequence
-	// Lost: a record names the block, and no pack or index knows of it.
+	// Lost: a record names the block, and no pack or index knows of it. In a
+	// partial vault that is nothing.
 	Lost bool
 	// Others is how many good forms of the block are held all the same.
 	Others int
@@ -39,6 +40,8 @@ func (d damageRow) append(dst []byte) []byte {
 	dst = binary.LittleEndian.AppendUint64(dst, uint64(d.found))
 	return binary.LittleEndian.AppendUint16(dst, uint16(d.giver))
 }
+
+const damageKeySize = 1 + 32 + 16
 
 func damageKey(k kind, name [32]byte, sum shortSum) []byte {
 	return slices.Concat([]byte{byte(k)}, name[:], sum[:])
@@ -123,7 +126,7 @@ func (v *Vault) Damaged() ([]Damage, error) {
 		return t.damaged.each(nil, nil, func(key, row []byte) (bool, error) {
 			b := bytesReader{rest: row}
 			d := Damage{Found: moment(b.uint64()).time(), From: v.deviceOf(giver(b.uint16()))}
-			if b.bad || len(key) != 1+32+16 {
+			if b.bad || len(key) != damageKeySize {
 				return false, fmt.Errorf("%w: a damage row of %d bytes", ErrIndex, len(row))
 			}
 			var err error
@@ -164,13 +167,10 @@ func (t *tables) goodOnes(id []byte) (n int, err error) {
 func (v *Vault) Repair(ctx context.Context, b Block) (exact bool, err error) {
 	p, err := newPutting(ctx, []Block{b}, nil)
 	if err == nil {
-		err = v.submit(func(t *tx) (err error) {
+		err = v.put(ctx, p, func(t *tx) (err error) {
 			exact, err = p.repair(t)
 			return err
 		})
-	}
-	if err == nil {
-		err = p.err()
 	}
 	if err != nil {
 		return false, fmt.Errorf("repair block %s in vault %q: %w", b.ID, v.dir, err)

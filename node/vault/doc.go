@@ -44,6 +44,15 @@
 // Nor can it know which of two versions with equal vectors is true: it keeps
 // both.
 //
+// # Beside a tree
+//
+// The history of a device that has the files is a vault of the same format,
+// opened as one that is partial and rolling. Partial: the tree holds what is
+// newest, so records may come without blocks, and what is not there is no loss.
+// Rolling: it has the room that is left over, so the oldest history goes where
+// new would have none ([Vault.MakeRoom]). Only who opens a vault makes it so: one
+// that was opened without Rolling drops nothing to make room, whoever gives what.
+//
 // # Newest
 //
 // Of the versions of a record that had been received by a moment, those are

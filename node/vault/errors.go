@@ -14,8 +14,8 @@ var (
 	// it holds is damaged. Of a record: of a block that it names.
 	ErrMissing = errors.New("not in the vault")
 
-	// ErrQuota: the vault would grow beyond its quota. Nothing is deleted to
-	// make room: that is for its owner.
+	// ErrQuota: the vault would grow beyond its quota. Unless it is a rolling
+	// one, nothing is deleted to make room: that is for its owner.
 	ErrQuota = errors.New("the vault's quota is used up")
 
 	// ErrDiskFull: the file system would be left with less free space than the

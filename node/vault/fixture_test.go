@@ -27,6 +27,10 @@ func TestMain(m *testing.M) {
 		fmt.Println(crashing())
 		os.Exit(1)
 	}
+	if os.Getenv(rollingEnv) != "" {
+		fmt.Println(rolling())
+		os.Exit(1)
+	}
 	goleak.VerifyTestMain(m)
 }
 

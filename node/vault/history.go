@@ -302,3 +302,14 @@ func (v *Vault) span() (oldest, newest time.Time, err error) {
 	})
 	return oldest, newest, err
 }
+
+// Earliest is since when history is held: when the oldest version that is held
+// was received, and in a rolling vault not before what has gone, to make room or
+// by retention. Zero: nothing was received yet.
+func (v *Vault) Earliest() (time.Time, error) {
+	t, err := v.Totals()
+	if err != nil || !v.rolling || !t.Exact.After(t.Oldest) || t.Oldest.IsZero() {
+		return t.Oldest, err
+	}
+	return t.Exact, nil
+}

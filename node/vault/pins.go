@@ -97,18 +97,8 @@ func (v *Vault) Pin(at time.Time, label []byte) (PinID, error) {
 func (v *Vault) Unpin(id PinID) error {
 	missing := false
 	err := v.submit(func(t *tx) error {
-		row, err := t.pins.get(id[:])
-		if err != nil || row == nil {
-			missing = row == nil
-			return err
-		}
-		p, err := parsePinRow(row)
-		if err != nil {
-			return err
-		}
-		t.drop(p.place, headSize+int64(len(p.label)))
-		t.st.counts.pins--
-		return t.pins.delete(id[:])
+		missing = t.pins.bolt.Get(id[:]) == nil
+		return t.unpin(id)
 	})
 	if err == nil && missing {
 		err = ErrMissing
@@ -117,6 +107,21 @@ func (v *Vault) Unpin(id PinID) error {
 		return fmt.Errorf("unpin %s in vault %q: %w", id, v.dir, err)
 	}
 	return nil
+}
+
+// unpin removes a pin, if it is there.
+func (t *tx) unpin(id PinID) error {
+	row, err := t.pins.get(id[:])
+	if row == nil || err != nil {
+		return err
+	}
+	p, err := parsePinRow(row)
+	if err != nil {
+		return err
+	}
+	t.drop(p.place, headSize+int64(len(p.label)))
+	t.st.counts.pins--
+	return t.pins.delete(id[:])
 }
 
 // Pins are all pins, by their moments.

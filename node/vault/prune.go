@@ -26,7 +26,8 @@ type Pruned struct {
 // version names. What was marked by an earlier prune, at least the grace period
 // ago, and was not wanted since, it then drops, and rewrites packs of which a
 // good part is dead. So a version goes at the earliest a grace period after the
-// policy has let it go, and its blocks as much later again.
+// policy has let it go, and its blocks as much later again. A clock that is
+// ahead costs nothing if it is right again before the next prune.
 //
 // It can be run at any time, beside everything else, and ended at any time: by
 // ctx, by an error or by a crash. What is left over a later one does. It
@@ -147,19 +148,26 @@ func (v *Vault) pruneBlocks(ctx context.Context, s sweep) error {
 		return err
 	}
 	return s.do(ctx, func(t *tx, d doomed) error {
-		vs, err := t.variants(d.key[:])
-		if err != nil || len(vs) == 0 {
+		if t.blocks.bolt.Get(d.key[:]) != nil {
+			s.done.Blocks++
+		}
+		return t.dropBlock(d.key)
+	})
+}
+
+// dropBlock drops all forms of a block.
+func (t *tx) dropBlock(id entry.BlockID) error {
+	vs, err := t.variants(id[:])
+	if err != nil {
+		return err
+	}
+	for i := range vs {
+		t.drop(vs[i].at, vs[i].size())
+		if err := t.forgetBlock(id, vs[i].at); err != nil {
 			return err
 		}
-		for i := range vs {
-			t.drop(vs[i].at, vs[i].size())
-			if err := t.forgetBlock(d.key, vs[i].at); err != nil {
-				return err
-			}
-		}
-		s.done.Blocks++
-		return nil
-	})
+	}
+	return nil
 }
 
 // consider decides what to do about a version or block that is needed or not,

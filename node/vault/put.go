@@ -34,19 +34,17 @@ type Received struct {
 // was marked to be pruned is kept. All that one call stores has one moment.
 //
 // It wraps [ErrQuota] or [ErrDiskFull], having stored nothing, where there is
-// no room, and [ErrRefused], having stored nothing, for what cannot be a sealed
+// no room, in a rolling vault not even without what may go; and [ErrRefused], having stored nothing, for what cannot be a sealed
 // block. Records are refused one by one, with a [*RefusedError]: those that
-// name blocks which are not held, with [ErrMissing], and those that no device
+// name blocks which are not held, with [ErrMissing], unless the vault is
+// partial; and those that no device
 // can have made, with ErrRefused.
 func (v *Vault) Put(ctx context.Context, blocks []Block, records []Received) error {
 	p, err := newPutting(ctx, blocks, records)
 	if err != nil {
 		return fmt.Errorf("put into vault %q: %w", v.dir, err)
 	}
-	if err = v.submit(p.do); err == nil {
-		err = p.err()
-	}
-	if err != nil {
+	if err = v.put(ctx, p, p.do); err != nil {
 		return fmt.Errorf("put into vault %q: %w", v.dir, err)
 	}
 	return nil
@@ -149,7 +147,7 @@ func (p *putting) size() (n int64) {
 func (p *putting) do(t *tx) error {
 	p.refused = slices.Clip(p.refused[:p.early])
 	if p.failed = t.v.room(t, p.size()); p.failed != nil {
-		return nil
+		return nil // see Vault.put
 	}
 	if p.failed = p.checkVariants(t); p.failed != nil {
 		if errors.Is(p.failed, ErrRefused) {
@@ -168,7 +166,7 @@ func (p *putting) do(t *tx) error {
 		if err != nil {
 			return err
 		}
-		if len(missing) > 0 {
+		if len(missing) > 0 && !t.v.partial {
 			p.refuse(r.Record.ID, r.at, fmt.Errorf("%w: %d blocks that it names", ErrMissing, len(missing)), missing)
 			continue
 		}

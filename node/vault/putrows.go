@@ -54,6 +54,7 @@ func (t *tx) putBlock(b *Block, sum [32]byte) error {
 	if err := t.unmark(blockMark(b.ID)); err != nil {
 		return err
 	}
+	t.v.lend(b.ID)
 	short := shortSum(sum[:16])
 	i := slices.IndexFunc(vs, func(v variant) bool { return v.sum == short })
 	if i >= 0 && !vs[i].bad && (!t.doubts(t.deviceOf(vs[i].giver)) || t.doubts(b.From)) {
@@ -121,6 +122,7 @@ func (t *tx) missing(r *seal.Record) (ids []entry.BlockID, err error) {
 		if err := t.unmark(blockMark(id)); err != nil {
 			return nil, err
 		}
+		t.v.lend(id)
 	}
 	return ids, nil
 }

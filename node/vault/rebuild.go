@@ -18,7 +18,7 @@ import (
 // Rebuild makes the index anew from the packs alone, as Open does where it is
 // missing or damaged. Nobody can use the vault meanwhile. What was marked to be
 // pruned is not marked any more; blocks that records name and no pack holds are
-// noted as damaged.
+// noted as damaged, but in one that is partial.
 func (v *Vault) Rebuild() error {
 	v.caring.Lock()
 	defer v.caring.Unlock()
@@ -153,6 +153,7 @@ func (b *builder) headers() error {
 		}
 		for _, id := range replaced {
 			retired[id] = true
+			v.st.next = max(v.st.next, id+1)
 		}
 	}
 	if v.st.vault == (ID{}) {
@@ -301,6 +302,9 @@ func (b *builder) finish() error {
 
 // noteLost notes the blocks that versions name and that are not in the index.
 func (v *Vault) noteLost() error {
+	if v.partial {
+		return nil // they lie in the tree, as far as anybody knows
+	}
 	lost := map[entry.BlockID]bool{}
 	err := v.eachLive(func(t *tables, _ recordKey, data []byte) error {
 		return eachRef(data, func(id entry.BlockID) {
@@ -316,6 +320,32 @@ func (v *Vault) noteLost() error {
 	return v.update(func(t *tx) error {
 		for id := range lost {
 			if err := t.damage(kindBlock, id, shortSum{}, 0); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// forgetLost takes back what noteLost has noted for an opener to whom it was a
+// loss.
+func (v *Vault) forgetLost() error {
+	return v.update(func(t *tx) error {
+		if t.st.counts.damaged == 0 {
+			return nil
+		}
+		var lost []entry.BlockID
+		err := t.damaged.each([]byte{byte(kindBlock)}, nil, func(key, _ []byte) (bool, error) {
+			if len(key) == damageKeySize && shortSum(key[33:]) == (shortSum{}) {
+				lost = append(lost, entry.BlockID(key[1:33]))
+			}
+			return true, nil
+		})
+		if err != nil {
+			return err
+		}
+		for _, id := range lost {
+			if err := t.healed(kindBlock, id, shortSum{}); err != nil {
 				return err
 			}
 		}

@@ -2,10 +2,20 @@ package vault
 
 import "fmt"
 
-// room tells whether n bytes more may be put.
+// shortage is why there is no room, and how many bytes would have to go.
+type shortage struct {
+	lack int64
+	err  error
+}
+
+func (s *shortage) Error() string { return s.err.Error() }
+func (s *shortage) Unwrap() error { return s.err }
+
+// room tells whether n bytes more may be put. Its error is a *shortage where
+// not.
 func (v *Vault) room(t *tx, n int64) error {
+	limits, used := v.limitsNow(), int64(0)
 	v.mu.Lock()
-	limits, used := v.limits, int64(0)
 	for id, p := range v.packs {
 		if w := v.writers[p.class]; w != nil && w.id == id {
 			p.length = w.length // with what this change has appended so far
@@ -19,7 +29,8 @@ func (v *Vault) room(t *tx, n int64) error {
 		}
 	}
 	if limits.Quota > 0 && used+n > limits.Quota {
-		return fmt.Errorf("%w: %d bytes of %d, and %d to come", ErrQuota, used, limits.Quota, n)
+		err := fmt.Errorf("%w: %d bytes of %d, and %d to come", ErrQuota, used, limits.Quota, n)
+		return &shortage{used + n - limits.Quota, err}
 	}
 	if limits.KeepFree <= 0 {
 		return nil
@@ -29,7 +40,14 @@ func (v *Vault) room(t *tx, n int64) error {
 		return fmt.Errorf("free space of %q: %w", v.dir, err)
 	}
 	if free-n < limits.KeepFree {
-		return fmt.Errorf("%w: %d bytes, of which %d are to stay free, and %d to come", ErrDiskFull, free, limits.KeepFree, n)
+		err := fmt.Errorf("%w: %d bytes, of which %d are to stay free, and %d to come", ErrDiskFull, free, limits.KeepFree, n)
+		return &shortage{limits.KeepFree - (free - n), err}
 	}
 	return nil
+}
+
+func (v *Vault) limitsNow() Limits {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.limits
 }

@@ -123,6 +123,9 @@ func (in *intake) noteDrops(e found) error {
 	in.t.st.thinned = max(in.t.st.thinned, thinned)
 	for _, l := range at {
 		in.dropped[l] = true
+		// A new pack with the number of one that is gone would lose what comes to
+		// lie there.
+		in.t.st.next = max(in.t.st.next, l.pack+1)
 	}
 	return nil
 }

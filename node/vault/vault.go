@@ -25,6 +25,15 @@ type Options struct {
 	KeepFree int64 // bytes that stay free on the file system
 	PackSize int64 // bytes; 0 is 32 MiB
 
+	// Partial: the vault lies beside a tree that holds what it lacks, as the
+	// history of a device with files does. Records may come without their
+	// blocks, before them or for good, and what is not there is no loss. It says
+	// nothing of what lies on disk: the next opener may see it otherwise.
+	Partial bool
+	// Rolling: where there is no room for what is put, the oldest history goes;
+	// see [Vault.MakeRoom]. Without it nothing ever goes to make room.
+	Rolling bool
+
 	// Grace is how long what a prune has marked waits until a later one sweeps
 	// it; 0 is a day.
 	Grace time.Duration
@@ -50,6 +59,8 @@ type Vault struct {
 	free         func(string) (int64, error)
 	log          *slog.Logger
 	noSync       bool
+	partial      bool
+	rolling      bool
 
 	db    *db
 	queue queue
@@ -64,6 +75,9 @@ type Vault struct {
 
 	// pinsMade counts the pins that were made since it was opened.
 	pinsMade atomic.Uint64
+
+	// lent is what must not go to make room, though no record may name it yet.
+	lent lent
 
 	// whole is held, for reading, by who reads, and for writing by who takes the
 	// index away. reading is held, for reading, by who reads from packs what the index has
@@ -100,6 +114,7 @@ func Open(o Options) (*Vault, error) {
 	v := &Vault{
 		dir: o.Dir, packDir: filepath.Join(o.Dir, "packs"), packSize: o.PackSize, grace: o.Grace,
 		clock: o.Clock, free: o.Free, log: o.Log, noSync: o.noSync,
+		partial: o.Partial, rolling: o.Rolling,
 		limits: Limits{o.Quota, o.KeepFree}, doubted: map[entry.DeviceID]bool{},
 	}
 	v.st.folder = o.Folder
@@ -139,6 +154,9 @@ func (v *Vault) open() error {
 	if errors.Is(err, ErrIndex) {
 		v.log.Info("build the index of a vault", "dir", v.dir, "because", err)
 		err = v.rebuild()
+	}
+	if err == nil && v.partial {
+		err = v.forgetLost()
 	}
 	if err != nil {
 		v.letGo()

@@ -13,6 +13,8 @@
 //    within a folder is relative to its root; where one is shown together
 //    with its folder it is the label, a slash, and the path within.
 //  - Times are milliseconds since 1970 UTC; zero means never, or not known.
+//    Moments of a folder's past are microseconds, as vaults keep them: what
+//    was received at a moment is part of the folder as of just that moment.
 //  - Sizes are bytes.
 //  - An error carries a Failure as its detail, whose code is part of the
 //    contract; the message is for people and may change.
@@ -60,6 +62,16 @@ const (
 	CareName = "kith.control.Care"
 	// RolesName is the fully-qualified name of the Roles service.
 	RolesName = "kith.control.Roles"
+	// PastName is the fully-qualified name of the Past service.
+	PastName = "kith.control.Past"
+	// SnapshotsName is the fully-qualified name of the Snapshots service.
+	SnapshotsName = "kith.control.Snapshots"
+	// VaultsName is the fully-qualified name of the Vaults service.
+	VaultsName = "kith.control.Vaults"
+	// ProofsName is the fully-qualified name of the Proofs service.
+	ProofsName = "kith.control.Proofs"
+	// RecoveryName is the fully-qualified name of the Recovery service.
+	RecoveryName = "kith.control.Recovery"
 )
 
 // These constants are the fully-qualified names of the RPCs defined in this package. They're
@@ -130,6 +142,42 @@ const (
 	RolesExamineProcedure = "/kith.control.Roles/Examine"
 	// RolesGoOnProcedure is the fully-qualified name of the Roles's GoOn RPC.
 	RolesGoOnProcedure = "/kith.control.Roles/GoOn"
+	// PastLogProcedure is the fully-qualified name of the Past's Log RPC.
+	PastLogProcedure = "/kith.control.Past/Log"
+	// PastDiffProcedure is the fully-qualified name of the Past's Diff RPC.
+	PastDiffProcedure = "/kith.control.Past/Diff"
+	// PastListAtProcedure is the fully-qualified name of the Past's ListAt RPC.
+	PastListAtProcedure = "/kith.control.Past/ListAt"
+	// PastRestoreProcedure is the fully-qualified name of the Past's Restore RPC.
+	PastRestoreProcedure = "/kith.control.Past/Restore"
+	// PastUndoProcedure is the fully-qualified name of the Past's Undo RPC.
+	PastUndoProcedure = "/kith.control.Past/Undo"
+	// SnapshotsSnapshotProcedure is the fully-qualified name of the Snapshots's Snapshot RPC.
+	SnapshotsSnapshotProcedure = "/kith.control.Snapshots/Snapshot"
+	// SnapshotsSnapshotsProcedure is the fully-qualified name of the Snapshots's Snapshots RPC.
+	SnapshotsSnapshotsProcedure = "/kith.control.Snapshots/Snapshots"
+	// SnapshotsDropSnapshotProcedure is the fully-qualified name of the Snapshots's DropSnapshot RPC.
+	SnapshotsDropSnapshotProcedure = "/kith.control.Snapshots/DropSnapshot"
+	// VaultsRetentionProcedure is the fully-qualified name of the Vaults's Retention RPC.
+	VaultsRetentionProcedure = "/kith.control.Vaults/Retention"
+	// VaultsSetRetentionProcedure is the fully-qualified name of the Vaults's SetRetention RPC.
+	VaultsSetRetentionProcedure = "/kith.control.Vaults/SetRetention"
+	// VaultsSetScheduleProcedure is the fully-qualified name of the Vaults's SetSchedule RPC.
+	VaultsSetScheduleProcedure = "/kith.control.Vaults/SetSchedule"
+	// VaultsPruneProcedure is the fully-qualified name of the Vaults's Prune RPC.
+	VaultsPruneProcedure = "/kith.control.Vaults/Prune"
+	// ProofsVerifyProcedure is the fully-qualified name of the Proofs's Verify RPC.
+	ProofsVerifyProcedure = "/kith.control.Proofs/Verify"
+	// ProofsDrillProcedure is the fully-qualified name of the Proofs's Drill RPC.
+	ProofsDrillProcedure = "/kith.control.Proofs/Drill"
+	// RecoveryDraftProcedure is the fully-qualified name of the Recovery's Draft RPC.
+	RecoveryDraftProcedure = "/kith.control.Recovery/Draft"
+	// RecoveryConfirmProcedure is the fully-qualified name of the Recovery's Confirm RPC.
+	RecoveryConfirmProcedure = "/kith.control.Recovery/Confirm"
+	// RecoveryTestProcedure is the fully-qualified name of the Recovery's Test RPC.
+	RecoveryTestProcedure = "/kith.control.Recovery/Test"
+	// RecoveryRecoverProcedure is the fully-qualified name of the Recovery's Recover RPC.
+	RecoveryRecoverProcedure = "/kith.control.Recovery/Recover"
 )
 
 // LifecycleClient is a client for the kith.control.Lifecycle service.
@@ -1474,4 +1522,772 @@ func (UnimplementedRolesHandler) Examine(context.Context, *ExamineRequest) (*Exa
 
 func (UnimplementedRolesHandler) GoOn(context.Context, *GoOnRequest) (*GoOnResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("kith.control.Roles.GoOn is not implemented"))
+}
+
+// PastClient is a client for the kith.control.Past service.
+type PastClient interface {
+	// Log tells what changed at a place and below it, newest first.
+	Log(context.Context, *LogRequest) (*connect.ServerStreamForClient[LogResponse], error)
+	// Diff tells what differs between two moments, in tree order.
+	Diff(context.Context, *DiffRequest) (*connect.ServerStreamForClient[DiffResponse], error)
+	// ListAt tells what was at and below a place, in tree order.
+	ListAt(context.Context, *ListAtRequest) (*connect.ServerStreamForClient[ListResponse], error)
+	// Restore gives back what was at a place. The last event says what it has
+	// done, what could not be had included.
+	Restore(context.Context, *RestoreRequest) (*connect.ServerStreamForClient[RestoreEvent], error)
+	// Undo takes back a batch of changes, where it was not changed again since.
+	Undo(context.Context, *UndoRequest) (*connect.ServerStreamForClient[RestoreEvent], error)
+}
+
+// NewPastClient constructs a client for the kith.control.Past service. By default, it uses the
+// Connect protocol with the binary Protobuf Codec, asks for gzipped responses, and sends
+// uncompressed requests. To use the gRPC or gRPC-Web protocols, supply the connect.WithGRPC() or
+// connect.WithGRPCWeb() options.
+//
+// The URL supplied here should be the base URL for the Connect or gRPC server (for example,
+// http://api.acme.com or https://acme.com/grpc).
+func NewPastClient(httpClient connect.HTTPClient, baseURL string, opts ...connect.ClientOption) PastClient {
+	baseURL = strings.TrimRight(baseURL, "/")
+	pastMethods := File_controlpb_control_proto.Services().ByName("Past").Methods()
+	return &pastClient{
+		log: connect.NewClient[LogRequest, LogResponse](
+			httpClient,
+			baseURL+PastLogProcedure,
+			connect.WithSchema(pastMethods.ByName("Log")),
+			connect.WithClientOptions(opts...),
+		),
+		diff: connect.NewClient[DiffRequest, DiffResponse](
+			httpClient,
+			baseURL+PastDiffProcedure,
+			connect.WithSchema(pastMethods.ByName("Diff")),
+			connect.WithClientOptions(opts...),
+		),
+		listAt: connect.NewClient[ListAtRequest, ListResponse](
+			httpClient,
+			baseURL+PastListAtProcedure,
+			connect.WithSchema(pastMethods.ByName("ListAt")),
+			connect.WithClientOptions(opts...),
+		),
+		restore: connect.NewClient[RestoreRequest, RestoreEvent](
+			httpClient,
+			baseURL+PastRestoreProcedure,
+			connect.WithSchema(pastMethods.ByName("Restore")),
+			connect.WithClientOptions(opts...),
+		),
+		undo: connect.NewClient[UndoRequest, RestoreEvent](
+			httpClient,
+			baseURL+PastUndoProcedure,
+			connect.WithSchema(pastMethods.ByName("Undo")),
+			connect.WithClientOptions(opts...),
+		),
+	}
+}
+
+// pastClient implements PastClient.
+type pastClient struct {
+	log     *connect.Client[LogRequest, LogResponse]
+	diff    *connect.Client[DiffRequest, DiffResponse]
+	listAt  *connect.Client[ListAtRequest, ListResponse]
+	restore *connect.Client[RestoreRequest, RestoreEvent]
+	undo    *connect.Client[UndoRequest, RestoreEvent]
+}
+
+// Log calls kith.control.Past.Log.
+func (c *pastClient) Log(ctx context.Context, req *LogRequest) (*connect.ServerStreamForClient[LogResponse], error) {
+	return c.log.CallServerStream(ctx, connect.NewRequest(req))
+}
+
+// Diff calls kith.control.Past.Diff.
+func (c *pastClient) Diff(ctx context.Context, req *DiffRequest) (*connect.ServerStreamForClient[DiffResponse], error) {
+	return c.diff.CallServerStream(ctx, connect.NewRequest(req))
+}
+
+// ListAt calls kith.control.Past.ListAt.
+func (c *pastClient) ListAt(ctx context.Context, req *ListAtRequest) (*connect.ServerStreamForClient[ListResponse], error) {
+	return c.listAt.CallServerStream(ctx, connect.NewRequest(req))
+}
+
+// Restore calls kith.control.Past.Restore.
+func (c *pastClient) Restore(ctx context.Context, req *RestoreRequest) (*connect.ServerStreamForClient[RestoreEvent], error) {
+	return c.restore.CallServerStream(ctx, connect.NewRequest(req))
+}
+
+// Undo calls kith.control.Past.Undo.
+func (c *pastClient) Undo(ctx context.Context, req *UndoRequest) (*connect.ServerStreamForClient[RestoreEvent], error) {
+	return c.undo.CallServerStream(ctx, connect.NewRequest(req))
+}
+
+// PastHandler is an implementation of the kith.control.Past service.
+type PastHandler interface {
+	// Log tells what changed at a place and below it, newest first.
+	Log(context.Context, *LogRequest, *connect.ServerStream[LogResponse]) error
+	// Diff tells what differs between two moments, in tree order.
+	Diff(context.Context, *DiffRequest, *connect.ServerStream[DiffResponse]) error
+	// ListAt tells what was at and below a place, in tree order.
+	ListAt(context.Context, *ListAtRequest, *connect.ServerStream[ListResponse]) error
+	// Restore gives back what was at a place. The last event says what it has
+	// done, what could not be had included.
+	Restore(context.Context, *RestoreRequest, *connect.ServerStream[RestoreEvent]) error
+	// Undo takes back a batch of changes, where it was not changed again since.
+	Undo(context.Context, *UndoRequest, *connect.ServerStream[RestoreEvent]) error
+}
+
+// NewPastHandler builds an HTTP handler from the service implementation. It returns the path on
+// which to mount the handler and the handler itself.
+//
+// By default, handlers support the Connect, gRPC, and gRPC-Web protocols with the binary Protobuf
+// and JSON codecs. They also support gzip compression.
+func NewPastHandler(svc PastHandler, opts ...connect.HandlerOption) (string, http.Handler) {
+	pastMethods := File_controlpb_control_proto.Services().ByName("Past").Methods()
+	pastLogHandler := connect.NewServerStreamHandlerSimple(
+		PastLogProcedure,
+		svc.Log,
+		connect.WithSchema(pastMethods.ByName("Log")),
+		connect.WithHandlerOptions(opts...),
+	)
+	pastDiffHandler := connect.NewServerStreamHandlerSimple(
+		PastDiffProcedure,
+		svc.Diff,
+		connect.WithSchema(pastMethods.ByName("Diff")),
+		connect.WithHandlerOptions(opts...),
+	)
+	pastListAtHandler := connect.NewServerStreamHandlerSimple(
+		PastListAtProcedure,
+		svc.ListAt,
+		connect.WithSchema(pastMethods.ByName("ListAt")),
+		connect.WithHandlerOptions(opts...),
+	)
+	pastRestoreHandler := connect.NewServerStreamHandlerSimple(
+		PastRestoreProcedure,
+		svc.Restore,
+		connect.WithSchema(pastMethods.ByName("Restore")),
+		connect.WithHandlerOptions(opts...),
+	)
+	pastUndoHandler := connect.NewServerStreamHandlerSimple(
+		PastUndoProcedure,
+		svc.Undo,
+		connect.WithSchema(pastMethods.ByName("Undo")),
+		connect.WithHandlerOptions(opts...),
+	)
+	return "/kith.control.Past/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case PastLogProcedure:
+			pastLogHandler.ServeHTTP(w, r)
+		case PastDiffProcedure:
+			pastDiffHandler.ServeHTTP(w, r)
+		case PastListAtProcedure:
+			pastListAtHandler.ServeHTTP(w, r)
+		case PastRestoreProcedure:
+			pastRestoreHandler.ServeHTTP(w, r)
+		case PastUndoProcedure:
+			pastUndoHandler.ServeHTTP(w, r)
+		default:
+			http.NotFound(w, r)
+		}
+	})
+}
+
+// UnimplementedPastHandler returns CodeUnimplemented from all methods.
+type UnimplementedPastHandler struct{}
+
+func (UnimplementedPastHandler) Log(context.Context, *LogRequest, *connect.ServerStream[LogResponse]) error {
+	return connect.NewError(connect.CodeUnimplemented, errors.New("kith.control.Past.Log is not implemented"))
+}
+
+func (UnimplementedPastHandler) Diff(context.Context, *DiffRequest, *connect.ServerStream[DiffResponse]) error {
+	return connect.NewError(connect.CodeUnimplemented, errors.New("kith.control.Past.Diff is not implemented"))
+}
+
+func (UnimplementedPastHandler) ListAt(context.Context, *ListAtRequest, *connect.ServerStream[ListResponse]) error {
+	return connect.NewError(connect.CodeUnimplemented, errors.New("kith.control.Past.ListAt is not implemented"))
+}
+
+func (UnimplementedPastHandler) Restore(context.Context, *RestoreRequest, *connect.ServerStream[RestoreEvent]) error {
+	return connect.NewError(connect.CodeUnimplemented, errors.New("kith.control.Past.Restore is not implemented"))
+}
+
+func (UnimplementedPastHandler) Undo(context.Context, *UndoRequest, *connect.ServerStream[RestoreEvent]) error {
+	return connect.NewError(connect.CodeUnimplemented, errors.New("kith.control.Past.Undo is not implemented"))
+}
+
+// SnapshotsClient is a client for the kith.control.Snapshots service.
+type SnapshotsClient interface {
+	// Snapshot pins this moment in all vaults that can be reached.
+	Snapshot(context.Context, *SnapshotRequest) (*SnapshotResponse, error)
+	// Snapshots lists them, newest first.
+	Snapshots(context.Context, *SnapshotsRequest) (*SnapshotsResponse, error)
+	// DropSnapshot unpins one from this device's own vault.
+	DropSnapshot(context.Context, *DropSnapshotRequest) (*DropSnapshotResponse, error)
+}
+
+// NewSnapshotsClient constructs a client for the kith.control.Snapshots service. By default, it
+// uses the Connect protocol with the binary Protobuf Codec, asks for gzipped responses, and sends
+// uncompressed requests. To use the gRPC or gRPC-Web protocols, supply the connect.WithGRPC() or
+// connect.WithGRPCWeb() options.
+//
+// The URL supplied here should be the base URL for the Connect or gRPC server (for example,
+// http://api.acme.com or https://acme.com/grpc).
+func NewSnapshotsClient(httpClient connect.HTTPClient, baseURL string, opts ...connect.ClientOption) SnapshotsClient {
+	baseURL = strings.TrimRight(baseURL, "/")
+	snapshotsMethods := File_controlpb_control_proto.Services().ByName("Snapshots").Methods()
+	return &snapshotsClient{
+		snapshot: connect.NewClient[SnapshotRequest, SnapshotResponse](
+			httpClient,
+			baseURL+SnapshotsSnapshotProcedure,
+			connect.WithSchema(snapshotsMethods.ByName("Snapshot")),
+			connect.WithClientOptions(opts...),
+		),
+		snapshots: connect.NewClient[SnapshotsRequest, SnapshotsResponse](
+			httpClient,
+			baseURL+SnapshotsSnapshotsProcedure,
+			connect.WithSchema(snapshotsMethods.ByName("Snapshots")),
+			connect.WithClientOptions(opts...),
+		),
+		dropSnapshot: connect.NewClient[DropSnapshotRequest, DropSnapshotResponse](
+			httpClient,
+			baseURL+SnapshotsDropSnapshotProcedure,
+			connect.WithSchema(snapshotsMethods.ByName("DropSnapshot")),
+			connect.WithClientOptions(opts...),
+		),
+	}
+}
+
+// snapshotsClient implements SnapshotsClient.
+type snapshotsClient struct {
+	snapshot     *connect.Client[SnapshotRequest, SnapshotResponse]
+	snapshots    *connect.Client[SnapshotsRequest, SnapshotsResponse]
+	dropSnapshot *connect.Client[DropSnapshotRequest, DropSnapshotResponse]
+}
+
+// Snapshot calls kith.control.Snapshots.Snapshot.
+func (c *snapshotsClient) Snapshot(ctx context.Context, req *SnapshotRequest) (*SnapshotResponse, error) {
+	response, err := c.snapshot.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// Snapshots calls kith.control.Snapshots.Snapshots.
+func (c *snapshotsClient) Snapshots(ctx context.Context, req *SnapshotsRequest) (*SnapshotsResponse, error) {
+	response, err := c.snapshots.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// DropSnapshot calls kith.control.Snapshots.DropSnapshot.
+func (c *snapshotsClient) DropSnapshot(ctx context.Context, req *DropSnapshotRequest) (*DropSnapshotResponse, error) {
+	response, err := c.dropSnapshot.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// SnapshotsHandler is an implementation of the kith.control.Snapshots service.
+type SnapshotsHandler interface {
+	// Snapshot pins this moment in all vaults that can be reached.
+	Snapshot(context.Context, *SnapshotRequest) (*SnapshotResponse, error)
+	// Snapshots lists them, newest first.
+	Snapshots(context.Context, *SnapshotsRequest) (*SnapshotsResponse, error)
+	// DropSnapshot unpins one from this device's own vault.
+	DropSnapshot(context.Context, *DropSnapshotRequest) (*DropSnapshotResponse, error)
+}
+
+// NewSnapshotsHandler builds an HTTP handler from the service implementation. It returns the path
+// on which to mount the handler and the handler itself.
+//
+// By default, handlers support the Connect, gRPC, and gRPC-Web protocols with the binary Protobuf
+// and JSON codecs. They also support gzip compression.
+func NewSnapshotsHandler(svc SnapshotsHandler, opts ...connect.HandlerOption) (string, http.Handler) {
+	snapshotsMethods := File_controlpb_control_proto.Services().ByName("Snapshots").Methods()
+	snapshotsSnapshotHandler := connect.NewUnaryHandlerSimple(
+		SnapshotsSnapshotProcedure,
+		svc.Snapshot,
+		connect.WithSchema(snapshotsMethods.ByName("Snapshot")),
+		connect.WithHandlerOptions(opts...),
+	)
+	snapshotsSnapshotsHandler := connect.NewUnaryHandlerSimple(
+		SnapshotsSnapshotsProcedure,
+		svc.Snapshots,
+		connect.WithSchema(snapshotsMethods.ByName("Snapshots")),
+		connect.WithHandlerOptions(opts...),
+	)
+	snapshotsDropSnapshotHandler := connect.NewUnaryHandlerSimple(
+		SnapshotsDropSnapshotProcedure,
+		svc.DropSnapshot,
+		connect.WithSchema(snapshotsMethods.ByName("DropSnapshot")),
+		connect.WithHandlerOptions(opts...),
+	)
+	return "/kith.control.Snapshots/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case SnapshotsSnapshotProcedure:
+			snapshotsSnapshotHandler.ServeHTTP(w, r)
+		case SnapshotsSnapshotsProcedure:
+			snapshotsSnapshotsHandler.ServeHTTP(w, r)
+		case SnapshotsDropSnapshotProcedure:
+			snapshotsDropSnapshotHandler.ServeHTTP(w, r)
+		default:
+			http.NotFound(w, r)
+		}
+	})
+}
+
+// UnimplementedSnapshotsHandler returns CodeUnimplemented from all methods.
+type UnimplementedSnapshotsHandler struct{}
+
+func (UnimplementedSnapshotsHandler) Snapshot(context.Context, *SnapshotRequest) (*SnapshotResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("kith.control.Snapshots.Snapshot is not implemented"))
+}
+
+func (UnimplementedSnapshotsHandler) Snapshots(context.Context, *SnapshotsRequest) (*SnapshotsResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("kith.control.Snapshots.Snapshots is not implemented"))
+}
+
+func (UnimplementedSnapshotsHandler) DropSnapshot(context.Context, *DropSnapshotRequest) (*DropSnapshotResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("kith.control.Snapshots.DropSnapshot is not implemented"))
+}
+
+// VaultsClient is a client for the kith.control.Vaults service.
+type VaultsClient interface {
+	Retention(context.Context, *RetentionRequest) (*RetentionResponse, error)
+	// SetRetention changes it; what it lets go is dropped by later prunes.
+	SetRetention(context.Context, *SetRetentionRequest) (*SetRetentionResponse, error)
+	// SetSchedule says when this device asks the others for what is new, or
+	// only tells if nothing is to change.
+	SetSchedule(context.Context, *SetScheduleRequest) (*SetScheduleResponse, error)
+	// Prune drops what the retention no longer keeps. The moments that are kept
+	// come first, in pieces; the last event says what was done.
+	Prune(context.Context, *PruneRequest) (*connect.ServerStreamForClient[PruneEvent], error)
+}
+
+// NewVaultsClient constructs a client for the kith.control.Vaults service. By default, it uses the
+// Connect protocol with the binary Protobuf Codec, asks for gzipped responses, and sends
+// uncompressed requests. To use the gRPC or gRPC-Web protocols, supply the connect.WithGRPC() or
+// connect.WithGRPCWeb() options.
+//
+// The URL supplied here should be the base URL for the Connect or gRPC server (for example,
+// http://api.acme.com or https://acme.com/grpc).
+func NewVaultsClient(httpClient connect.HTTPClient, baseURL string, opts ...connect.ClientOption) VaultsClient {
+	baseURL = strings.TrimRight(baseURL, "/")
+	vaultsMethods := File_controlpb_control_proto.Services().ByName("Vaults").Methods()
+	return &vaultsClient{
+		retention: connect.NewClient[RetentionRequest, RetentionResponse](
+			httpClient,
+			baseURL+VaultsRetentionProcedure,
+			connect.WithSchema(vaultsMethods.ByName("Retention")),
+			connect.WithClientOptions(opts...),
+		),
+		setRetention: connect.NewClient[SetRetentionRequest, SetRetentionResponse](
+			httpClient,
+			baseURL+VaultsSetRetentionProcedure,
+			connect.WithSchema(vaultsMethods.ByName("SetRetention")),
+			connect.WithClientOptions(opts...),
+		),
+		setSchedule: connect.NewClient[SetScheduleRequest, SetScheduleResponse](
+			httpClient,
+			baseURL+VaultsSetScheduleProcedure,
+			connect.WithSchema(vaultsMethods.ByName("SetSchedule")),
+			connect.WithClientOptions(opts...),
+		),
+		prune: connect.NewClient[PruneRequest, PruneEvent](
+			httpClient,
+			baseURL+VaultsPruneProcedure,
+			connect.WithSchema(vaultsMethods.ByName("Prune")),
+			connect.WithClientOptions(opts...),
+		),
+	}
+}
+
+// vaultsClient implements VaultsClient.
+type vaultsClient struct {
+	retention    *connect.Client[RetentionRequest, RetentionResponse]
+	setRetention *connect.Client[SetRetentionRequest, SetRetentionResponse]
+	setSchedule  *connect.Client[SetScheduleRequest, SetScheduleResponse]
+	prune        *connect.Client[PruneRequest, PruneEvent]
+}
+
+// Retention calls kith.control.Vaults.Retention.
+func (c *vaultsClient) Retention(ctx context.Context, req *RetentionRequest) (*RetentionResponse, error) {
+	response, err := c.retention.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// SetRetention calls kith.control.Vaults.SetRetention.
+func (c *vaultsClient) SetRetention(ctx context.Context, req *SetRetentionRequest) (*SetRetentionResponse, error) {
+	response, err := c.setRetention.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// SetSchedule calls kith.control.Vaults.SetSchedule.
+func (c *vaultsClient) SetSchedule(ctx context.Context, req *SetScheduleRequest) (*SetScheduleResponse, error) {
+	response, err := c.setSchedule.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// Prune calls kith.control.Vaults.Prune.
+func (c *vaultsClient) Prune(ctx context.Context, req *PruneRequest) (*connect.ServerStreamForClient[PruneEvent], error) {
+	return c.prune.CallServerStream(ctx, connect.NewRequest(req))
+}
+
+// VaultsHandler is an implementation of the kith.control.Vaults service.
+type VaultsHandler interface {
+	Retention(context.Context, *RetentionRequest) (*RetentionResponse, error)
+	// SetRetention changes it; what it lets go is dropped by later prunes.
+	SetRetention(context.Context, *SetRetentionRequest) (*SetRetentionResponse, error)
+	// SetSchedule says when this device asks the others for what is new, or
+	// only tells if nothing is to change.
+	SetSchedule(context.Context, *SetScheduleRequest) (*SetScheduleResponse, error)
+	// Prune drops what the retention no longer keeps. The moments that are kept
+	// come first, in pieces; the last event says what was done.
+	Prune(context.Context, *PruneRequest, *connect.ServerStream[PruneEvent]) error
+}
+
+// NewVaultsHandler builds an HTTP handler from the service implementation. It returns the path on
+// which to mount the handler and the handler itself.
+//
+// By default, handlers support the Connect, gRPC, and gRPC-Web protocols with the binary Protobuf
+// and JSON codecs. They also support gzip compression.
+func NewVaultsHandler(svc VaultsHandler, opts ...connect.HandlerOption) (string, http.Handler) {
+	vaultsMethods := File_controlpb_control_proto.Services().ByName("Vaults").Methods()
+	vaultsRetentionHandler := connect.NewUnaryHandlerSimple(
+		VaultsRetentionProcedure,
+		svc.Retention,
+		connect.WithSchema(vaultsMethods.ByName("Retention")),
+		connect.WithHandlerOptions(opts...),
+	)
+	vaultsSetRetentionHandler := connect.NewUnaryHandlerSimple(
+		VaultsSetRetentionProcedure,
+		svc.SetRetention,
+		connect.WithSchema(vaultsMethods.ByName("SetRetention")),
+		connect.WithHandlerOptions(opts...),
+	)
+	vaultsSetScheduleHandler := connect.NewUnaryHandlerSimple(
+		VaultsSetScheduleProcedure,
+		svc.SetSchedule,
+		connect.WithSchema(vaultsMethods.ByName("SetSchedule")),
+		connect.WithHandlerOptions(opts...),
+	)
+	vaultsPruneHandler := connect.NewServerStreamHandlerSimple(
+		VaultsPruneProcedure,
+		svc.Prune,
+		connect.WithSchema(vaultsMethods.ByName("Prune")),
+		connect.WithHandlerOptions(opts...),
+	)
+	return "/kith.control.Vaults/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case VaultsRetentionProcedure:
+			vaultsRetentionHandler.ServeHTTP(w, r)
+		case VaultsSetRetentionProcedure:
+			vaultsSetRetentionHandler.ServeHTTP(w, r)
+		case VaultsSetScheduleProcedure:
+			vaultsSetScheduleHandler.ServeHTTP(w, r)
+		case VaultsPruneProcedure:
+			vaultsPruneHandler.ServeHTTP(w, r)
+		default:
+			http.NotFound(w, r)
+		}
+	})
+}
+
+// UnimplementedVaultsHandler returns CodeUnimplemented from all methods.
+type UnimplementedVaultsHandler struct{}
+
+func (UnimplementedVaultsHandler) Retention(context.Context, *RetentionRequest) (*RetentionResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("kith.control.Vaults.Retention is not implemented"))
+}
+
+func (UnimplementedVaultsHandler) SetRetention(context.Context, *SetRetentionRequest) (*SetRetentionResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("kith.control.Vaults.SetRetention is not implemented"))
+}
+
+func (UnimplementedVaultsHandler) SetSchedule(context.Context, *SetScheduleRequest) (*SetScheduleResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("kith.control.Vaults.SetSchedule is not implemented"))
+}
+
+func (UnimplementedVaultsHandler) Prune(context.Context, *PruneRequest, *connect.ServerStream[PruneEvent]) error {
+	return connect.NewError(connect.CodeUnimplemented, errors.New("kith.control.Vaults.Prune is not implemented"))
+}
+
+// ProofsClient is a client for the kith.control.Proofs service.
+type ProofsClient interface {
+	// Verify has every vault prove that it holds what is here.
+	Verify(context.Context, *VerifyRequest) (*connect.ServerStreamForClient[VerifyEvent], error)
+	// Drill fetches a random sample from each vault, opens and compares it.
+	Drill(context.Context, *VerifyRequest) (*connect.ServerStreamForClient[VerifyEvent], error)
+}
+
+// NewProofsClient constructs a client for the kith.control.Proofs service. By default, it uses the
+// Connect protocol with the binary Protobuf Codec, asks for gzipped responses, and sends
+// uncompressed requests. To use the gRPC or gRPC-Web protocols, supply the connect.WithGRPC() or
+// connect.WithGRPCWeb() options.
+//
+// The URL supplied here should be the base URL for the Connect or gRPC server (for example,
+// http://api.acme.com or https://acme.com/grpc).
+func NewProofsClient(httpClient connect.HTTPClient, baseURL string, opts ...connect.ClientOption) ProofsClient {
+	baseURL = strings.TrimRight(baseURL, "/")
+	proofsMethods := File_controlpb_control_proto.Services().ByName("Proofs").Methods()
+	return &proofsClient{
+		verify: connect.NewClient[VerifyRequest, VerifyEvent](
+			httpClient,
+			baseURL+ProofsVerifyProcedure,
+			connect.WithSchema(proofsMethods.ByName("Verify")),
+			connect.WithClientOptions(opts...),
+		),
+		drill: connect.NewClient[VerifyRequest, VerifyEvent](
+			httpClient,
+			baseURL+ProofsDrillProcedure,
+			connect.WithSchema(proofsMethods.ByName("Drill")),
+			connect.WithClientOptions(opts...),
+		),
+	}
+}
+
+// proofsClient implements ProofsClient.
+type proofsClient struct {
+	verify *connect.Client[VerifyRequest, VerifyEvent]
+	drill  *connect.Client[VerifyRequest, VerifyEvent]
+}
+
+// Verify calls kith.control.Proofs.Verify.
+func (c *proofsClient) Verify(ctx context.Context, req *VerifyRequest) (*connect.ServerStreamForClient[VerifyEvent], error) {
+	return c.verify.CallServerStream(ctx, connect.NewRequest(req))
+}
+
+// Drill calls kith.control.Proofs.Drill.
+func (c *proofsClient) Drill(ctx context.Context, req *VerifyRequest) (*connect.ServerStreamForClient[VerifyEvent], error) {
+	return c.drill.CallServerStream(ctx, connect.NewRequest(req))
+}
+
+// ProofsHandler is an implementation of the kith.control.Proofs service.
+type ProofsHandler interface {
+	// Verify has every vault prove that it holds what is here.
+	Verify(context.Context, *VerifyRequest, *connect.ServerStream[VerifyEvent]) error
+	// Drill fetches a random sample from each vault, opens and compares it.
+	Drill(context.Context, *VerifyRequest, *connect.ServerStream[VerifyEvent]) error
+}
+
+// NewProofsHandler builds an HTTP handler from the service implementation. It returns the path on
+// which to mount the handler and the handler itself.
+//
+// By default, handlers support the Connect, gRPC, and gRPC-Web protocols with the binary Protobuf
+// and JSON codecs. They also support gzip compression.
+func NewProofsHandler(svc ProofsHandler, opts ...connect.HandlerOption) (string, http.Handler) {
+	proofsMethods := File_controlpb_control_proto.Services().ByName("Proofs").Methods()
+	proofsVerifyHandler := connect.NewServerStreamHandlerSimple(
+		ProofsVerifyProcedure,
+		svc.Verify,
+		connect.WithSchema(proofsMethods.ByName("Verify")),
+		connect.WithHandlerOptions(opts...),
+	)
+	proofsDrillHandler := connect.NewServerStreamHandlerSimple(
+		ProofsDrillProcedure,
+		svc.Drill,
+		connect.WithSchema(proofsMethods.ByName("Drill")),
+		connect.WithHandlerOptions(opts...),
+	)
+	return "/kith.control.Proofs/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case ProofsVerifyProcedure:
+			proofsVerifyHandler.ServeHTTP(w, r)
+		case ProofsDrillProcedure:
+			proofsDrillHandler.ServeHTTP(w, r)
+		default:
+			http.NotFound(w, r)
+		}
+	})
+}
+
+// UnimplementedProofsHandler returns CodeUnimplemented from all methods.
+type UnimplementedProofsHandler struct{}
+
+func (UnimplementedProofsHandler) Verify(context.Context, *VerifyRequest, *connect.ServerStream[VerifyEvent]) error {
+	return connect.NewError(connect.CodeUnimplemented, errors.New("kith.control.Proofs.Verify is not implemented"))
+}
+
+func (UnimplementedProofsHandler) Drill(context.Context, *VerifyRequest, *connect.ServerStream[VerifyEvent]) error {
+	return connect.NewError(connect.CodeUnimplemented, errors.New("kith.control.Proofs.Drill is not implemented"))
+}
+
+// RecoveryClient is a client for the kith.control.Recovery service.
+type RecoveryClient interface {
+	// Draft draws words, which have no effect yet. It alone tells them.
+	Draft(context.Context, *DraftRequest) (*DraftResponse, error)
+	// Confirm puts drafted words into effect, in place of earlier ones. A draft
+	// is forgotten after a wrong answer, and after an hour.
+	Confirm(context.Context, *ConfirmRequest) (*ConfirmResponse, error)
+	// Test tells what the words would open, without using them.
+	Test(context.Context, *TestRequest) (*TestResponse, error)
+	// Recover gives this device the folders that the words open. It ends when
+	// this device is a member of them; then the files come like any others.
+	Recover(context.Context, *RecoverRequest) (*connect.ServerStreamForClient[RecoverEvent], error)
+}
+
+// NewRecoveryClient constructs a client for the kith.control.Recovery service. By default, it uses
+// the Connect protocol with the binary Protobuf Codec, asks for gzipped responses, and sends
+// uncompressed requests. To use the gRPC or gRPC-Web protocols, supply the connect.WithGRPC() or
+// connect.WithGRPCWeb() options.
+//
+// The URL supplied here should be the base URL for the Connect or gRPC server (for example,
+// http://api.acme.com or https://acme.com/grpc).
+func NewRecoveryClient(httpClient connect.HTTPClient, baseURL string, opts ...connect.ClientOption) RecoveryClient {
+	baseURL = strings.TrimRight(baseURL, "/")
+	recoveryMethods := File_controlpb_control_proto.Services().ByName("Recovery").Methods()
+	return &recoveryClient{
+		draft: connect.NewClient[DraftRequest, DraftResponse](
+			httpClient,
+			baseURL+RecoveryDraftProcedure,
+			connect.WithSchema(recoveryMethods.ByName("Draft")),
+			connect.WithClientOptions(opts...),
+		),
+		confirm: connect.NewClient[ConfirmRequest, ConfirmResponse](
+			httpClient,
+			baseURL+RecoveryConfirmProcedure,
+			connect.WithSchema(recoveryMethods.ByName("Confirm")),
+			connect.WithClientOptions(opts...),
+		),
+		test: connect.NewClient[TestRequest, TestResponse](
+			httpClient,
+			baseURL+RecoveryTestProcedure,
+			connect.WithSchema(recoveryMethods.ByName("Test")),
+			connect.WithClientOptions(opts...),
+		),
+		recover: connect.NewClient[RecoverRequest, RecoverEvent](
+			httpClient,
+			baseURL+RecoveryRecoverProcedure,
+			connect.WithSchema(recoveryMethods.ByName("Recover")),
+			connect.WithClientOptions(opts...),
+		),
+	}
+}
+
+// recoveryClient implements RecoveryClient.
+type recoveryClient struct {
+	draft   *connect.Client[DraftRequest, DraftResponse]
+	confirm *connect.Client[ConfirmRequest, ConfirmResponse]
+	test    *connect.Client[TestRequest, TestResponse]
+	recover *connect.Client[RecoverRequest, RecoverEvent]
+}
+
+// Draft calls kith.control.Recovery.Draft.
+func (c *recoveryClient) Draft(ctx context.Context, req *DraftRequest) (*DraftResponse, error) {
+	response, err := c.draft.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// Confirm calls kith.control.Recovery.Confirm.
+func (c *recoveryClient) Confirm(ctx context.Context, req *ConfirmRequest) (*ConfirmResponse, error) {
+	response, err := c.confirm.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// Test calls kith.control.Recovery.Test.
+func (c *recoveryClient) Test(ctx context.Context, req *TestRequest) (*TestResponse, error) {
+	response, err := c.test.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// Recover calls kith.control.Recovery.Recover.
+func (c *recoveryClient) Recover(ctx context.Context, req *RecoverRequest) (*connect.ServerStreamForClient[RecoverEvent], error) {
+	return c.recover.CallServerStream(ctx, connect.NewRequest(req))
+}
+
+// RecoveryHandler is an implementation of the kith.control.Recovery service.
+type RecoveryHandler interface {
+	// Draft draws words, which have no effect yet. It alone tells them.
+	Draft(context.Context, *DraftRequest) (*DraftResponse, error)
+	// Confirm puts drafted words into effect, in place of earlier ones. A draft
+	// is forgotten after a wrong answer, and after an hour.
+	Confirm(context.Context, *ConfirmRequest) (*ConfirmResponse, error)
+	// Test tells what the words would open, without using them.
+	Test(context.Context, *TestRequest) (*TestResponse, error)
+	// Recover gives this device the folders that the words open. It ends when
+	// this device is a member of them; then the files come like any others.
+	Recover(context.Context, *RecoverRequest, *connect.ServerStream[RecoverEvent]) error
+}
+
+// NewRecoveryHandler builds an HTTP handler from the service implementation. It returns the path on
+// which to mount the handler and the handler itself.
+//
+// By default, handlers support the Connect, gRPC, and gRPC-Web protocols with the binary Protobuf
+// and JSON codecs. They also support gzip compression.
+func NewRecoveryHandler(svc RecoveryHandler, opts ...connect.HandlerOption) (string, http.Handler) {
+	recoveryMethods := File_controlpb_control_proto.Services().ByName("Recovery").Methods()
+	recoveryDraftHandler := connect.NewUnaryHandlerSimple(
+		RecoveryDraftProcedure,
+		svc.Draft,
+		connect.WithSchema(recoveryMethods.ByName("Draft")),
+		connect.WithHandlerOptions(opts...),
+	)
+	recoveryConfirmHandler := connect.NewUnaryHandlerSimple(
+		RecoveryConfirmProcedure,
+		svc.Confirm,
+		connect.WithSchema(recoveryMethods.ByName("Confirm")),
+		connect.WithHandlerOptions(opts...),
+	)
+	recoveryTestHandler := connect.NewUnaryHandlerSimple(
+		RecoveryTestProcedure,
+		svc.Test,
+		connect.WithSchema(recoveryMethods.ByName("Test")),
+		connect.WithHandlerOptions(opts...),
+	)
+	recoveryRecoverHandler := connect.NewServerStreamHandlerSimple(
+		RecoveryRecoverProcedure,
+		svc.Recover,
+		connect.WithSchema(recoveryMethods.ByName("Recover")),
+		connect.WithHandlerOptions(opts...),
+	)
+	return "/kith.control.Recovery/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case RecoveryDraftProcedure:
+			recoveryDraftHandler.ServeHTTP(w, r)
+		case RecoveryConfirmProcedure:
+			recoveryConfirmHandler.ServeHTTP(w, r)
+		case RecoveryTestProcedure:
+			recoveryTestHandler.ServeHTTP(w, r)
+		case RecoveryRecoverProcedure:
+			recoveryRecoverHandler.ServeHTTP(w, r)
+		default:
+			http.NotFound(w, r)
+		}
+	})
+}
+
+// UnimplementedRecoveryHandler returns CodeUnimplemented from all methods.
+type UnimplementedRecoveryHandler struct{}
+
+func (UnimplementedRecoveryHandler) Draft(context.Context, *DraftRequest) (*DraftResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("kith.control.Recovery.Draft is not implemented"))
+}
+
+func (UnimplementedRecoveryHandler) Confirm(context.Context, *ConfirmRequest) (*ConfirmResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("kith.control.Recovery.Confirm is not implemented"))
+}
+
+func (UnimplementedRecoveryHandler) Test(context.Context, *TestRequest) (*TestResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("kith.control.Recovery.Test is not implemented"))
+}
+
+func (UnimplementedRecoveryHandler) Recover(context.Context, *RecoverRequest, *connect.ServerStream[RecoverEvent]) error {
+	return connect.NewError(connect.CodeUnimplemented, errors.New("kith.control.Recovery.Recover is not implemented"))
 }

@@ -13,6 +13,8 @@
 //    within a folder is relative to its root; where one is shown together
 //    with its folder it is the label, a slash, and the path within.
 //  - Times are milliseconds since 1970 UTC; zero means never, or not known.
+//    Moments of a folder's past are microseconds, as vaults keep them: what
+//    was received at a moment is part of the folder as of just that moment.
 //  - Sizes are bytes.
 //  - An error carries a Failure as its detail, whose code is part of the
 //    contract; the message is for people and may change.
@@ -416,6 +418,194 @@ func (Keep) EnumDescriptor() ([]byte, []int) {
 	return file_controlpb_control_proto_rawDescGZIP(), []int{5}
 }
 
+// Happening is what became of a path.
+type Happening int32
+
+const (
+	Happening_HAPPENING_UNSPECIFIED Happening = 0
+	Happening_HAPPENING_CREATED     Happening = 1
+	Happening_HAPPENING_EDITED      Happening = 2
+	Happening_HAPPENING_DELETED     Happening = 3
+	Happening_HAPPENING_RENAMED     Happening = 4
+	// It had been deleted.
+	Happening_HAPPENING_REVIVED Happening = 5
+	// Only its mode or time changed.
+	Happening_HAPPENING_MODE Happening = 6
+)
+
+// Enum value maps for Happening.
+var (
+	Happening_name = map[int32]string{
+		0: "HAPPENING_UNSPECIFIED",
+		1: "HAPPENING_CREATED",
+		2: "HAPPENING_EDITED",
+		3: "HAPPENING_DELETED",
+		4: "HAPPENING_RENAMED",
+		5: "HAPPENING_REVIVED",
+		6: "HAPPENING_MODE",
+	}
+	Happening_value = map[string]int32{
+		"HAPPENING_UNSPECIFIED": 0,
+		"HAPPENING_CREATED":     1,
+		"HAPPENING_EDITED":      2,
+		"HAPPENING_DELETED":     3,
+		"HAPPENING_RENAMED":     4,
+		"HAPPENING_REVIVED":     5,
+		"HAPPENING_MODE":        6,
+	}
+)
+
+func (x Happening) Enum() *Happening {
+	p := new(Happening)
+	*p = x
+	return p
+}
+
+func (x Happening) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Happening) Descriptor() protoreflect.EnumDescriptor {
+	return file_controlpb_control_proto_enumTypes[6].Descriptor()
+}
+
+func (Happening) Type() protoreflect.EnumType {
+	return &file_controlpb_control_proto_enumTypes[6]
+}
+
+func (x Happening) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Happening.Descriptor instead.
+func (Happening) EnumDescriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{6}
+}
+
+// Overwrite says what becomes of a path that is not what is restored to it.
+type Overwrite int32
+
+const (
+	// Means never.
+	Overwrite_OVERWRITE_UNSPECIFIED Overwrite = 0
+	// It stays, and what is restored goes beside it.
+	Overwrite_OVERWRITE_NEVER Overwrite = 1
+	// It is replaced if a vault or the index knows it, so that nothing is lost.
+	Overwrite_OVERWRITE_IF_CHANGED Overwrite = 2
+	Overwrite_OVERWRITE_ALWAYS     Overwrite = 3
+)
+
+// Enum value maps for Overwrite.
+var (
+	Overwrite_name = map[int32]string{
+		0: "OVERWRITE_UNSPECIFIED",
+		1: "OVERWRITE_NEVER",
+		2: "OVERWRITE_IF_CHANGED",
+		3: "OVERWRITE_ALWAYS",
+	}
+	Overwrite_value = map[string]int32{
+		"OVERWRITE_UNSPECIFIED": 0,
+		"OVERWRITE_NEVER":       1,
+		"OVERWRITE_IF_CHANGED":  2,
+		"OVERWRITE_ALWAYS":      3,
+	}
+)
+
+func (x Overwrite) Enum() *Overwrite {
+	p := new(Overwrite)
+	*p = x
+	return p
+}
+
+func (x Overwrite) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Overwrite) Descriptor() protoreflect.EnumDescriptor {
+	return file_controlpb_control_proto_enumTypes[7].Descriptor()
+}
+
+func (Overwrite) Type() protoreflect.EnumType {
+	return &file_controlpb_control_proto_enumTypes[7]
+}
+
+func (x Overwrite) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Overwrite.Descriptor instead.
+func (Overwrite) EnumDescriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{7}
+}
+
+// Outcome is what a restore did to a path.
+type Outcome int32
+
+const (
+	Outcome_OUTCOME_UNSPECIFIED Outcome = 0
+	// Nothing was there.
+	Outcome_OUTCOME_WRITTEN Outcome = 1
+	// Something else was.
+	Outcome_OUTCOME_REPLACED Outcome = 2
+	// It was written under another name.
+	Outcome_OUTCOME_BESIDE Outcome = 3
+	// By an undo.
+	Outcome_OUTCOME_REMOVED Outcome = 4
+	// It was changed since, and stays.
+	Outcome_OUTCOME_SKIPPED Outcome = 5
+	// No vault has all of its blocks.
+	Outcome_OUTCOME_MISSING Outcome = 6
+)
+
+// Enum value maps for Outcome.
+var (
+	Outcome_name = map[int32]string{
+		0: "OUTCOME_UNSPECIFIED",
+		1: "OUTCOME_WRITTEN",
+		2: "OUTCOME_REPLACED",
+		3: "OUTCOME_BESIDE",
+		4: "OUTCOME_REMOVED",
+		5: "OUTCOME_SKIPPED",
+		6: "OUTCOME_MISSING",
+	}
+	Outcome_value = map[string]int32{
+		"OUTCOME_UNSPECIFIED": 0,
+		"OUTCOME_WRITTEN":     1,
+		"OUTCOME_REPLACED":    2,
+		"OUTCOME_BESIDE":      3,
+		"OUTCOME_REMOVED":     4,
+		"OUTCOME_SKIPPED":     5,
+		"OUTCOME_MISSING":     6,
+	}
+)
+
+func (x Outcome) Enum() *Outcome {
+	p := new(Outcome)
+	*p = x
+	return p
+}
+
+func (x Outcome) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Outcome) Descriptor() protoreflect.EnumDescriptor {
+	return file_controlpb_control_proto_enumTypes[8].Descriptor()
+}
+
+func (Outcome) Type() protoreflect.EnumType {
+	return &file_controlpb_control_proto_enumTypes[8]
+}
+
+func (x Outcome) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Outcome.Descriptor instead.
+func (Outcome) EnumDescriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{8}
+}
+
 // Failure is the detail of every error.
 type Failure struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -672,7 +862,14 @@ type MemberStatus struct {
 	NeedFiles int64 `protobuf:"varint,4,opt,name=need_files,json=needFiles,proto3" json:"need_files,omitempty"`
 	NeedBytes int64 `protobuf:"varint,5,opt,name=need_bytes,json=needBytes,proto3" json:"need_bytes,omitempty"`
 	// When it last proved that it holds what it says.
-	LastProvenMs  int64 `protobuf:"varint,6,opt,name=last_proven_ms,json=lastProvenMs,proto3" json:"last_proven_ms,omitempty"`
+	LastProvenMs int64 `protobuf:"varint,6,opt,name=last_proven_ms,json=lastProvenMs,proto3" json:"last_proven_ms,omitempty"`
+	// Of a member that keeps a vault: the moment as of which it holds all that
+	// was here.
+	ProtectedAsOfMs int64 `protobuf:"varint,7,opt,name=protected_as_of_ms,json=protectedAsOfMs,proto3" json:"protected_as_of_ms,omitempty"`
+	// Empty: continuous.
+	Schedule string `protobuf:"bytes,8,opt,name=schedule,proto3" json:"schedule,omitempty"`
+	// When a drill with it was last passed.
+	LastDrillMs   int64 `protobuf:"varint,9,opt,name=last_drill_ms,json=lastDrillMs,proto3" json:"last_drill_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -749,6 +946,143 @@ func (x *MemberStatus) GetLastProvenMs() int64 {
 	return 0
 }
 
+func (x *MemberStatus) GetProtectedAsOfMs() int64 {
+	if x != nil {
+		return x.ProtectedAsOfMs
+	}
+	return 0
+}
+
+func (x *MemberStatus) GetSchedule() string {
+	if x != nil {
+		return x.Schedule
+	}
+	return ""
+}
+
+func (x *MemberStatus) GetLastDrillMs() int64 {
+	if x != nil {
+		return x.LastDrillMs
+	}
+	return 0
+}
+
+// VaultStatus is a vault of this device.
+type VaultStatus struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Versions int64                  `protobuf:"varint,1,opt,name=versions,proto3" json:"versions,omitempty"`
+	// On disk.
+	Bytes int64 `protobuf:"varint,2,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	// Zero: none.
+	Quota int64 `protobuf:"varint,3,opt,name=quota,proto3" json:"quota,omitempty"`
+	// The past before it is not kept whole.
+	SinceMs int64 `protobuf:"varint,4,opt,name=since_ms,json=sinceMs,proto3" json:"since_ms,omitempty"`
+	// Of a backup; empty: continuous.
+	Schedule  string `protobuf:"bytes,5,opt,name=schedule,proto3" json:"schedule,omitempty"`
+	LastRunMs int64  `protobuf:"varint,6,opt,name=last_run_ms,json=lastRunMs,proto3" json:"last_run_ms,omitempty"`
+	// Zero: continuous.
+	NextRunMs int64 `protobuf:"varint,7,opt,name=next_run_ms,json=nextRunMs,proto3" json:"next_run_ms,omitempty"`
+	// When the last round of reading everything was complete.
+	ScrubbedMs int64 `protobuf:"varint,8,opt,name=scrubbed_ms,json=scrubbedMs,proto3" json:"scrubbed_ms,omitempty"`
+	// Blocks and records that are damaged.
+	Damaged       int64 `protobuf:"varint,9,opt,name=damaged,proto3" json:"damaged,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *VaultStatus) Reset() {
+	*x = VaultStatus{}
+	mi := &file_controlpb_control_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VaultStatus) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VaultStatus) ProtoMessage() {}
+
+func (x *VaultStatus) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VaultStatus.ProtoReflect.Descriptor instead.
+func (*VaultStatus) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *VaultStatus) GetVersions() int64 {
+	if x != nil {
+		return x.Versions
+	}
+	return 0
+}
+
+func (x *VaultStatus) GetBytes() int64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
+func (x *VaultStatus) GetQuota() int64 {
+	if x != nil {
+		return x.Quota
+	}
+	return 0
+}
+
+func (x *VaultStatus) GetSinceMs() int64 {
+	if x != nil {
+		return x.SinceMs
+	}
+	return 0
+}
+
+func (x *VaultStatus) GetSchedule() string {
+	if x != nil {
+		return x.Schedule
+	}
+	return ""
+}
+
+func (x *VaultStatus) GetLastRunMs() int64 {
+	if x != nil {
+		return x.LastRunMs
+	}
+	return 0
+}
+
+func (x *VaultStatus) GetNextRunMs() int64 {
+	if x != nil {
+		return x.NextRunMs
+	}
+	return 0
+}
+
+func (x *VaultStatus) GetScrubbedMs() int64 {
+	if x != nil {
+		return x.ScrubbedMs
+	}
+	return 0
+}
+
+func (x *VaultStatus) GetDamaged() int64 {
+	if x != nil {
+		return x.Damaged
+	}
+	return 0
+}
+
 type FolderStatus struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	Folder *Folder                `protobuf:"bytes,1,opt,name=folder,proto3" json:"folder,omitempty"`
@@ -772,15 +1106,17 @@ type FolderStatus struct {
 	// Changes of other members that the role does not take.
 	Untaken int64 `protobuf:"varint,13,opt,name=untaken,proto3" json:"untaken,omitempty"`
 	// Of files and bytes above: what does not lie here, by choice.
-	AbsentFiles   int64 `protobuf:"varint,14,opt,name=absent_files,json=absentFiles,proto3" json:"absent_files,omitempty"`
-	AbsentBytes   int64 `protobuf:"varint,15,opt,name=absent_bytes,json=absentBytes,proto3" json:"absent_bytes,omitempty"`
+	AbsentFiles int64 `protobuf:"varint,14,opt,name=absent_files,json=absentFiles,proto3" json:"absent_files,omitempty"`
+	AbsentBytes int64 `protobuf:"varint,15,opt,name=absent_bytes,json=absentBytes,proto3" json:"absent_bytes,omitempty"`
+	// What this device keeps of the folder's past; none for nothing.
+	Vault         *VaultStatus `protobuf:"bytes,16,opt,name=vault,proto3" json:"vault,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *FolderStatus) Reset() {
 	*x = FolderStatus{}
-	mi := &file_controlpb_control_proto_msgTypes[5]
+	mi := &file_controlpb_control_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -792,7 +1128,7 @@ func (x *FolderStatus) String() string {
 func (*FolderStatus) ProtoMessage() {}
 
 func (x *FolderStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[5]
+	mi := &file_controlpb_control_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -805,7 +1141,7 @@ func (x *FolderStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FolderStatus.ProtoReflect.Descriptor instead.
 func (*FolderStatus) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{5}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *FolderStatus) GetFolder() *Folder {
@@ -913,6 +1249,13 @@ func (x *FolderStatus) GetAbsentBytes() int64 {
 	return 0
 }
 
+func (x *FolderStatus) GetVault() *VaultStatus {
+	if x != nil {
+		return x.Vault
+	}
+	return nil
+}
+
 type PeerStatus struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
 	Device    *Device                `protobuf:"bytes,1,opt,name=device,proto3" json:"device,omitempty"`
@@ -936,7 +1279,7 @@ type PeerStatus struct {
 
 func (x *PeerStatus) Reset() {
 	*x = PeerStatus{}
-	mi := &file_controlpb_control_proto_msgTypes[6]
+	mi := &file_controlpb_control_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -948,7 +1291,7 @@ func (x *PeerStatus) String() string {
 func (*PeerStatus) ProtoMessage() {}
 
 func (x *PeerStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[6]
+	mi := &file_controlpb_control_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -961,7 +1304,7 @@ func (x *PeerStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PeerStatus.ProtoReflect.Descriptor instead.
 func (*PeerStatus) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{6}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *PeerStatus) GetDevice() *Device {
@@ -1044,7 +1387,7 @@ type StatusRequest struct {
 
 func (x *StatusRequest) Reset() {
 	*x = StatusRequest{}
-	mi := &file_controlpb_control_proto_msgTypes[7]
+	mi := &file_controlpb_control_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1056,7 +1399,7 @@ func (x *StatusRequest) String() string {
 func (*StatusRequest) ProtoMessage() {}
 
 func (x *StatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[7]
+	mi := &file_controlpb_control_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1069,7 +1412,7 @@ func (x *StatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusRequest.ProtoReflect.Descriptor instead.
 func (*StatusRequest) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{7}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *StatusRequest) GetFolder() string {
@@ -1095,7 +1438,7 @@ type StatusResponse struct {
 
 func (x *StatusResponse) Reset() {
 	*x = StatusResponse{}
-	mi := &file_controlpb_control_proto_msgTypes[8]
+	mi := &file_controlpb_control_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1107,7 +1450,7 @@ func (x *StatusResponse) String() string {
 func (*StatusResponse) ProtoMessage() {}
 
 func (x *StatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[8]
+	mi := &file_controlpb_control_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1120,7 +1463,7 @@ func (x *StatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusResponse.ProtoReflect.Descriptor instead.
 func (*StatusResponse) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{8}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *StatusResponse) GetDevice() *Device {
@@ -1178,7 +1521,7 @@ type WaitRequest struct {
 
 func (x *WaitRequest) Reset() {
 	*x = WaitRequest{}
-	mi := &file_controlpb_control_proto_msgTypes[9]
+	mi := &file_controlpb_control_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1190,7 +1533,7 @@ func (x *WaitRequest) String() string {
 func (*WaitRequest) ProtoMessage() {}
 
 func (x *WaitRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[9]
+	mi := &file_controlpb_control_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1203,7 +1546,7 @@ func (x *WaitRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WaitRequest.ProtoReflect.Descriptor instead.
 func (*WaitRequest) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{9}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *WaitRequest) GetFolders() []string {
@@ -1236,7 +1579,7 @@ type Progress struct {
 
 func (x *Progress) Reset() {
 	*x = Progress{}
-	mi := &file_controlpb_control_proto_msgTypes[10]
+	mi := &file_controlpb_control_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1248,7 +1591,7 @@ func (x *Progress) String() string {
 func (*Progress) ProtoMessage() {}
 
 func (x *Progress) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[10]
+	mi := &file_controlpb_control_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1261,7 +1604,7 @@ func (x *Progress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Progress.ProtoReflect.Descriptor instead.
 func (*Progress) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{10}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Progress) GetFolders() []*FolderProgress {
@@ -1286,7 +1629,7 @@ type FolderProgress struct {
 
 func (x *FolderProgress) Reset() {
 	*x = FolderProgress{}
-	mi := &file_controlpb_control_proto_msgTypes[11]
+	mi := &file_controlpb_control_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1298,7 +1641,7 @@ func (x *FolderProgress) String() string {
 func (*FolderProgress) ProtoMessage() {}
 
 func (x *FolderProgress) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[11]
+	mi := &file_controlpb_control_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1311,7 +1654,7 @@ func (x *FolderProgress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FolderProgress.ProtoReflect.Descriptor instead.
 func (*FolderProgress) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{11}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *FolderProgress) GetFolder() *Folder {
@@ -1359,7 +1702,7 @@ type ShowCodeRequest struct {
 
 func (x *ShowCodeRequest) Reset() {
 	*x = ShowCodeRequest{}
-	mi := &file_controlpb_control_proto_msgTypes[12]
+	mi := &file_controlpb_control_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1371,7 +1714,7 @@ func (x *ShowCodeRequest) String() string {
 func (*ShowCodeRequest) ProtoMessage() {}
 
 func (x *ShowCodeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[12]
+	mi := &file_controlpb_control_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1384,7 +1727,7 @@ func (x *ShowCodeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShowCodeRequest.ProtoReflect.Descriptor instead.
 func (*ShowCodeRequest) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{12}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ShowCodeRequest) GetShares() []*Offering {
@@ -1405,7 +1748,7 @@ type Offering struct {
 
 func (x *Offering) Reset() {
 	*x = Offering{}
-	mi := &file_controlpb_control_proto_msgTypes[13]
+	mi := &file_controlpb_control_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1417,7 +1760,7 @@ func (x *Offering) String() string {
 func (*Offering) ProtoMessage() {}
 
 func (x *Offering) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[13]
+	mi := &file_controlpb_control_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1430,7 +1773,7 @@ func (x *Offering) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Offering.ProtoReflect.Descriptor instead.
 func (*Offering) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{13}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Offering) GetFolder() string {
@@ -1460,7 +1803,7 @@ type ShowCodeEvent struct {
 
 func (x *ShowCodeEvent) Reset() {
 	*x = ShowCodeEvent{}
-	mi := &file_controlpb_control_proto_msgTypes[14]
+	mi := &file_controlpb_control_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1472,7 +1815,7 @@ func (x *ShowCodeEvent) String() string {
 func (*ShowCodeEvent) ProtoMessage() {}
 
 func (x *ShowCodeEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[14]
+	mi := &file_controlpb_control_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1485,7 +1828,7 @@ func (x *ShowCodeEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShowCodeEvent.ProtoReflect.Descriptor instead.
 func (*ShowCodeEvent) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{14}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ShowCodeEvent) GetEvent() isShowCodeEvent_Event {
@@ -1541,7 +1884,7 @@ type Invitation struct {
 
 func (x *Invitation) Reset() {
 	*x = Invitation{}
-	mi := &file_controlpb_control_proto_msgTypes[15]
+	mi := &file_controlpb_control_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1553,7 +1896,7 @@ func (x *Invitation) String() string {
 func (*Invitation) ProtoMessage() {}
 
 func (x *Invitation) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[15]
+	mi := &file_controlpb_control_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1566,7 +1909,7 @@ func (x *Invitation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Invitation.ProtoReflect.Descriptor instead.
 func (*Invitation) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{15}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Invitation) GetCode() string {
@@ -1601,7 +1944,7 @@ type Paired struct {
 
 func (x *Paired) Reset() {
 	*x = Paired{}
-	mi := &file_controlpb_control_proto_msgTypes[16]
+	mi := &file_controlpb_control_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1613,7 +1956,7 @@ func (x *Paired) String() string {
 func (*Paired) ProtoMessage() {}
 
 func (x *Paired) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[16]
+	mi := &file_controlpb_control_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1626,7 +1969,7 @@ func (x *Paired) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Paired.ProtoReflect.Descriptor instead.
 func (*Paired) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{16}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Paired) GetDevice() *Device {
@@ -1655,7 +1998,7 @@ type UseCodeRequest struct {
 
 func (x *UseCodeRequest) Reset() {
 	*x = UseCodeRequest{}
-	mi := &file_controlpb_control_proto_msgTypes[17]
+	mi := &file_controlpb_control_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1667,7 +2010,7 @@ func (x *UseCodeRequest) String() string {
 func (*UseCodeRequest) ProtoMessage() {}
 
 func (x *UseCodeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[17]
+	mi := &file_controlpb_control_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1680,7 +2023,7 @@ func (x *UseCodeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UseCodeRequest.ProtoReflect.Descriptor instead.
 func (*UseCodeRequest) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{17}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *UseCodeRequest) GetCode() string {
@@ -1706,7 +2049,7 @@ type UseCodeResponse struct {
 
 func (x *UseCodeResponse) Reset() {
 	*x = UseCodeResponse{}
-	mi := &file_controlpb_control_proto_msgTypes[18]
+	mi := &file_controlpb_control_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1718,7 +2061,7 @@ func (x *UseCodeResponse) String() string {
 func (*UseCodeResponse) ProtoMessage() {}
 
 func (x *UseCodeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[18]
+	mi := &file_controlpb_control_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1731,7 +2074,7 @@ func (x *UseCodeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UseCodeResponse.ProtoReflect.Descriptor instead.
 func (*UseCodeResponse) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{18}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *UseCodeResponse) GetPaired() *Paired {
@@ -1751,7 +2094,7 @@ type RenameRequest struct {
 
 func (x *RenameRequest) Reset() {
 	*x = RenameRequest{}
-	mi := &file_controlpb_control_proto_msgTypes[19]
+	mi := &file_controlpb_control_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1763,7 +2106,7 @@ func (x *RenameRequest) String() string {
 func (*RenameRequest) ProtoMessage() {}
 
 func (x *RenameRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[19]
+	mi := &file_controlpb_control_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1776,7 +2119,7 @@ func (x *RenameRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RenameRequest.ProtoReflect.Descriptor instead.
 func (*RenameRequest) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{19}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *RenameRequest) GetDevice() string {
@@ -1802,7 +2145,7 @@ type RenameResponse struct {
 
 func (x *RenameResponse) Reset() {
 	*x = RenameResponse{}
-	mi := &file_controlpb_control_proto_msgTypes[20]
+	mi := &file_controlpb_control_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1814,7 +2157,7 @@ func (x *RenameResponse) String() string {
 func (*RenameResponse) ProtoMessage() {}
 
 func (x *RenameResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[20]
+	mi := &file_controlpb_control_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1827,7 +2170,7 @@ func (x *RenameResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RenameResponse.ProtoReflect.Descriptor instead.
 func (*RenameResponse) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{20}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *RenameResponse) GetDevice() *Device {
@@ -1848,7 +2191,7 @@ type AddRequest struct {
 
 func (x *AddRequest) Reset() {
 	*x = AddRequest{}
-	mi := &file_controlpb_control_proto_msgTypes[21]
+	mi := &file_controlpb_control_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1860,7 +2203,7 @@ func (x *AddRequest) String() string {
 func (*AddRequest) ProtoMessage() {}
 
 func (x *AddRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[21]
+	mi := &file_controlpb_control_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1873,7 +2216,7 @@ func (x *AddRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddRequest.ProtoReflect.Descriptor instead.
 func (*AddRequest) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{21}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *AddRequest) GetPath() []byte {
@@ -1899,7 +2242,7 @@ type AddResponse struct {
 
 func (x *AddResponse) Reset() {
 	*x = AddResponse{}
-	mi := &file_controlpb_control_proto_msgTypes[22]
+	mi := &file_controlpb_control_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1911,7 +2254,7 @@ func (x *AddResponse) String() string {
 func (*AddResponse) ProtoMessage() {}
 
 func (x *AddResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[22]
+	mi := &file_controlpb_control_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1924,7 +2267,7 @@ func (x *AddResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddResponse.ProtoReflect.Descriptor instead.
 func (*AddResponse) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{22}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *AddResponse) GetFolder() *Folder {
@@ -1943,7 +2286,7 @@ type LeaveRequest struct {
 
 func (x *LeaveRequest) Reset() {
 	*x = LeaveRequest{}
-	mi := &file_controlpb_control_proto_msgTypes[23]
+	mi := &file_controlpb_control_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1955,7 +2298,7 @@ func (x *LeaveRequest) String() string {
 func (*LeaveRequest) ProtoMessage() {}
 
 func (x *LeaveRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[23]
+	mi := &file_controlpb_control_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1968,7 +2311,7 @@ func (x *LeaveRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaveRequest.ProtoReflect.Descriptor instead.
 func (*LeaveRequest) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{23}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *LeaveRequest) GetFolder() string {
@@ -1987,7 +2330,7 @@ type LeaveResponse struct {
 
 func (x *LeaveResponse) Reset() {
 	*x = LeaveResponse{}
-	mi := &file_controlpb_control_proto_msgTypes[24]
+	mi := &file_controlpb_control_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1999,7 +2342,7 @@ func (x *LeaveResponse) String() string {
 func (*LeaveResponse) ProtoMessage() {}
 
 func (x *LeaveResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[24]
+	mi := &file_controlpb_control_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2012,7 +2355,7 @@ func (x *LeaveResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaveResponse.ProtoReflect.Descriptor instead.
 func (*LeaveResponse) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{24}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *LeaveResponse) GetFolder() *Folder {
@@ -2032,7 +2375,7 @@ type ScanRequest struct {
 
 func (x *ScanRequest) Reset() {
 	*x = ScanRequest{}
-	mi := &file_controlpb_control_proto_msgTypes[25]
+	mi := &file_controlpb_control_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2044,7 +2387,7 @@ func (x *ScanRequest) String() string {
 func (*ScanRequest) ProtoMessage() {}
 
 func (x *ScanRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[25]
+	mi := &file_controlpb_control_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2057,7 +2400,7 @@ func (x *ScanRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScanRequest.ProtoReflect.Descriptor instead.
 func (*ScanRequest) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{25}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ScanRequest) GetFolder() string {
@@ -2077,7 +2420,7 @@ type ScanResponse struct {
 
 func (x *ScanResponse) Reset() {
 	*x = ScanResponse{}
-	mi := &file_controlpb_control_proto_msgTypes[26]
+	mi := &file_controlpb_control_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2089,7 +2432,7 @@ func (x *ScanResponse) String() string {
 func (*ScanResponse) ProtoMessage() {}
 
 func (x *ScanResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[26]
+	mi := &file_controlpb_control_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2102,7 +2445,7 @@ func (x *ScanResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScanResponse.ProtoReflect.Descriptor instead.
 func (*ScanResponse) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{26}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ScanResponse) GetFolders() []*FolderStatus {
@@ -2124,7 +2467,7 @@ type ShareRequest struct {
 
 func (x *ShareRequest) Reset() {
 	*x = ShareRequest{}
-	mi := &file_controlpb_control_proto_msgTypes[27]
+	mi := &file_controlpb_control_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2136,7 +2479,7 @@ func (x *ShareRequest) String() string {
 func (*ShareRequest) ProtoMessage() {}
 
 func (x *ShareRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[27]
+	mi := &file_controlpb_control_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2149,7 +2492,7 @@ func (x *ShareRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShareRequest.ProtoReflect.Descriptor instead.
 func (*ShareRequest) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{27}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ShareRequest) GetFolder() string {
@@ -2182,7 +2525,7 @@ type ShareResponse struct {
 
 func (x *ShareResponse) Reset() {
 	*x = ShareResponse{}
-	mi := &file_controlpb_control_proto_msgTypes[28]
+	mi := &file_controlpb_control_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2194,7 +2537,7 @@ func (x *ShareResponse) String() string {
 func (*ShareResponse) ProtoMessage() {}
 
 func (x *ShareResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[28]
+	mi := &file_controlpb_control_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2207,7 +2550,7 @@ func (x *ShareResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShareResponse.ProtoReflect.Descriptor instead.
 func (*ShareResponse) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{28}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ShareResponse) GetShare() *Share {
@@ -2230,7 +2573,7 @@ type Share struct {
 
 func (x *Share) Reset() {
 	*x = Share{}
-	mi := &file_controlpb_control_proto_msgTypes[29]
+	mi := &file_controlpb_control_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2242,7 +2585,7 @@ func (x *Share) String() string {
 func (*Share) ProtoMessage() {}
 
 func (x *Share) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[29]
+	mi := &file_controlpb_control_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2255,7 +2598,7 @@ func (x *Share) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Share.ProtoReflect.Descriptor instead.
 func (*Share) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{29}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Share) GetFolder() *Folder {
@@ -2289,7 +2632,7 @@ type UnshareRequest struct {
 
 func (x *UnshareRequest) Reset() {
 	*x = UnshareRequest{}
-	mi := &file_controlpb_control_proto_msgTypes[30]
+	mi := &file_controlpb_control_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2301,7 +2644,7 @@ func (x *UnshareRequest) String() string {
 func (*UnshareRequest) ProtoMessage() {}
 
 func (x *UnshareRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[30]
+	mi := &file_controlpb_control_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2314,7 +2657,7 @@ func (x *UnshareRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UnshareRequest.ProtoReflect.Descriptor instead.
 func (*UnshareRequest) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{30}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *UnshareRequest) GetFolder() string {
@@ -2340,7 +2683,7 @@ type UnshareResponse struct {
 
 func (x *UnshareResponse) Reset() {
 	*x = UnshareResponse{}
-	mi := &file_controlpb_control_proto_msgTypes[31]
+	mi := &file_controlpb_control_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2352,7 +2695,7 @@ func (x *UnshareResponse) String() string {
 func (*UnshareResponse) ProtoMessage() {}
 
 func (x *UnshareResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[31]
+	mi := &file_controlpb_control_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2365,7 +2708,7 @@ func (x *UnshareResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UnshareResponse.ProtoReflect.Descriptor instead.
 func (*UnshareResponse) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{31}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *UnshareResponse) GetShare() *Share {
@@ -2383,7 +2726,7 @@ type OffersRequest struct {
 
 func (x *OffersRequest) Reset() {
 	*x = OffersRequest{}
-	mi := &file_controlpb_control_proto_msgTypes[32]
+	mi := &file_controlpb_control_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2395,7 +2738,7 @@ func (x *OffersRequest) String() string {
 func (*OffersRequest) ProtoMessage() {}
 
 func (x *OffersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[32]
+	mi := &file_controlpb_control_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2408,7 +2751,7 @@ func (x *OffersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OffersRequest.ProtoReflect.Descriptor instead.
 func (*OffersRequest) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{32}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{33}
 }
 
 type OffersResponse struct {
@@ -2420,7 +2763,7 @@ type OffersResponse struct {
 
 func (x *OffersResponse) Reset() {
 	*x = OffersResponse{}
-	mi := &file_controlpb_control_proto_msgTypes[33]
+	mi := &file_controlpb_control_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2432,7 +2775,7 @@ func (x *OffersResponse) String() string {
 func (*OffersResponse) ProtoMessage() {}
 
 func (x *OffersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[33]
+	mi := &file_controlpb_control_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2445,7 +2788,7 @@ func (x *OffersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OffersResponse.ProtoReflect.Descriptor instead.
 func (*OffersResponse) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{33}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *OffersResponse) GetOffers() []*Offer {
@@ -2468,7 +2811,7 @@ type Offer struct {
 
 func (x *Offer) Reset() {
 	*x = Offer{}
-	mi := &file_controlpb_control_proto_msgTypes[34]
+	mi := &file_controlpb_control_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2480,7 +2823,7 @@ func (x *Offer) String() string {
 func (*Offer) ProtoMessage() {}
 
 func (x *Offer) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[34]
+	mi := &file_controlpb_control_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2493,7 +2836,7 @@ func (x *Offer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Offer.ProtoReflect.Descriptor instead.
 func (*Offer) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{34}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Offer) GetFolderId() []byte {
@@ -2528,7 +2871,8 @@ type AcceptRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The label or the beginning of the ID of what is offered.
 	Folder string `protobuf:"bytes,1,opt,name=folder,proto3" json:"folder,omitempty"`
-	// Where to put it: empty for a backup only.
+	// Where to put it: empty for a backup only, whose vault lies there if it is
+	// not.
 	Path []byte `protobuf:"bytes,2,opt,name=path,proto3" json:"path,omitempty"`
 	// Unspecified: the role that was offered.
 	Role          Role `protobuf:"varint,3,opt,name=role,proto3,enum=kith.control.Role" json:"role,omitempty"`
@@ -2538,7 +2882,7 @@ type AcceptRequest struct {
 
 func (x *AcceptRequest) Reset() {
 	*x = AcceptRequest{}
-	mi := &file_controlpb_control_proto_msgTypes[35]
+	mi := &file_controlpb_control_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2550,7 +2894,7 @@ func (x *AcceptRequest) String() string {
 func (*AcceptRequest) ProtoMessage() {}
 
 func (x *AcceptRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[35]
+	mi := &file_controlpb_control_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2563,7 +2907,7 @@ func (x *AcceptRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AcceptRequest.ProtoReflect.Descriptor instead.
 func (*AcceptRequest) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{35}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *AcceptRequest) GetFolder() string {
@@ -2596,7 +2940,7 @@ type AcceptResponse struct {
 
 func (x *AcceptResponse) Reset() {
 	*x = AcceptResponse{}
-	mi := &file_controlpb_control_proto_msgTypes[36]
+	mi := &file_controlpb_control_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2608,7 +2952,7 @@ func (x *AcceptResponse) String() string {
 func (*AcceptResponse) ProtoMessage() {}
 
 func (x *AcceptResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[36]
+	mi := &file_controlpb_control_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2621,7 +2965,7 @@ func (x *AcceptResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AcceptResponse.ProtoReflect.Descriptor instead.
 func (*AcceptResponse) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{36}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *AcceptResponse) GetFolder() *Folder {
@@ -2639,7 +2983,7 @@ type StopRequest struct {
 
 func (x *StopRequest) Reset() {
 	*x = StopRequest{}
-	mi := &file_controlpb_control_proto_msgTypes[37]
+	mi := &file_controlpb_control_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2651,7 +2995,7 @@ func (x *StopRequest) String() string {
 func (*StopRequest) ProtoMessage() {}
 
 func (x *StopRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[37]
+	mi := &file_controlpb_control_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2664,7 +3008,7 @@ func (x *StopRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StopRequest.ProtoReflect.Descriptor instead.
 func (*StopRequest) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{37}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{38}
 }
 
 type StopResponse struct {
@@ -2675,7 +3019,7 @@ type StopResponse struct {
 
 func (x *StopResponse) Reset() {
 	*x = StopResponse{}
-	mi := &file_controlpb_control_proto_msgTypes[38]
+	mi := &file_controlpb_control_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2687,7 +3031,7 @@ func (x *StopResponse) String() string {
 func (*StopResponse) ProtoMessage() {}
 
 func (x *StopResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[38]
+	mi := &file_controlpb_control_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2700,7 +3044,7 @@ func (x *StopResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StopResponse.ProtoReflect.Descriptor instead.
 func (*StopResponse) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{38}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{39}
 }
 
 type PauseRequest struct {
@@ -2715,7 +3059,7 @@ type PauseRequest struct {
 
 func (x *PauseRequest) Reset() {
 	*x = PauseRequest{}
-	mi := &file_controlpb_control_proto_msgTypes[39]
+	mi := &file_controlpb_control_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2727,7 +3071,7 @@ func (x *PauseRequest) String() string {
 func (*PauseRequest) ProtoMessage() {}
 
 func (x *PauseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[39]
+	mi := &file_controlpb_control_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2740,7 +3084,7 @@ func (x *PauseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PauseRequest.ProtoReflect.Descriptor instead.
 func (*PauseRequest) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{39}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *PauseRequest) GetTarget() string {
@@ -2765,7 +3109,7 @@ type PauseResponse struct {
 
 func (x *PauseResponse) Reset() {
 	*x = PauseResponse{}
-	mi := &file_controlpb_control_proto_msgTypes[40]
+	mi := &file_controlpb_control_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2777,7 +3121,7 @@ func (x *PauseResponse) String() string {
 func (*PauseResponse) ProtoMessage() {}
 
 func (x *PauseResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[40]
+	mi := &file_controlpb_control_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2790,7 +3134,7 @@ func (x *PauseResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PauseResponse.ProtoReflect.Descriptor instead.
 func (*PauseResponse) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{40}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{41}
 }
 
 type ResumeRequest struct {
@@ -2803,7 +3147,7 @@ type ResumeRequest struct {
 
 func (x *ResumeRequest) Reset() {
 	*x = ResumeRequest{}
-	mi := &file_controlpb_control_proto_msgTypes[41]
+	mi := &file_controlpb_control_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2815,7 +3159,7 @@ func (x *ResumeRequest) String() string {
 func (*ResumeRequest) ProtoMessage() {}
 
 func (x *ResumeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[41]
+	mi := &file_controlpb_control_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2828,7 +3172,7 @@ func (x *ResumeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeRequest.ProtoReflect.Descriptor instead.
 func (*ResumeRequest) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{41}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *ResumeRequest) GetTarget() string {
@@ -2846,7 +3190,7 @@ type ResumeResponse struct {
 
 func (x *ResumeResponse) Reset() {
 	*x = ResumeResponse{}
-	mi := &file_controlpb_control_proto_msgTypes[42]
+	mi := &file_controlpb_control_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2858,7 +3202,7 @@ func (x *ResumeResponse) String() string {
 func (*ResumeResponse) ProtoMessage() {}
 
 func (x *ResumeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[42]
+	mi := &file_controlpb_control_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2871,7 +3215,7 @@ func (x *ResumeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeResponse.ProtoReflect.Descriptor instead.
 func (*ResumeResponse) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{42}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{43}
 }
 
 // Place names a path for a person. The device takes absolute if that lies in
@@ -2889,7 +3233,7 @@ type Place struct {
 
 func (x *Place) Reset() {
 	*x = Place{}
-	mi := &file_controlpb_control_proto_msgTypes[43]
+	mi := &file_controlpb_control_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2901,7 +3245,7 @@ func (x *Place) String() string {
 func (*Place) ProtoMessage() {}
 
 func (x *Place) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[43]
+	mi := &file_controlpb_control_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2914,7 +3258,7 @@ func (x *Place) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Place.ProtoReflect.Descriptor instead.
 func (*Place) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{43}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *Place) GetText() []byte {
@@ -2942,7 +3286,7 @@ type ListRequest struct {
 
 func (x *ListRequest) Reset() {
 	*x = ListRequest{}
-	mi := &file_controlpb_control_proto_msgTypes[44]
+	mi := &file_controlpb_control_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2954,7 +3298,7 @@ func (x *ListRequest) String() string {
 func (*ListRequest) ProtoMessage() {}
 
 func (x *ListRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[44]
+	mi := &file_controlpb_control_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2967,7 +3311,7 @@ func (x *ListRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRequest.ProtoReflect.Descriptor instead.
 func (*ListRequest) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{44}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *ListRequest) GetPlace() *Place {
@@ -2994,7 +3338,7 @@ type ListResponse struct {
 
 func (x *ListResponse) Reset() {
 	*x = ListResponse{}
-	mi := &file_controlpb_control_proto_msgTypes[45]
+	mi := &file_controlpb_control_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3006,7 +3350,7 @@ func (x *ListResponse) String() string {
 func (*ListResponse) ProtoMessage() {}
 
 func (x *ListResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[45]
+	mi := &file_controlpb_control_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3019,7 +3363,7 @@ func (x *ListResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListResponse.ProtoReflect.Descriptor instead.
 func (*ListResponse) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{45}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *ListResponse) GetEntries() []*PathEntry {
@@ -3049,7 +3393,7 @@ type PathEntry struct {
 
 func (x *PathEntry) Reset() {
 	*x = PathEntry{}
-	mi := &file_controlpb_control_proto_msgTypes[46]
+	mi := &file_controlpb_control_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3061,7 +3405,7 @@ func (x *PathEntry) String() string {
 func (*PathEntry) ProtoMessage() {}
 
 func (x *PathEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[46]
+	mi := &file_controlpb_control_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3074,7 +3418,7 @@ func (x *PathEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PathEntry.ProtoReflect.Descriptor instead.
 func (*PathEntry) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{46}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *PathEntry) GetFolder() *Folder {
@@ -3147,7 +3491,7 @@ type GetRequest struct {
 
 func (x *GetRequest) Reset() {
 	*x = GetRequest{}
-	mi := &file_controlpb_control_proto_msgTypes[47]
+	mi := &file_controlpb_control_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3159,7 +3503,7 @@ func (x *GetRequest) String() string {
 func (*GetRequest) ProtoMessage() {}
 
 func (x *GetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[47]
+	mi := &file_controlpb_control_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3172,7 +3516,7 @@ func (x *GetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRequest.ProtoReflect.Descriptor instead.
 func (*GetRequest) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{47}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *GetRequest) GetPlaces() []*Place {
@@ -3212,7 +3556,7 @@ type GetProgress struct {
 
 func (x *GetProgress) Reset() {
 	*x = GetProgress{}
-	mi := &file_controlpb_control_proto_msgTypes[48]
+	mi := &file_controlpb_control_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3224,7 +3568,7 @@ func (x *GetProgress) String() string {
 func (*GetProgress) ProtoMessage() {}
 
 func (x *GetProgress) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[48]
+	mi := &file_controlpb_control_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3237,7 +3581,7 @@ func (x *GetProgress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetProgress.ProtoReflect.Descriptor instead.
 func (*GetProgress) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{48}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *GetProgress) GetFiles() int64 {
@@ -3289,7 +3633,7 @@ type FreeRequest struct {
 
 func (x *FreeRequest) Reset() {
 	*x = FreeRequest{}
-	mi := &file_controlpb_control_proto_msgTypes[49]
+	mi := &file_controlpb_control_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3301,7 +3645,7 @@ func (x *FreeRequest) String() string {
 func (*FreeRequest) ProtoMessage() {}
 
 func (x *FreeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[49]
+	mi := &file_controlpb_control_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3314,7 +3658,7 @@ func (x *FreeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FreeRequest.ProtoReflect.Descriptor instead.
 func (*FreeRequest) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{49}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *FreeRequest) GetPlaces() []*Place {
@@ -3354,7 +3698,7 @@ type FreeResponse struct {
 
 func (x *FreeResponse) Reset() {
 	*x = FreeResponse{}
-	mi := &file_controlpb_control_proto_msgTypes[50]
+	mi := &file_controlpb_control_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3366,7 +3710,7 @@ func (x *FreeResponse) String() string {
 func (*FreeResponse) ProtoMessage() {}
 
 func (x *FreeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[50]
+	mi := &file_controlpb_control_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3379,7 +3723,7 @@ func (x *FreeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FreeResponse.ProtoReflect.Descriptor instead.
 func (*FreeResponse) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{50}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *FreeResponse) GetFiles() int64 {
@@ -3433,7 +3777,7 @@ type Kept struct {
 
 func (x *Kept) Reset() {
 	*x = Kept{}
-	mi := &file_controlpb_control_proto_msgTypes[51]
+	mi := &file_controlpb_control_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3445,7 +3789,7 @@ func (x *Kept) String() string {
 func (*Kept) ProtoMessage() {}
 
 func (x *Kept) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[51]
+	mi := &file_controlpb_control_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3458,7 +3802,7 @@ func (x *Kept) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Kept.ProtoReflect.Descriptor instead.
 func (*Kept) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{51}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *Kept) GetCode() string {
@@ -3502,7 +3846,7 @@ type Proof struct {
 
 func (x *Proof) Reset() {
 	*x = Proof{}
-	mi := &file_controlpb_control_proto_msgTypes[52]
+	mi := &file_controlpb_control_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3514,7 +3858,7 @@ func (x *Proof) String() string {
 func (*Proof) ProtoMessage() {}
 
 func (x *Proof) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[52]
+	mi := &file_controlpb_control_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3527,7 +3871,7 @@ func (x *Proof) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Proof.ProtoReflect.Descriptor instead.
 func (*Proof) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{52}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *Proof) GetDevice() *Device {
@@ -3563,7 +3907,7 @@ type RevertRequest struct {
 
 func (x *RevertRequest) Reset() {
 	*x = RevertRequest{}
-	mi := &file_controlpb_control_proto_msgTypes[53]
+	mi := &file_controlpb_control_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3575,7 +3919,7 @@ func (x *RevertRequest) String() string {
 func (*RevertRequest) ProtoMessage() {}
 
 func (x *RevertRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[53]
+	mi := &file_controlpb_control_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3588,7 +3932,7 @@ func (x *RevertRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevertRequest.ProtoReflect.Descriptor instead.
 func (*RevertRequest) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{53}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *RevertRequest) GetPlaces() []*Place {
@@ -3615,7 +3959,7 @@ type RevertResponse struct {
 
 func (x *RevertResponse) Reset() {
 	*x = RevertResponse{}
-	mi := &file_controlpb_control_proto_msgTypes[54]
+	mi := &file_controlpb_control_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3627,7 +3971,7 @@ func (x *RevertResponse) String() string {
 func (*RevertResponse) ProtoMessage() {}
 
 func (x *RevertResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[54]
+	mi := &file_controlpb_control_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3640,7 +3984,7 @@ func (x *RevertResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevertResponse.ProtoReflect.Descriptor instead.
 func (*RevertResponse) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{54}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *RevertResponse) GetPaths() [][]byte {
@@ -3659,7 +4003,7 @@ type WhyRequest struct {
 
 func (x *WhyRequest) Reset() {
 	*x = WhyRequest{}
-	mi := &file_controlpb_control_proto_msgTypes[55]
+	mi := &file_controlpb_control_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3671,7 +4015,7 @@ func (x *WhyRequest) String() string {
 func (*WhyRequest) ProtoMessage() {}
 
 func (x *WhyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[55]
+	mi := &file_controlpb_control_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3684,7 +4028,7 @@ func (x *WhyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WhyRequest.ProtoReflect.Descriptor instead.
 func (*WhyRequest) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{55}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *WhyRequest) GetPlace() *Place {
@@ -3712,7 +4056,7 @@ type WhyResponse struct {
 
 func (x *WhyResponse) Reset() {
 	*x = WhyResponse{}
-	mi := &file_controlpb_control_proto_msgTypes[56]
+	mi := &file_controlpb_control_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3724,7 +4068,7 @@ func (x *WhyResponse) String() string {
 func (*WhyResponse) ProtoMessage() {}
 
 func (x *WhyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[56]
+	mi := &file_controlpb_control_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3737,7 +4081,7 @@ func (x *WhyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WhyResponse.ProtoReflect.Descriptor instead.
 func (*WhyResponse) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{56}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *WhyResponse) GetFolder() *Folder {
@@ -3799,7 +4143,7 @@ type ConflictsRequest struct {
 
 func (x *ConflictsRequest) Reset() {
 	*x = ConflictsRequest{}
-	mi := &file_controlpb_control_proto_msgTypes[57]
+	mi := &file_controlpb_control_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3811,7 +4155,7 @@ func (x *ConflictsRequest) String() string {
 func (*ConflictsRequest) ProtoMessage() {}
 
 func (x *ConflictsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[57]
+	mi := &file_controlpb_control_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3824,7 +4168,7 @@ func (x *ConflictsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConflictsRequest.ProtoReflect.Descriptor instead.
 func (*ConflictsRequest) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{57}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *ConflictsRequest) GetFolder() string {
@@ -3843,7 +4187,7 @@ type ConflictsResponse struct {
 
 func (x *ConflictsResponse) Reset() {
 	*x = ConflictsResponse{}
-	mi := &file_controlpb_control_proto_msgTypes[58]
+	mi := &file_controlpb_control_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3855,7 +4199,7 @@ func (x *ConflictsResponse) String() string {
 func (*ConflictsResponse) ProtoMessage() {}
 
 func (x *ConflictsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[58]
+	mi := &file_controlpb_control_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3868,7 +4212,7 @@ func (x *ConflictsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConflictsResponse.ProtoReflect.Descriptor instead.
 func (*ConflictsResponse) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{58}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *ConflictsResponse) GetConflicts() []*Conflict {
@@ -3894,7 +4238,7 @@ type Conflict struct {
 
 func (x *Conflict) Reset() {
 	*x = Conflict{}
-	mi := &file_controlpb_control_proto_msgTypes[59]
+	mi := &file_controlpb_control_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3906,7 +4250,7 @@ func (x *Conflict) String() string {
 func (*Conflict) ProtoMessage() {}
 
 func (x *Conflict) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[59]
+	mi := &file_controlpb_control_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3919,7 +4263,7 @@ func (x *Conflict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Conflict.ProtoReflect.Descriptor instead.
 func (*Conflict) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{59}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *Conflict) GetFolder() *Folder {
@@ -3968,7 +4312,7 @@ type ConflictVersion struct {
 
 func (x *ConflictVersion) Reset() {
 	*x = ConflictVersion{}
-	mi := &file_controlpb_control_proto_msgTypes[60]
+	mi := &file_controlpb_control_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3980,7 +4324,7 @@ func (x *ConflictVersion) String() string {
 func (*ConflictVersion) ProtoMessage() {}
 
 func (x *ConflictVersion) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[60]
+	mi := &file_controlpb_control_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3993,7 +4337,7 @@ func (x *ConflictVersion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConflictVersion.ProtoReflect.Descriptor instead.
 func (*ConflictVersion) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{60}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *ConflictVersion) GetPath() []byte {
@@ -4052,7 +4396,7 @@ type ResolveRequest struct {
 
 func (x *ResolveRequest) Reset() {
 	*x = ResolveRequest{}
-	mi := &file_controlpb_control_proto_msgTypes[61]
+	mi := &file_controlpb_control_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4064,7 +4408,7 @@ func (x *ResolveRequest) String() string {
 func (*ResolveRequest) ProtoMessage() {}
 
 func (x *ResolveRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[61]
+	mi := &file_controlpb_control_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4077,7 +4421,7 @@ func (x *ResolveRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResolveRequest.ProtoReflect.Descriptor instead.
 func (*ResolveRequest) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{61}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *ResolveRequest) GetPlaces() []*Place {
@@ -4110,7 +4454,7 @@ type ResolveResponse struct {
 
 func (x *ResolveResponse) Reset() {
 	*x = ResolveResponse{}
-	mi := &file_controlpb_control_proto_msgTypes[62]
+	mi := &file_controlpb_control_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4122,7 +4466,7 @@ func (x *ResolveResponse) String() string {
 func (*ResolveResponse) ProtoMessage() {}
 
 func (x *ResolveResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[62]
+	mi := &file_controlpb_control_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4135,7 +4479,7 @@ func (x *ResolveResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResolveResponse.ProtoReflect.Descriptor instead.
 func (*ResolveResponse) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{62}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *ResolveResponse) GetResolved() []*Resolved {
@@ -4164,7 +4508,7 @@ type Resolved struct {
 
 func (x *Resolved) Reset() {
 	*x = Resolved{}
-	mi := &file_controlpb_control_proto_msgTypes[63]
+	mi := &file_controlpb_control_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4176,7 +4520,7 @@ func (x *Resolved) String() string {
 func (*Resolved) ProtoMessage() {}
 
 func (x *Resolved) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[63]
+	mi := &file_controlpb_control_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4189,7 +4533,7 @@ func (x *Resolved) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Resolved.ProtoReflect.Descriptor instead.
 func (*Resolved) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{63}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *Resolved) GetPath() []byte {
@@ -4237,7 +4581,7 @@ type HeldRequest struct {
 
 func (x *HeldRequest) Reset() {
 	*x = HeldRequest{}
-	mi := &file_controlpb_control_proto_msgTypes[64]
+	mi := &file_controlpb_control_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4249,7 +4593,7 @@ func (x *HeldRequest) String() string {
 func (*HeldRequest) ProtoMessage() {}
 
 func (x *HeldRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[64]
+	mi := &file_controlpb_control_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4262,7 +4606,7 @@ func (x *HeldRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HeldRequest.ProtoReflect.Descriptor instead.
 func (*HeldRequest) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{64}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *HeldRequest) GetFolder() string {
@@ -4281,7 +4625,7 @@ type HeldResponse struct {
 
 func (x *HeldResponse) Reset() {
 	*x = HeldResponse{}
-	mi := &file_controlpb_control_proto_msgTypes[65]
+	mi := &file_controlpb_control_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4293,7 +4637,7 @@ func (x *HeldResponse) String() string {
 func (*HeldResponse) ProtoMessage() {}
 
 func (x *HeldResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[65]
+	mi := &file_controlpb_control_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4306,7 +4650,7 @@ func (x *HeldResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HeldResponse.ProtoReflect.Descriptor instead.
 func (*HeldResponse) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{65}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *HeldResponse) GetHeld() []*HeldBatch {
@@ -4338,7 +4682,7 @@ type HeldBatch struct {
 
 func (x *HeldBatch) Reset() {
 	*x = HeldBatch{}
-	mi := &file_controlpb_control_proto_msgTypes[66]
+	mi := &file_controlpb_control_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4350,7 +4694,7 @@ func (x *HeldBatch) String() string {
 func (*HeldBatch) ProtoMessage() {}
 
 func (x *HeldBatch) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[66]
+	mi := &file_controlpb_control_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4363,7 +4707,7 @@ func (x *HeldBatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HeldBatch.ProtoReflect.Descriptor instead.
 func (*HeldBatch) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{66}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *HeldBatch) GetId() string {
@@ -4438,7 +4782,7 @@ type ApproveRequest struct {
 
 func (x *ApproveRequest) Reset() {
 	*x = ApproveRequest{}
-	mi := &file_controlpb_control_proto_msgTypes[67]
+	mi := &file_controlpb_control_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4450,7 +4794,7 @@ func (x *ApproveRequest) String() string {
 func (*ApproveRequest) ProtoMessage() {}
 
 func (x *ApproveRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[67]
+	mi := &file_controlpb_control_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4463,7 +4807,7 @@ func (x *ApproveRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApproveRequest.ProtoReflect.Descriptor instead.
 func (*ApproveRequest) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{67}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *ApproveRequest) GetBatch() string {
@@ -4482,7 +4826,7 @@ type ApproveResponse struct {
 
 func (x *ApproveResponse) Reset() {
 	*x = ApproveResponse{}
-	mi := &file_controlpb_control_proto_msgTypes[68]
+	mi := &file_controlpb_control_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4494,7 +4838,7 @@ func (x *ApproveResponse) String() string {
 func (*ApproveResponse) ProtoMessage() {}
 
 func (x *ApproveResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[68]
+	mi := &file_controlpb_control_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4507,7 +4851,7 @@ func (x *ApproveResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApproveResponse.ProtoReflect.Descriptor instead.
 func (*ApproveResponse) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{68}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *ApproveResponse) GetBatch() *HeldBatch {
@@ -4526,7 +4870,7 @@ type RejectRequest struct {
 
 func (x *RejectRequest) Reset() {
 	*x = RejectRequest{}
-	mi := &file_controlpb_control_proto_msgTypes[69]
+	mi := &file_controlpb_control_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4538,7 +4882,7 @@ func (x *RejectRequest) String() string {
 func (*RejectRequest) ProtoMessage() {}
 
 func (x *RejectRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[69]
+	mi := &file_controlpb_control_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4551,7 +4895,7 @@ func (x *RejectRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RejectRequest.ProtoReflect.Descriptor instead.
 func (*RejectRequest) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{69}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *RejectRequest) GetBatch() string {
@@ -4570,7 +4914,7 @@ type RejectResponse struct {
 
 func (x *RejectResponse) Reset() {
 	*x = RejectResponse{}
-	mi := &file_controlpb_control_proto_msgTypes[70]
+	mi := &file_controlpb_control_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4582,7 +4926,7 @@ func (x *RejectResponse) String() string {
 func (*RejectResponse) ProtoMessage() {}
 
 func (x *RejectResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[70]
+	mi := &file_controlpb_control_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4595,7 +4939,7 @@ func (x *RejectResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RejectResponse.ProtoReflect.Descriptor instead.
 func (*RejectResponse) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{70}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *RejectResponse) GetBatch() *HeldBatch {
@@ -4606,16 +4950,19 @@ func (x *RejectResponse) GetBatch() *HeldBatch {
 }
 
 type SetRoleRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Folder        string                 `protobuf:"bytes,1,opt,name=folder,proto3" json:"folder,omitempty"`
-	Role          Role                   `protobuf:"varint,2,opt,name=role,proto3,enum=kith.control.Role" json:"role,omitempty"`
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Folder string                 `protobuf:"bytes,1,opt,name=folder,proto3" json:"folder,omitempty"`
+	Role   Role                   `protobuf:"varint,2,opt,name=role,proto3,enum=kith.control.Role" json:"role,omitempty"`
+	// Where its tree is to lie, when a backup becomes a device with a tree;
+	// else empty.
+	Path          []byte `protobuf:"bytes,3,opt,name=path,proto3" json:"path,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SetRoleRequest) Reset() {
 	*x = SetRoleRequest{}
-	mi := &file_controlpb_control_proto_msgTypes[71]
+	mi := &file_controlpb_control_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4627,7 +4974,7 @@ func (x *SetRoleRequest) String() string {
 func (*SetRoleRequest) ProtoMessage() {}
 
 func (x *SetRoleRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[71]
+	mi := &file_controlpb_control_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4640,7 +4987,7 @@ func (x *SetRoleRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetRoleRequest.ProtoReflect.Descriptor instead.
 func (*SetRoleRequest) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{71}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *SetRoleRequest) GetFolder() string {
@@ -4657,6 +5004,13 @@ func (x *SetRoleRequest) GetRole() Role {
 	return Role_ROLE_UNSPECIFIED
 }
 
+func (x *SetRoleRequest) GetPath() []byte {
+	if x != nil {
+		return x.Path
+	}
+	return nil
+}
+
 type SetRoleResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Folder        *Folder                `protobuf:"bytes,1,opt,name=folder,proto3" json:"folder,omitempty"`
@@ -4666,7 +5020,7 @@ type SetRoleResponse struct {
 
 func (x *SetRoleResponse) Reset() {
 	*x = SetRoleResponse{}
-	mi := &file_controlpb_control_proto_msgTypes[72]
+	mi := &file_controlpb_control_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4678,7 +5032,7 @@ func (x *SetRoleResponse) String() string {
 func (*SetRoleResponse) ProtoMessage() {}
 
 func (x *SetRoleResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[72]
+	mi := &file_controlpb_control_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4691,7 +5045,7 @@ func (x *SetRoleResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetRoleResponse.ProtoReflect.Descriptor instead.
 func (*SetRoleResponse) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{72}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *SetRoleResponse) GetFolder() *Folder {
@@ -4710,7 +5064,7 @@ type RevokeRequest struct {
 
 func (x *RevokeRequest) Reset() {
 	*x = RevokeRequest{}
-	mi := &file_controlpb_control_proto_msgTypes[73]
+	mi := &file_controlpb_control_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4722,7 +5076,7 @@ func (x *RevokeRequest) String() string {
 func (*RevokeRequest) ProtoMessage() {}
 
 func (x *RevokeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[73]
+	mi := &file_controlpb_control_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4735,7 +5089,7 @@ func (x *RevokeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeRequest.ProtoReflect.Descriptor instead.
 func (*RevokeRequest) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{73}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *RevokeRequest) GetDevice() string {
@@ -4758,7 +5112,7 @@ type RevokeResponse struct {
 
 func (x *RevokeResponse) Reset() {
 	*x = RevokeResponse{}
-	mi := &file_controlpb_control_proto_msgTypes[74]
+	mi := &file_controlpb_control_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4770,7 +5124,7 @@ func (x *RevokeResponse) String() string {
 func (*RevokeResponse) ProtoMessage() {}
 
 func (x *RevokeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[74]
+	mi := &file_controlpb_control_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4783,7 +5137,7 @@ func (x *RevokeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeResponse.ProtoReflect.Descriptor instead.
 func (*RevokeResponse) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{74}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *RevokeResponse) GetDevice() *Device {
@@ -4815,7 +5169,7 @@ type ExamineRequest struct {
 
 func (x *ExamineRequest) Reset() {
 	*x = ExamineRequest{}
-	mi := &file_controlpb_control_proto_msgTypes[75]
+	mi := &file_controlpb_control_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4827,7 +5181,7 @@ func (x *ExamineRequest) String() string {
 func (*ExamineRequest) ProtoMessage() {}
 
 func (x *ExamineRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[75]
+	mi := &file_controlpb_control_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4840,7 +5194,7 @@ func (x *ExamineRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExamineRequest.ProtoReflect.Descriptor instead.
 func (*ExamineRequest) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{75}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{76}
 }
 
 type ExamineResponse struct {
@@ -4852,7 +5206,7 @@ type ExamineResponse struct {
 
 func (x *ExamineResponse) Reset() {
 	*x = ExamineResponse{}
-	mi := &file_controlpb_control_proto_msgTypes[76]
+	mi := &file_controlpb_control_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4864,7 +5218,7 @@ func (x *ExamineResponse) String() string {
 func (*ExamineResponse) ProtoMessage() {}
 
 func (x *ExamineResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[76]
+	mi := &file_controlpb_control_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4877,7 +5231,7 @@ func (x *ExamineResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExamineResponse.ProtoReflect.Descriptor instead.
 func (*ExamineResponse) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{76}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *ExamineResponse) GetFindings() []*Finding {
@@ -4902,7 +5256,7 @@ type Finding struct {
 
 func (x *Finding) Reset() {
 	*x = Finding{}
-	mi := &file_controlpb_control_proto_msgTypes[77]
+	mi := &file_controlpb_control_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4914,7 +5268,7 @@ func (x *Finding) String() string {
 func (*Finding) ProtoMessage() {}
 
 func (x *Finding) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[77]
+	mi := &file_controlpb_control_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4927,7 +5281,7 @@ func (x *Finding) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Finding.ProtoReflect.Descriptor instead.
 func (*Finding) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{77}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{78}
 }
 
 func (x *Finding) GetSubject() string {
@@ -4974,7 +5328,7 @@ type GoOnRequest struct {
 
 func (x *GoOnRequest) Reset() {
 	*x = GoOnRequest{}
-	mi := &file_controlpb_control_proto_msgTypes[78]
+	mi := &file_controlpb_control_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4986,7 +5340,7 @@ func (x *GoOnRequest) String() string {
 func (*GoOnRequest) ProtoMessage() {}
 
 func (x *GoOnRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[78]
+	mi := &file_controlpb_control_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4999,7 +5353,7 @@ func (x *GoOnRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GoOnRequest.ProtoReflect.Descriptor instead.
 func (*GoOnRequest) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{78}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{79}
 }
 
 func (x *GoOnRequest) GetFolder() string {
@@ -5018,7 +5372,7 @@ type GoOnResponse struct {
 
 func (x *GoOnResponse) Reset() {
 	*x = GoOnResponse{}
-	mi := &file_controlpb_control_proto_msgTypes[79]
+	mi := &file_controlpb_control_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5030,7 +5384,7 @@ func (x *GoOnResponse) String() string {
 func (*GoOnResponse) ProtoMessage() {}
 
 func (x *GoOnResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[79]
+	mi := &file_controlpb_control_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5043,12 +5397,3374 @@ func (x *GoOnResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GoOnResponse.ProtoReflect.Descriptor instead.
 func (*GoOnResponse) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{79}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{80}
 }
 
 func (x *GoOnResponse) GetFolder() *Folder {
 	if x != nil {
 		return x.Folder
+	}
+	return nil
+}
+
+// Moment is a point of a folder's past. With neither field it is now.
+type Moment struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	AtUs  int64                  `protobuf:"varint,1,opt,name=at_us,json=atUs,proto3" json:"at_us,omitempty"`
+	// The label of a snapshot. Not together with at_us.
+	Label         string `protobuf:"bytes,2,opt,name=label,proto3" json:"label,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Moment) Reset() {
+	*x = Moment{}
+	mi := &file_controlpb_control_proto_msgTypes[81]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Moment) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Moment) ProtoMessage() {}
+
+func (x *Moment) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[81]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Moment.ProtoReflect.Descriptor instead.
+func (*Moment) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{81}
+}
+
+func (x *Moment) GetAtUs() int64 {
+	if x != nil {
+		return x.AtUs
+	}
+	return 0
+}
+
+func (x *Moment) GetLabel() string {
+	if x != nil {
+		return x.Label
+	}
+	return ""
+}
+
+type LogRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Place *Place                 `protobuf:"bytes,1,opt,name=place,proto3" json:"place,omitempty"`
+	// A device whose vault is asked; empty: all that can be.
+	From string `protobuf:"bytes,2,opt,name=from,proto3" json:"from,omitempty"`
+	// Zero: from the beginning.
+	SinceUs int64 `protobuf:"varint,3,opt,name=since_us,json=sinceUs,proto3" json:"since_us,omitempty"`
+	// At most so many events; zero: all.
+	Limit         int64 `protobuf:"varint,4,opt,name=limit,proto3" json:"limit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LogRequest) Reset() {
+	*x = LogRequest{}
+	mi := &file_controlpb_control_proto_msgTypes[82]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LogRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LogRequest) ProtoMessage() {}
+
+func (x *LogRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[82]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LogRequest.ProtoReflect.Descriptor instead.
+func (*LogRequest) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{82}
+}
+
+func (x *LogRequest) GetPlace() *Place {
+	if x != nil {
+		return x.Place
+	}
+	return nil
+}
+
+func (x *LogRequest) GetFrom() string {
+	if x != nil {
+		return x.From
+	}
+	return ""
+}
+
+func (x *LogRequest) GetSinceUs() int64 {
+	if x != nil {
+		return x.SinceUs
+	}
+	return 0
+}
+
+func (x *LogRequest) GetLimit() int64 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+// LogResponse is a piece of the log.
+type LogResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Events        []*LogEvent            `protobuf:"bytes,1,rep,name=events,proto3" json:"events,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LogResponse) Reset() {
+	*x = LogResponse{}
+	mi := &file_controlpb_control_proto_msgTypes[83]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LogResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LogResponse) ProtoMessage() {}
+
+func (x *LogResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[83]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LogResponse.ProtoReflect.Descriptor instead.
+func (*LogResponse) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{83}
+}
+
+func (x *LogResponse) GetEvents() []*LogEvent {
+	if x != nil {
+		return x.Events
+	}
+	return nil
+}
+
+// LogEvent is one change of a path.
+type LogEvent struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Within the folder.
+	Path []byte `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
+	// Of what was renamed.
+	OldPath []byte    `protobuf:"bytes,2,opt,name=old_path,json=oldPath,proto3" json:"old_path,omitempty"`
+	What    Happening `protobuf:"varint,3,opt,name=what,proto3,enum=kith.control.Happening" json:"what,omitempty"`
+	Kind    Kind      `protobuf:"varint,4,opt,name=kind,proto3,enum=kith.control.Kind" json:"kind,omitempty"`
+	// That made the change.
+	Device *Device `protobuf:"bytes,5,opt,name=device,proto3" json:"device,omitempty"`
+	// By the clock of that device.
+	AtUs int64 `protobuf:"varint,6,opt,name=at_us,json=atUs,proto3" json:"at_us,omitempty"`
+	// By a vault, by its clock; zero if none has it yet.
+	ReceivedUs int64 `protobuf:"varint,7,opt,name=received_us,json=receivedUs,proto3" json:"received_us,omitempty"`
+	// In bytes, after the change and before it.
+	Size   int64 `protobuf:"varint,8,opt,name=size,proto3" json:"size,omitempty"`
+	Before int64 `protobuf:"varint,9,opt,name=before,proto3" json:"before,omitempty"`
+	// What Undo takes back with it.
+	Batch string `protobuf:"bytes,10,opt,name=batch,proto3" json:"batch,omitempty"`
+	// Its content can be had.
+	Kept          bool    `protobuf:"varint,11,opt,name=kept,proto3" json:"kept,omitempty"`
+	Folder        *Folder `protobuf:"bytes,12,opt,name=folder,proto3" json:"folder,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LogEvent) Reset() {
+	*x = LogEvent{}
+	mi := &file_controlpb_control_proto_msgTypes[84]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LogEvent) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LogEvent) ProtoMessage() {}
+
+func (x *LogEvent) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[84]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LogEvent.ProtoReflect.Descriptor instead.
+func (*LogEvent) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{84}
+}
+
+func (x *LogEvent) GetPath() []byte {
+	if x != nil {
+		return x.Path
+	}
+	return nil
+}
+
+func (x *LogEvent) GetOldPath() []byte {
+	if x != nil {
+		return x.OldPath
+	}
+	return nil
+}
+
+func (x *LogEvent) GetWhat() Happening {
+	if x != nil {
+		return x.What
+	}
+	return Happening_HAPPENING_UNSPECIFIED
+}
+
+func (x *LogEvent) GetKind() Kind {
+	if x != nil {
+		return x.Kind
+	}
+	return Kind_KIND_UNSPECIFIED
+}
+
+func (x *LogEvent) GetDevice() *Device {
+	if x != nil {
+		return x.Device
+	}
+	return nil
+}
+
+func (x *LogEvent) GetAtUs() int64 {
+	if x != nil {
+		return x.AtUs
+	}
+	return 0
+}
+
+func (x *LogEvent) GetReceivedUs() int64 {
+	if x != nil {
+		return x.ReceivedUs
+	}
+	return 0
+}
+
+func (x *LogEvent) GetSize() int64 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
+func (x *LogEvent) GetBefore() int64 {
+	if x != nil {
+		return x.Before
+	}
+	return 0
+}
+
+func (x *LogEvent) GetBatch() string {
+	if x != nil {
+		return x.Batch
+	}
+	return ""
+}
+
+func (x *LogEvent) GetKept() bool {
+	if x != nil {
+		return x.Kept
+	}
+	return false
+}
+
+func (x *LogEvent) GetFolder() *Folder {
+	if x != nil {
+		return x.Folder
+	}
+	return nil
+}
+
+type DiffRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Place *Place                 `protobuf:"bytes,1,opt,name=place,proto3" json:"place,omitempty"`
+	// A device whose vault is asked; empty: the best.
+	Source        string  `protobuf:"bytes,2,opt,name=source,proto3" json:"source,omitempty"`
+	From          *Moment `protobuf:"bytes,3,opt,name=from,proto3" json:"from,omitempty"`
+	To            *Moment `protobuf:"bytes,4,opt,name=to,proto3" json:"to,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DiffRequest) Reset() {
+	*x = DiffRequest{}
+	mi := &file_controlpb_control_proto_msgTypes[85]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DiffRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DiffRequest) ProtoMessage() {}
+
+func (x *DiffRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[85]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DiffRequest.ProtoReflect.Descriptor instead.
+func (*DiffRequest) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{85}
+}
+
+func (x *DiffRequest) GetPlace() *Place {
+	if x != nil {
+		return x.Place
+	}
+	return nil
+}
+
+func (x *DiffRequest) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+func (x *DiffRequest) GetFrom() *Moment {
+	if x != nil {
+		return x.From
+	}
+	return nil
+}
+
+func (x *DiffRequest) GetTo() *Moment {
+	if x != nil {
+		return x.To
+	}
+	return nil
+}
+
+// DiffResponse is a piece of what differs.
+type DiffResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Differences   []*Difference          `protobuf:"bytes,1,rep,name=differences,proto3" json:"differences,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DiffResponse) Reset() {
+	*x = DiffResponse{}
+	mi := &file_controlpb_control_proto_msgTypes[86]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DiffResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DiffResponse) ProtoMessage() {}
+
+func (x *DiffResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[86]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DiffResponse.ProtoReflect.Descriptor instead.
+func (*DiffResponse) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{86}
+}
+
+func (x *DiffResponse) GetDifferences() []*Difference {
+	if x != nil {
+		return x.Differences
+	}
+	return nil
+}
+
+// Difference is a path that differs.
+type Difference struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Within the folder.
+	Path []byte `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
+	// Created, edited, deleted or mode.
+	What Happening `protobuf:"varint,2,opt,name=what,proto3,enum=kith.control.Happening" json:"what,omitempty"`
+	Kind Kind      `protobuf:"varint,3,opt,name=kind,proto3,enum=kith.control.Kind" json:"kind,omitempty"`
+	Size int64     `protobuf:"varint,4,opt,name=size,proto3" json:"size,omitempty"`
+	// What it was.
+	Before  int64 `protobuf:"varint,5,opt,name=before,proto3" json:"before,omitempty"`
+	OldKind Kind  `protobuf:"varint,6,opt,name=old_kind,json=oldKind,proto3,enum=kith.control.Kind" json:"old_kind,omitempty"`
+	// Of the newer one, zero if that is deleted.
+	ChangedUs     int64   `protobuf:"varint,7,opt,name=changed_us,json=changedUs,proto3" json:"changed_us,omitempty"`
+	Folder        *Folder `protobuf:"bytes,8,opt,name=folder,proto3" json:"folder,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Difference) Reset() {
+	*x = Difference{}
+	mi := &file_controlpb_control_proto_msgTypes[87]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Difference) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Difference) ProtoMessage() {}
+
+func (x *Difference) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[87]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Difference.ProtoReflect.Descriptor instead.
+func (*Difference) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{87}
+}
+
+func (x *Difference) GetPath() []byte {
+	if x != nil {
+		return x.Path
+	}
+	return nil
+}
+
+func (x *Difference) GetWhat() Happening {
+	if x != nil {
+		return x.What
+	}
+	return Happening_HAPPENING_UNSPECIFIED
+}
+
+func (x *Difference) GetKind() Kind {
+	if x != nil {
+		return x.Kind
+	}
+	return Kind_KIND_UNSPECIFIED
+}
+
+func (x *Difference) GetSize() int64 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
+func (x *Difference) GetBefore() int64 {
+	if x != nil {
+		return x.Before
+	}
+	return 0
+}
+
+func (x *Difference) GetOldKind() Kind {
+	if x != nil {
+		return x.OldKind
+	}
+	return Kind_KIND_UNSPECIFIED
+}
+
+func (x *Difference) GetChangedUs() int64 {
+	if x != nil {
+		return x.ChangedUs
+	}
+	return 0
+}
+
+func (x *Difference) GetFolder() *Folder {
+	if x != nil {
+		return x.Folder
+	}
+	return nil
+}
+
+type ListAtRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Place *Place                 `protobuf:"bytes,1,opt,name=place,proto3" json:"place,omitempty"`
+	// A device whose vault is asked; empty: the best.
+	Source        string  `protobuf:"bytes,2,opt,name=source,proto3" json:"source,omitempty"`
+	At            *Moment `protobuf:"bytes,3,opt,name=at,proto3" json:"at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListAtRequest) Reset() {
+	*x = ListAtRequest{}
+	mi := &file_controlpb_control_proto_msgTypes[88]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListAtRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListAtRequest) ProtoMessage() {}
+
+func (x *ListAtRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[88]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListAtRequest.ProtoReflect.Descriptor instead.
+func (*ListAtRequest) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{88}
+}
+
+func (x *ListAtRequest) GetPlace() *Place {
+	if x != nil {
+		return x.Place
+	}
+	return nil
+}
+
+func (x *ListAtRequest) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+func (x *ListAtRequest) GetAt() *Moment {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+type RestoreRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Place *Place                 `protobuf:"bytes,1,opt,name=place,proto3" json:"place,omitempty"`
+	At    *Moment                `protobuf:"bytes,2,opt,name=at,proto3" json:"at,omitempty"`
+	// A device whose vault is asked; empty: the best.
+	Source string `protobuf:"bytes,3,opt,name=source,proto3" json:"source,omitempty"`
+	// The absolute path of a directory, made if missing; empty: in place.
+	To        []byte    `protobuf:"bytes,4,opt,name=to,proto3" json:"to,omitempty"`
+	Overwrite Overwrite `protobuf:"varint,5,opt,name=overwrite,proto3,enum=kith.control.Overwrite" json:"overwrite,omitempty"`
+	// Only tell, and write nothing.
+	DryRun        bool `protobuf:"varint,6,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RestoreRequest) Reset() {
+	*x = RestoreRequest{}
+	mi := &file_controlpb_control_proto_msgTypes[89]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RestoreRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RestoreRequest) ProtoMessage() {}
+
+func (x *RestoreRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[89]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RestoreRequest.ProtoReflect.Descriptor instead.
+func (*RestoreRequest) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{89}
+}
+
+func (x *RestoreRequest) GetPlace() *Place {
+	if x != nil {
+		return x.Place
+	}
+	return nil
+}
+
+func (x *RestoreRequest) GetAt() *Moment {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+func (x *RestoreRequest) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+func (x *RestoreRequest) GetTo() []byte {
+	if x != nil {
+		return x.To
+	}
+	return nil
+}
+
+func (x *RestoreRequest) GetOverwrite() Overwrite {
+	if x != nil {
+		return x.Overwrite
+	}
+	return Overwrite_OVERWRITE_UNSPECIFIED
+}
+
+func (x *RestoreRequest) GetDryRun() bool {
+	if x != nil {
+		return x.DryRun
+	}
+	return false
+}
+
+type UndoRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Batch string                 `protobuf:"bytes,1,opt,name=batch,proto3" json:"batch,omitempty"`
+	// Only tell, and write nothing.
+	DryRun        bool `protobuf:"varint,2,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UndoRequest) Reset() {
+	*x = UndoRequest{}
+	mi := &file_controlpb_control_proto_msgTypes[90]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UndoRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UndoRequest) ProtoMessage() {}
+
+func (x *UndoRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[90]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UndoRequest.ProtoReflect.Descriptor instead.
+func (*UndoRequest) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{90}
+}
+
+func (x *UndoRequest) GetBatch() string {
+	if x != nil {
+		return x.Batch
+	}
+	return ""
+}
+
+func (x *UndoRequest) GetDryRun() bool {
+	if x != nil {
+		return x.DryRun
+	}
+	return false
+}
+
+type RestoreEvent struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Types that are valid to be assigned to Event:
+	//
+	//	*RestoreEvent_Progress
+	//	*RestoreEvent_Done
+	Event         isRestoreEvent_Event `protobuf_oneof:"event"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RestoreEvent) Reset() {
+	*x = RestoreEvent{}
+	mi := &file_controlpb_control_proto_msgTypes[91]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RestoreEvent) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RestoreEvent) ProtoMessage() {}
+
+func (x *RestoreEvent) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[91]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RestoreEvent.ProtoReflect.Descriptor instead.
+func (*RestoreEvent) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{91}
+}
+
+func (x *RestoreEvent) GetEvent() isRestoreEvent_Event {
+	if x != nil {
+		return x.Event
+	}
+	return nil
+}
+
+func (x *RestoreEvent) GetProgress() *RestoreProgress {
+	if x != nil {
+		if x, ok := x.Event.(*RestoreEvent_Progress); ok {
+			return x.Progress
+		}
+	}
+	return nil
+}
+
+func (x *RestoreEvent) GetDone() *Restored {
+	if x != nil {
+		if x, ok := x.Event.(*RestoreEvent_Done); ok {
+			return x.Done
+		}
+	}
+	return nil
+}
+
+type isRestoreEvent_Event interface {
+	isRestoreEvent_Event()
+}
+
+type RestoreEvent_Progress struct {
+	Progress *RestoreProgress `protobuf:"bytes,1,opt,name=progress,proto3,oneof"`
+}
+
+type RestoreEvent_Done struct {
+	// The last one.
+	Done *Restored `protobuf:"bytes,2,opt,name=done,proto3,oneof"`
+}
+
+func (*RestoreEvent_Progress) isRestoreEvent_Event() {}
+
+func (*RestoreEvent_Done) isRestoreEvent_Event() {}
+
+type RestoreProgress struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Folder        *Folder                `protobuf:"bytes,1,opt,name=folder,proto3" json:"folder,omitempty"`
+	Files         int64                  `protobuf:"varint,2,opt,name=files,proto3" json:"files,omitempty"`
+	Bytes         int64                  `protobuf:"varint,3,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	TotalFiles    int64                  `protobuf:"varint,4,opt,name=total_files,json=totalFiles,proto3" json:"total_files,omitempty"`
+	TotalBytes    int64                  `protobuf:"varint,5,opt,name=total_bytes,json=totalBytes,proto3" json:"total_bytes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RestoreProgress) Reset() {
+	*x = RestoreProgress{}
+	mi := &file_controlpb_control_proto_msgTypes[92]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RestoreProgress) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RestoreProgress) ProtoMessage() {}
+
+func (x *RestoreProgress) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[92]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RestoreProgress.ProtoReflect.Descriptor instead.
+func (*RestoreProgress) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{92}
+}
+
+func (x *RestoreProgress) GetFolder() *Folder {
+	if x != nil {
+		return x.Folder
+	}
+	return nil
+}
+
+func (x *RestoreProgress) GetFiles() int64 {
+	if x != nil {
+		return x.Files
+	}
+	return 0
+}
+
+func (x *RestoreProgress) GetBytes() int64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
+func (x *RestoreProgress) GetTotalFiles() int64 {
+	if x != nil {
+		return x.TotalFiles
+	}
+	return 0
+}
+
+func (x *RestoreProgress) GetTotalBytes() int64 {
+	if x != nil {
+		return x.TotalBytes
+	}
+	return 0
+}
+
+// Restored is what a restore has done, or would do.
+type Restored struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Folder *Folder                `protobuf:"bytes,1,opt,name=folder,proto3" json:"folder,omitempty"`
+	// By the clock of the vault.
+	AtUs   int64   `protobuf:"varint,2,opt,name=at_us,json=atUs,proto3" json:"at_us,omitempty"`
+	Source *Device `protobuf:"bytes,3,opt,name=source,proto3" json:"source,omitempty"`
+	// The directory; empty: in place.
+	To []byte `protobuf:"bytes,4,opt,name=to,proto3" json:"to,omitempty"`
+	// The label of the snapshot that was made first, in place.
+	Snapshot string `protobuf:"bytes,5,opt,name=snapshot,proto3" json:"snapshot,omitempty"`
+	DryRun   bool   `protobuf:"varint,6,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
+	// Written.
+	Files int64 `protobuf:"varint,7,opt,name=files,proto3" json:"files,omitempty"`
+	Bytes int64 `protobuf:"varint,8,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	// Files that were right already.
+	Same int64 `protobuf:"varint,9,opt,name=same,proto3" json:"same,omitempty"`
+	// By an undo: what the batch had made.
+	Removed int64           `protobuf:"varint,10,opt,name=removed,proto3" json:"removed,omitempty"`
+	Paths   []*RestoredPath `protobuf:"bytes,11,rep,name=paths,proto3" json:"paths,omitempty"`
+	// How many paths are not listed.
+	More          int64      `protobuf:"varint,12,opt,name=more,proto3" json:"more,omitempty"`
+	Problems      []*Problem `protobuf:"bytes,13,rep,name=problems,proto3" json:"problems,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Restored) Reset() {
+	*x = Restored{}
+	mi := &file_controlpb_control_proto_msgTypes[93]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Restored) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Restored) ProtoMessage() {}
+
+func (x *Restored) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[93]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Restored.ProtoReflect.Descriptor instead.
+func (*Restored) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{93}
+}
+
+func (x *Restored) GetFolder() *Folder {
+	if x != nil {
+		return x.Folder
+	}
+	return nil
+}
+
+func (x *Restored) GetAtUs() int64 {
+	if x != nil {
+		return x.AtUs
+	}
+	return 0
+}
+
+func (x *Restored) GetSource() *Device {
+	if x != nil {
+		return x.Source
+	}
+	return nil
+}
+
+func (x *Restored) GetTo() []byte {
+	if x != nil {
+		return x.To
+	}
+	return nil
+}
+
+func (x *Restored) GetSnapshot() string {
+	if x != nil {
+		return x.Snapshot
+	}
+	return ""
+}
+
+func (x *Restored) GetDryRun() bool {
+	if x != nil {
+		return x.DryRun
+	}
+	return false
+}
+
+func (x *Restored) GetFiles() int64 {
+	if x != nil {
+		return x.Files
+	}
+	return 0
+}
+
+func (x *Restored) GetBytes() int64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
+func (x *Restored) GetSame() int64 {
+	if x != nil {
+		return x.Same
+	}
+	return 0
+}
+
+func (x *Restored) GetRemoved() int64 {
+	if x != nil {
+		return x.Removed
+	}
+	return 0
+}
+
+func (x *Restored) GetPaths() []*RestoredPath {
+	if x != nil {
+		return x.Paths
+	}
+	return nil
+}
+
+func (x *Restored) GetMore() int64 {
+	if x != nil {
+		return x.More
+	}
+	return 0
+}
+
+func (x *Restored) GetProblems() []*Problem {
+	if x != nil {
+		return x.Problems
+	}
+	return nil
+}
+
+type RestoredPath struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Within the folder.
+	Path []byte `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
+	// Where it was written, if elsewhere.
+	As            []byte  `protobuf:"bytes,2,opt,name=as,proto3" json:"as,omitempty"`
+	What          Outcome `protobuf:"varint,3,opt,name=what,proto3,enum=kith.control.Outcome" json:"what,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RestoredPath) Reset() {
+	*x = RestoredPath{}
+	mi := &file_controlpb_control_proto_msgTypes[94]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RestoredPath) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RestoredPath) ProtoMessage() {}
+
+func (x *RestoredPath) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[94]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RestoredPath.ProtoReflect.Descriptor instead.
+func (*RestoredPath) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{94}
+}
+
+func (x *RestoredPath) GetPath() []byte {
+	if x != nil {
+		return x.Path
+	}
+	return nil
+}
+
+func (x *RestoredPath) GetAs() []byte {
+	if x != nil {
+		return x.As
+	}
+	return nil
+}
+
+func (x *RestoredPath) GetWhat() Outcome {
+	if x != nil {
+		return x.What
+	}
+	return Outcome_OUTCOME_UNSPECIFIED
+}
+
+type SnapshotRequest struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Folder string                 `protobuf:"bytes,1,opt,name=folder,proto3" json:"folder,omitempty"`
+	// Empty: made from the time.
+	Label         string `protobuf:"bytes,2,opt,name=label,proto3" json:"label,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SnapshotRequest) Reset() {
+	*x = SnapshotRequest{}
+	mi := &file_controlpb_control_proto_msgTypes[95]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SnapshotRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SnapshotRequest) ProtoMessage() {}
+
+func (x *SnapshotRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[95]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SnapshotRequest.ProtoReflect.Descriptor instead.
+func (*SnapshotRequest) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{95}
+}
+
+func (x *SnapshotRequest) GetFolder() string {
+	if x != nil {
+		return x.Folder
+	}
+	return ""
+}
+
+func (x *SnapshotRequest) GetLabel() string {
+	if x != nil {
+		return x.Label
+	}
+	return ""
+}
+
+type SnapshotResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Snapshot      *Snapshot              `protobuf:"bytes,1,opt,name=snapshot,proto3" json:"snapshot,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SnapshotResponse) Reset() {
+	*x = SnapshotResponse{}
+	mi := &file_controlpb_control_proto_msgTypes[96]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SnapshotResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SnapshotResponse) ProtoMessage() {}
+
+func (x *SnapshotResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[96]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SnapshotResponse.ProtoReflect.Descriptor instead.
+func (*SnapshotResponse) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{96}
+}
+
+func (x *SnapshotResponse) GetSnapshot() *Snapshot {
+	if x != nil {
+		return x.Snapshot
+	}
+	return nil
+}
+
+type SnapshotsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Folder        string                 `protobuf:"bytes,1,opt,name=folder,proto3" json:"folder,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SnapshotsRequest) Reset() {
+	*x = SnapshotsRequest{}
+	mi := &file_controlpb_control_proto_msgTypes[97]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SnapshotsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SnapshotsRequest) ProtoMessage() {}
+
+func (x *SnapshotsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[97]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SnapshotsRequest.ProtoReflect.Descriptor instead.
+func (*SnapshotsRequest) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{97}
+}
+
+func (x *SnapshotsRequest) GetFolder() string {
+	if x != nil {
+		return x.Folder
+	}
+	return ""
+}
+
+type SnapshotsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Snapshots     []*Snapshot            `protobuf:"bytes,1,rep,name=snapshots,proto3" json:"snapshots,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SnapshotsResponse) Reset() {
+	*x = SnapshotsResponse{}
+	mi := &file_controlpb_control_proto_msgTypes[98]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SnapshotsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SnapshotsResponse) ProtoMessage() {}
+
+func (x *SnapshotsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[98]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SnapshotsResponse.ProtoReflect.Descriptor instead.
+func (*SnapshotsResponse) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{98}
+}
+
+func (x *SnapshotsResponse) GetSnapshots() []*Snapshot {
+	if x != nil {
+		return x.Snapshots
+	}
+	return nil
+}
+
+type DropSnapshotRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Folder        string                 `protobuf:"bytes,1,opt,name=folder,proto3" json:"folder,omitempty"`
+	Label         string                 `protobuf:"bytes,2,opt,name=label,proto3" json:"label,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DropSnapshotRequest) Reset() {
+	*x = DropSnapshotRequest{}
+	mi := &file_controlpb_control_proto_msgTypes[99]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DropSnapshotRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DropSnapshotRequest) ProtoMessage() {}
+
+func (x *DropSnapshotRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[99]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DropSnapshotRequest.ProtoReflect.Descriptor instead.
+func (*DropSnapshotRequest) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{99}
+}
+
+func (x *DropSnapshotRequest) GetFolder() string {
+	if x != nil {
+		return x.Folder
+	}
+	return ""
+}
+
+func (x *DropSnapshotRequest) GetLabel() string {
+	if x != nil {
+		return x.Label
+	}
+	return ""
+}
+
+type DropSnapshotResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Snapshot      *Snapshot              `protobuf:"bytes,1,opt,name=snapshot,proto3" json:"snapshot,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DropSnapshotResponse) Reset() {
+	*x = DropSnapshotResponse{}
+	mi := &file_controlpb_control_proto_msgTypes[100]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DropSnapshotResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DropSnapshotResponse) ProtoMessage() {}
+
+func (x *DropSnapshotResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[100]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DropSnapshotResponse.ProtoReflect.Descriptor instead.
+func (*DropSnapshotResponse) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{100}
+}
+
+func (x *DropSnapshotResponse) GetSnapshot() *Snapshot {
+	if x != nil {
+		return x.Snapshot
+	}
+	return nil
+}
+
+// Snapshot is a moment that is kept.
+type Snapshot struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Folder *Folder                `protobuf:"bytes,1,opt,name=folder,proto3" json:"folder,omitempty"`
+	Label  string                 `protobuf:"bytes,2,opt,name=label,proto3" json:"label,omitempty"`
+	// By the clocks of the vaults.
+	AtUs int64 `protobuf:"varint,3,opt,name=at_us,json=atUs,proto3" json:"at_us,omitempty"`
+	// Who keeps it.
+	Kept          []*Device `protobuf:"bytes,4,rep,name=kept,proto3" json:"kept,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Snapshot) Reset() {
+	*x = Snapshot{}
+	mi := &file_controlpb_control_proto_msgTypes[101]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Snapshot) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Snapshot) ProtoMessage() {}
+
+func (x *Snapshot) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[101]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Snapshot.ProtoReflect.Descriptor instead.
+func (*Snapshot) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{101}
+}
+
+func (x *Snapshot) GetFolder() *Folder {
+	if x != nil {
+		return x.Folder
+	}
+	return nil
+}
+
+func (x *Snapshot) GetLabel() string {
+	if x != nil {
+		return x.Label
+	}
+	return ""
+}
+
+func (x *Snapshot) GetAtUs() int64 {
+	if x != nil {
+		return x.AtUs
+	}
+	return 0
+}
+
+func (x *Snapshot) GetKept() []*Device {
+	if x != nil {
+		return x.Kept
+	}
+	return nil
+}
+
+// Keeping says which moments are kept. What is not set is as it was. A number
+// of -1 is all, a time of -1 is for ever; zero keeps nothing by that rule.
+type Keeping struct {
+	state           protoimpl.MessageState `protogen:"open.v1"`
+	Last            *int64                 `protobuf:"varint,1,opt,name=last,proto3,oneof" json:"last,omitempty"`
+	Hourly          *int64                 `protobuf:"varint,2,opt,name=hourly,proto3,oneof" json:"hourly,omitempty"`
+	Daily           *int64                 `protobuf:"varint,3,opt,name=daily,proto3,oneof" json:"daily,omitempty"`
+	Weekly          *int64                 `protobuf:"varint,4,opt,name=weekly,proto3,oneof" json:"weekly,omitempty"`
+	Monthly         *int64                 `protobuf:"varint,5,opt,name=monthly,proto3,oneof" json:"monthly,omitempty"`
+	Yearly          *int64                 `protobuf:"varint,6,opt,name=yearly,proto3,oneof" json:"yearly,omitempty"`
+	WithinMs        *int64                 `protobuf:"varint,7,opt,name=within_ms,json=withinMs,proto3,oneof" json:"within_ms,omitempty"`
+	WithinHourlyMs  *int64                 `protobuf:"varint,8,opt,name=within_hourly_ms,json=withinHourlyMs,proto3,oneof" json:"within_hourly_ms,omitempty"`
+	WithinDailyMs   *int64                 `protobuf:"varint,9,opt,name=within_daily_ms,json=withinDailyMs,proto3,oneof" json:"within_daily_ms,omitempty"`
+	WithinWeeklyMs  *int64                 `protobuf:"varint,10,opt,name=within_weekly_ms,json=withinWeeklyMs,proto3,oneof" json:"within_weekly_ms,omitempty"`
+	WithinMonthlyMs *int64                 `protobuf:"varint,11,opt,name=within_monthly_ms,json=withinMonthlyMs,proto3,oneof" json:"within_monthly_ms,omitempty"`
+	WithinYearlyMs  *int64                 `protobuf:"varint,12,opt,name=within_yearly_ms,json=withinYearlyMs,proto3,oneof" json:"within_yearly_ms,omitempty"`
+	MinimumHoldMs   *int64                 `protobuf:"varint,13,opt,name=minimum_hold_ms,json=minimumHoldMs,proto3,oneof" json:"minimum_hold_ms,omitempty"`
+	// Bytes; zero: none.
+	Quota         *int64 `protobuf:"varint,14,opt,name=quota,proto3,oneof" json:"quota,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Keeping) Reset() {
+	*x = Keeping{}
+	mi := &file_controlpb_control_proto_msgTypes[102]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Keeping) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Keeping) ProtoMessage() {}
+
+func (x *Keeping) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[102]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Keeping.ProtoReflect.Descriptor instead.
+func (*Keeping) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{102}
+}
+
+func (x *Keeping) GetLast() int64 {
+	if x != nil && x.Last != nil {
+		return *x.Last
+	}
+	return 0
+}
+
+func (x *Keeping) GetHourly() int64 {
+	if x != nil && x.Hourly != nil {
+		return *x.Hourly
+	}
+	return 0
+}
+
+func (x *Keeping) GetDaily() int64 {
+	if x != nil && x.Daily != nil {
+		return *x.Daily
+	}
+	return 0
+}
+
+func (x *Keeping) GetWeekly() int64 {
+	if x != nil && x.Weekly != nil {
+		return *x.Weekly
+	}
+	return 0
+}
+
+func (x *Keeping) GetMonthly() int64 {
+	if x != nil && x.Monthly != nil {
+		return *x.Monthly
+	}
+	return 0
+}
+
+func (x *Keeping) GetYearly() int64 {
+	if x != nil && x.Yearly != nil {
+		return *x.Yearly
+	}
+	return 0
+}
+
+func (x *Keeping) GetWithinMs() int64 {
+	if x != nil && x.WithinMs != nil {
+		return *x.WithinMs
+	}
+	return 0
+}
+
+func (x *Keeping) GetWithinHourlyMs() int64 {
+	if x != nil && x.WithinHourlyMs != nil {
+		return *x.WithinHourlyMs
+	}
+	return 0
+}
+
+func (x *Keeping) GetWithinDailyMs() int64 {
+	if x != nil && x.WithinDailyMs != nil {
+		return *x.WithinDailyMs
+	}
+	return 0
+}
+
+func (x *Keeping) GetWithinWeeklyMs() int64 {
+	if x != nil && x.WithinWeeklyMs != nil {
+		return *x.WithinWeeklyMs
+	}
+	return 0
+}
+
+func (x *Keeping) GetWithinMonthlyMs() int64 {
+	if x != nil && x.WithinMonthlyMs != nil {
+		return *x.WithinMonthlyMs
+	}
+	return 0
+}
+
+func (x *Keeping) GetWithinYearlyMs() int64 {
+	if x != nil && x.WithinYearlyMs != nil {
+		return *x.WithinYearlyMs
+	}
+	return 0
+}
+
+func (x *Keeping) GetMinimumHoldMs() int64 {
+	if x != nil && x.MinimumHoldMs != nil {
+		return *x.MinimumHoldMs
+	}
+	return 0
+}
+
+func (x *Keeping) GetQuota() int64 {
+	if x != nil && x.Quota != nil {
+		return *x.Quota
+	}
+	return 0
+}
+
+type RetentionRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Folder        string                 `protobuf:"bytes,1,opt,name=folder,proto3" json:"folder,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RetentionRequest) Reset() {
+	*x = RetentionRequest{}
+	mi := &file_controlpb_control_proto_msgTypes[103]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RetentionRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RetentionRequest) ProtoMessage() {}
+
+func (x *RetentionRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[103]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RetentionRequest.ProtoReflect.Descriptor instead.
+func (*RetentionRequest) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{103}
+}
+
+func (x *RetentionRequest) GetFolder() string {
+	if x != nil {
+		return x.Folder
+	}
+	return ""
+}
+
+type RetentionResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Retention     *Retention             `protobuf:"bytes,1,opt,name=retention,proto3" json:"retention,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RetentionResponse) Reset() {
+	*x = RetentionResponse{}
+	mi := &file_controlpb_control_proto_msgTypes[104]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RetentionResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RetentionResponse) ProtoMessage() {}
+
+func (x *RetentionResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[104]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RetentionResponse.ProtoReflect.Descriptor instead.
+func (*RetentionResponse) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{104}
+}
+
+func (x *RetentionResponse) GetRetention() *Retention {
+	if x != nil {
+		return x.Retention
+	}
+	return nil
+}
+
+type SetRetentionRequest struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Folder string                 `protobuf:"bytes,1,opt,name=folder,proto3" json:"folder,omitempty"`
+	Keep   *Keeping               `protobuf:"bytes,2,opt,name=keep,proto3" json:"keep,omitempty"`
+	// Back to the default first.
+	Default bool `protobuf:"varint,3,opt,name=default,proto3" json:"default,omitempty"`
+	// Whether a device with a tree keeps a history at all; not set: as it was.
+	History       *bool `protobuf:"varint,4,opt,name=history,proto3,oneof" json:"history,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetRetentionRequest) Reset() {
+	*x = SetRetentionRequest{}
+	mi := &file_controlpb_control_proto_msgTypes[105]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetRetentionRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetRetentionRequest) ProtoMessage() {}
+
+func (x *SetRetentionRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[105]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetRetentionRequest.ProtoReflect.Descriptor instead.
+func (*SetRetentionRequest) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{105}
+}
+
+func (x *SetRetentionRequest) GetFolder() string {
+	if x != nil {
+		return x.Folder
+	}
+	return ""
+}
+
+func (x *SetRetentionRequest) GetKeep() *Keeping {
+	if x != nil {
+		return x.Keep
+	}
+	return nil
+}
+
+func (x *SetRetentionRequest) GetDefault() bool {
+	if x != nil {
+		return x.Default
+	}
+	return false
+}
+
+func (x *SetRetentionRequest) GetHistory() bool {
+	if x != nil && x.History != nil {
+		return *x.History
+	}
+	return false
+}
+
+type SetRetentionResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Retention     *Retention             `protobuf:"bytes,1,opt,name=retention,proto3" json:"retention,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetRetentionResponse) Reset() {
+	*x = SetRetentionResponse{}
+	mi := &file_controlpb_control_proto_msgTypes[106]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetRetentionResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetRetentionResponse) ProtoMessage() {}
+
+func (x *SetRetentionResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[106]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetRetentionResponse.ProtoReflect.Descriptor instead.
+func (*SetRetentionResponse) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{106}
+}
+
+func (x *SetRetentionResponse) GetRetention() *Retention {
+	if x != nil {
+		return x.Retention
+	}
+	return nil
+}
+
+// Retention is what rules a vault.
+type Retention struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Folder *Folder                `protobuf:"bytes,1,opt,name=folder,proto3" json:"folder,omitempty"`
+	// All of it is set.
+	Keep *Keeping `protobuf:"bytes,2,opt,name=keep,proto3" json:"keep,omitempty"`
+	// A vault is kept.
+	History  bool  `protobuf:"varint,3,opt,name=history,proto3" json:"history,omitempty"`
+	Versions int64 `protobuf:"varint,4,opt,name=versions,proto3" json:"versions,omitempty"`
+	// Of the store, on disk.
+	Bytes         int64 `protobuf:"varint,5,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	SinceUs       int64 `protobuf:"varint,6,opt,name=since_us,json=sinceUs,proto3" json:"since_us,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Retention) Reset() {
+	*x = Retention{}
+	mi := &file_controlpb_control_proto_msgTypes[107]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Retention) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Retention) ProtoMessage() {}
+
+func (x *Retention) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[107]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Retention.ProtoReflect.Descriptor instead.
+func (*Retention) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{107}
+}
+
+func (x *Retention) GetFolder() *Folder {
+	if x != nil {
+		return x.Folder
+	}
+	return nil
+}
+
+func (x *Retention) GetKeep() *Keeping {
+	if x != nil {
+		return x.Keep
+	}
+	return nil
+}
+
+func (x *Retention) GetHistory() bool {
+	if x != nil {
+		return x.History
+	}
+	return false
+}
+
+func (x *Retention) GetVersions() int64 {
+	if x != nil {
+		return x.Versions
+	}
+	return 0
+}
+
+func (x *Retention) GetBytes() int64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
+func (x *Retention) GetSinceUs() int64 {
+	if x != nil {
+		return x.SinceUs
+	}
+	return 0
+}
+
+type SetScheduleRequest struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Folder string                 `protobuf:"bytes,1,opt,name=folder,proto3" json:"folder,omitempty"`
+	// Such as "continuous", "every 6h", "daily 02:00"; empty: as it was.
+	When string `protobuf:"bytes,2,opt,name=when,proto3" json:"when,omitempty"`
+	// A command that a shell runs when the backup is stale; not set: as it was;
+	// empty: none.
+	Hook          *string `protobuf:"bytes,3,opt,name=hook,proto3,oneof" json:"hook,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetScheduleRequest) Reset() {
+	*x = SetScheduleRequest{}
+	mi := &file_controlpb_control_proto_msgTypes[108]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetScheduleRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetScheduleRequest) ProtoMessage() {}
+
+func (x *SetScheduleRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[108]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetScheduleRequest.ProtoReflect.Descriptor instead.
+func (*SetScheduleRequest) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{108}
+}
+
+func (x *SetScheduleRequest) GetFolder() string {
+	if x != nil {
+		return x.Folder
+	}
+	return ""
+}
+
+func (x *SetScheduleRequest) GetWhen() string {
+	if x != nil {
+		return x.When
+	}
+	return ""
+}
+
+func (x *SetScheduleRequest) GetHook() string {
+	if x != nil && x.Hook != nil {
+		return *x.Hook
+	}
+	return ""
+}
+
+type SetScheduleResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Schedule      *Schedule              `protobuf:"bytes,1,opt,name=schedule,proto3" json:"schedule,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetScheduleResponse) Reset() {
+	*x = SetScheduleResponse{}
+	mi := &file_controlpb_control_proto_msgTypes[109]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetScheduleResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetScheduleResponse) ProtoMessage() {}
+
+func (x *SetScheduleResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[109]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetScheduleResponse.ProtoReflect.Descriptor instead.
+func (*SetScheduleResponse) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{109}
+}
+
+func (x *SetScheduleResponse) GetSchedule() *Schedule {
+	if x != nil {
+		return x.Schedule
+	}
+	return nil
+}
+
+// Schedule is when a backup is made.
+type Schedule struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Folder *Folder                `protobuf:"bytes,1,opt,name=folder,proto3" json:"folder,omitempty"`
+	When   string                 `protobuf:"bytes,2,opt,name=when,proto3" json:"when,omitempty"`
+	Hook   string                 `protobuf:"bytes,3,opt,name=hook,proto3" json:"hook,omitempty"`
+	// When a run was last complete.
+	LastMs int64 `protobuf:"varint,4,opt,name=last_ms,json=lastMs,proto3" json:"last_ms,omitempty"`
+	// Zero: continuous.
+	NextMs        int64 `protobuf:"varint,5,opt,name=next_ms,json=nextMs,proto3" json:"next_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Schedule) Reset() {
+	*x = Schedule{}
+	mi := &file_controlpb_control_proto_msgTypes[110]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Schedule) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Schedule) ProtoMessage() {}
+
+func (x *Schedule) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[110]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Schedule.ProtoReflect.Descriptor instead.
+func (*Schedule) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{110}
+}
+
+func (x *Schedule) GetFolder() *Folder {
+	if x != nil {
+		return x.Folder
+	}
+	return nil
+}
+
+func (x *Schedule) GetWhen() string {
+	if x != nil {
+		return x.When
+	}
+	return ""
+}
+
+func (x *Schedule) GetHook() string {
+	if x != nil {
+		return x.Hook
+	}
+	return ""
+}
+
+func (x *Schedule) GetLastMs() int64 {
+	if x != nil {
+		return x.LastMs
+	}
+	return 0
+}
+
+func (x *Schedule) GetNextMs() int64 {
+	if x != nil {
+		return x.NextMs
+	}
+	return 0
+}
+
+type PruneRequest struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Folder string                 `protobuf:"bytes,1,opt,name=folder,proto3" json:"folder,omitempty"`
+	// Only tell, and drop nothing.
+	DryRun        bool `protobuf:"varint,2,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PruneRequest) Reset() {
+	*x = PruneRequest{}
+	mi := &file_controlpb_control_proto_msgTypes[111]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PruneRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PruneRequest) ProtoMessage() {}
+
+func (x *PruneRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[111]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PruneRequest.ProtoReflect.Descriptor instead.
+func (*PruneRequest) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{111}
+}
+
+func (x *PruneRequest) GetFolder() string {
+	if x != nil {
+		return x.Folder
+	}
+	return ""
+}
+
+func (x *PruneRequest) GetDryRun() bool {
+	if x != nil {
+		return x.DryRun
+	}
+	return false
+}
+
+type PruneEvent struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A piece of the moments that are kept, in order.
+	Moments []*KeptMoment `protobuf:"bytes,1,rep,name=moments,proto3" json:"moments,omitempty"`
+	// In the last event.
+	Done          *Pruned `protobuf:"bytes,2,opt,name=done,proto3" json:"done,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PruneEvent) Reset() {
+	*x = PruneEvent{}
+	mi := &file_controlpb_control_proto_msgTypes[112]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PruneEvent) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PruneEvent) ProtoMessage() {}
+
+func (x *PruneEvent) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[112]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PruneEvent.ProtoReflect.Descriptor instead.
+func (*PruneEvent) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{112}
+}
+
+func (x *PruneEvent) GetMoments() []*KeptMoment {
+	if x != nil {
+		return x.Moments
+	}
+	return nil
+}
+
+func (x *PruneEvent) GetDone() *Pruned {
+	if x != nil {
+		return x.Done
+	}
+	return nil
+}
+
+// Pruned is what a prune has done, or would do.
+type Pruned struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Folder *Folder                `protobuf:"bytes,1,opt,name=folder,proto3" json:"folder,omitempty"`
+	DryRun bool                   `protobuf:"varint,2,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
+	// That are held.
+	Versions int64 `protobuf:"varint,3,opt,name=versions,proto3" json:"versions,omitempty"`
+	// Versions that no kept moment needs.
+	Dropped int64 `protobuf:"varint,4,opt,name=dropped,proto3" json:"dropped,omitempty"`
+	// Bytes.
+	Freed int64 `protobuf:"varint,5,opt,name=freed,proto3" json:"freed,omitempty"`
+	// Marked, and dropped when the grace time is over.
+	Waiting int64 `protobuf:"varint,6,opt,name=waiting,proto3" json:"waiting,omitempty"`
+	// From then on every moment is kept.
+	SinceUs       int64 `protobuf:"varint,7,opt,name=since_us,json=sinceUs,proto3" json:"since_us,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Pruned) Reset() {
+	*x = Pruned{}
+	mi := &file_controlpb_control_proto_msgTypes[113]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Pruned) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Pruned) ProtoMessage() {}
+
+func (x *Pruned) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[113]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Pruned.ProtoReflect.Descriptor instead.
+func (*Pruned) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{113}
+}
+
+func (x *Pruned) GetFolder() *Folder {
+	if x != nil {
+		return x.Folder
+	}
+	return nil
+}
+
+func (x *Pruned) GetDryRun() bool {
+	if x != nil {
+		return x.DryRun
+	}
+	return false
+}
+
+func (x *Pruned) GetVersions() int64 {
+	if x != nil {
+		return x.Versions
+	}
+	return 0
+}
+
+func (x *Pruned) GetDropped() int64 {
+	if x != nil {
+		return x.Dropped
+	}
+	return 0
+}
+
+func (x *Pruned) GetFreed() int64 {
+	if x != nil {
+		return x.Freed
+	}
+	return 0
+}
+
+func (x *Pruned) GetWaiting() int64 {
+	if x != nil {
+		return x.Waiting
+	}
+	return 0
+}
+
+func (x *Pruned) GetSinceUs() int64 {
+	if x != nil {
+		return x.SinceUs
+	}
+	return 0
+}
+
+type KeptMoment struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	AtUs  int64                  `protobuf:"varint,1,opt,name=at_us,json=atUs,proto3" json:"at_us,omitempty"`
+	// Such as "daily", "snapshot before".
+	Reasons       []string `protobuf:"bytes,2,rep,name=reasons,proto3" json:"reasons,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *KeptMoment) Reset() {
+	*x = KeptMoment{}
+	mi := &file_controlpb_control_proto_msgTypes[114]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *KeptMoment) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*KeptMoment) ProtoMessage() {}
+
+func (x *KeptMoment) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[114]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use KeptMoment.ProtoReflect.Descriptor instead.
+func (*KeptMoment) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{114}
+}
+
+func (x *KeptMoment) GetAtUs() int64 {
+	if x != nil {
+		return x.AtUs
+	}
+	return 0
+}
+
+func (x *KeptMoment) GetReasons() []string {
+	if x != nil {
+		return x.Reasons
+	}
+	return nil
+}
+
+type VerifyRequest struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Folder string                 `protobuf:"bytes,1,opt,name=folder,proto3" json:"folder,omitempty"`
+	// Of what is there, from 0 to 100; zero is the default: all for Verify, a
+	// few files for Drill.
+	Percent float64 `protobuf:"fixed64,2,opt,name=percent,proto3" json:"percent,omitempty"`
+	// A person has seen what an earlier proof has raised.
+	Accept        bool `protobuf:"varint,3,opt,name=accept,proto3" json:"accept,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *VerifyRequest) Reset() {
+	*x = VerifyRequest{}
+	mi := &file_controlpb_control_proto_msgTypes[115]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VerifyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VerifyRequest) ProtoMessage() {}
+
+func (x *VerifyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[115]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VerifyRequest.ProtoReflect.Descriptor instead.
+func (*VerifyRequest) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{115}
+}
+
+func (x *VerifyRequest) GetFolder() string {
+	if x != nil {
+		return x.Folder
+	}
+	return ""
+}
+
+func (x *VerifyRequest) GetPercent() float64 {
+	if x != nil {
+		return x.Percent
+	}
+	return 0
+}
+
+func (x *VerifyRequest) GetAccept() bool {
+	if x != nil {
+		return x.Accept
+	}
+	return false
+}
+
+type VerifyEvent struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Types that are valid to be assigned to Event:
+	//
+	//	*VerifyEvent_Progress
+	//	*VerifyEvent_Done
+	Event         isVerifyEvent_Event `protobuf_oneof:"event"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *VerifyEvent) Reset() {
+	*x = VerifyEvent{}
+	mi := &file_controlpb_control_proto_msgTypes[116]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VerifyEvent) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VerifyEvent) ProtoMessage() {}
+
+func (x *VerifyEvent) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[116]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VerifyEvent.ProtoReflect.Descriptor instead.
+func (*VerifyEvent) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{116}
+}
+
+func (x *VerifyEvent) GetEvent() isVerifyEvent_Event {
+	if x != nil {
+		return x.Event
+	}
+	return nil
+}
+
+func (x *VerifyEvent) GetProgress() *VerifyProgress {
+	if x != nil {
+		if x, ok := x.Event.(*VerifyEvent_Progress); ok {
+			return x.Progress
+		}
+	}
+	return nil
+}
+
+func (x *VerifyEvent) GetDone() *VerifyResult {
+	if x != nil {
+		if x, ok := x.Event.(*VerifyEvent_Done); ok {
+			return x.Done
+		}
+	}
+	return nil
+}
+
+type isVerifyEvent_Event interface {
+	isVerifyEvent_Event()
+}
+
+type VerifyEvent_Progress struct {
+	Progress *VerifyProgress `protobuf:"bytes,1,opt,name=progress,proto3,oneof"`
+}
+
+type VerifyEvent_Done struct {
+	// The last one.
+	Done *VerifyResult `protobuf:"bytes,2,opt,name=done,proto3,oneof"`
+}
+
+func (*VerifyEvent_Progress) isVerifyEvent_Event() {}
+
+func (*VerifyEvent_Done) isVerifyEvent_Event() {}
+
+type VerifyProgress struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The member whose vault it is.
+	Device        *Device `protobuf:"bytes,1,opt,name=device,proto3" json:"device,omitempty"`
+	Blocks        int64   `protobuf:"varint,2,opt,name=blocks,proto3" json:"blocks,omitempty"`
+	TotalBlocks   int64   `protobuf:"varint,3,opt,name=total_blocks,json=totalBlocks,proto3" json:"total_blocks,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *VerifyProgress) Reset() {
+	*x = VerifyProgress{}
+	mi := &file_controlpb_control_proto_msgTypes[117]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VerifyProgress) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VerifyProgress) ProtoMessage() {}
+
+func (x *VerifyProgress) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[117]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VerifyProgress.ProtoReflect.Descriptor instead.
+func (*VerifyProgress) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{117}
+}
+
+func (x *VerifyProgress) GetDevice() *Device {
+	if x != nil {
+		return x.Device
+	}
+	return nil
+}
+
+func (x *VerifyProgress) GetBlocks() int64 {
+	if x != nil {
+		return x.Blocks
+	}
+	return 0
+}
+
+func (x *VerifyProgress) GetTotalBlocks() int64 {
+	if x != nil {
+		return x.TotalBlocks
+	}
+	return 0
+}
+
+type VerifyResult struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Vaults        []*Verified            `protobuf:"bytes,1,rep,name=vaults,proto3" json:"vaults,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *VerifyResult) Reset() {
+	*x = VerifyResult{}
+	mi := &file_controlpb_control_proto_msgTypes[118]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VerifyResult) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VerifyResult) ProtoMessage() {}
+
+func (x *VerifyResult) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[118]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VerifyResult.ProtoReflect.Descriptor instead.
+func (*VerifyResult) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{118}
+}
+
+func (x *VerifyResult) GetVaults() []*Verified {
+	if x != nil {
+		return x.Vaults
+	}
+	return nil
+}
+
+// Verified is what a proof has shown of one vault.
+type Verified struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Folder *Folder                `protobuf:"bytes,1,opt,name=folder,proto3" json:"folder,omitempty"`
+	Device *Device                `protobuf:"bytes,2,opt,name=device,proto3" json:"device,omitempty"`
+	AtMs   int64                  `protobuf:"varint,3,opt,name=at_ms,json=atMs,proto3" json:"at_ms,omitempty"`
+	// That were proven or compared.
+	Files  int64 `protobuf:"varint,4,opt,name=files,proto3" json:"files,omitempty"`
+	Blocks int64 `protobuf:"varint,5,opt,name=blocks,proto3" json:"blocks,omitempty"`
+	Bytes  int64 `protobuf:"varint,6,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	// Blocks that were bad and are good again.
+	Mended        int64      `protobuf:"varint,7,opt,name=mended,proto3" json:"mended,omitempty"`
+	Problems      []*Problem `protobuf:"bytes,8,rep,name=problems,proto3" json:"problems,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Verified) Reset() {
+	*x = Verified{}
+	mi := &file_controlpb_control_proto_msgTypes[119]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Verified) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Verified) ProtoMessage() {}
+
+func (x *Verified) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[119]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Verified.ProtoReflect.Descriptor instead.
+func (*Verified) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{119}
+}
+
+func (x *Verified) GetFolder() *Folder {
+	if x != nil {
+		return x.Folder
+	}
+	return nil
+}
+
+func (x *Verified) GetDevice() *Device {
+	if x != nil {
+		return x.Device
+	}
+	return nil
+}
+
+func (x *Verified) GetAtMs() int64 {
+	if x != nil {
+		return x.AtMs
+	}
+	return 0
+}
+
+func (x *Verified) GetFiles() int64 {
+	if x != nil {
+		return x.Files
+	}
+	return 0
+}
+
+func (x *Verified) GetBlocks() int64 {
+	if x != nil {
+		return x.Blocks
+	}
+	return 0
+}
+
+func (x *Verified) GetBytes() int64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
+func (x *Verified) GetMended() int64 {
+	if x != nil {
+		return x.Mended
+	}
+	return 0
+}
+
+func (x *Verified) GetProblems() []*Problem {
+	if x != nil {
+		return x.Problems
+	}
+	return nil
+}
+
+type DraftRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DraftRequest) Reset() {
+	*x = DraftRequest{}
+	mi := &file_controlpb_control_proto_msgTypes[120]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DraftRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DraftRequest) ProtoMessage() {}
+
+func (x *DraftRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[120]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DraftRequest.ProtoReflect.Descriptor instead.
+func (*DraftRequest) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{120}
+}
+
+type DraftResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// 24.
+	Words []string `protobuf:"bytes,2,rep,name=words,proto3" json:"words,omitempty"`
+	// The positions, from 1, of the words to ask for.
+	Ask           []int32 `protobuf:"varint,3,rep,packed,name=ask,proto3" json:"ask,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DraftResponse) Reset() {
+	*x = DraftResponse{}
+	mi := &file_controlpb_control_proto_msgTypes[121]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DraftResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DraftResponse) ProtoMessage() {}
+
+func (x *DraftResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[121]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DraftResponse.ProtoReflect.Descriptor instead.
+func (*DraftResponse) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{121}
+}
+
+func (x *DraftResponse) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *DraftResponse) GetWords() []string {
+	if x != nil {
+		return x.Words
+	}
+	return nil
+}
+
+func (x *DraftResponse) GetAsk() []int32 {
+	if x != nil {
+		return x.Ask
+	}
+	return nil
+}
+
+type ConfirmRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Draft string                 `protobuf:"bytes,1,opt,name=draft,proto3" json:"draft,omitempty"`
+	// The words at the positions that were asked for, in their order.
+	Answers       []string `protobuf:"bytes,2,rep,name=answers,proto3" json:"answers,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ConfirmRequest) Reset() {
+	*x = ConfirmRequest{}
+	mi := &file_controlpb_control_proto_msgTypes[122]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConfirmRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConfirmRequest) ProtoMessage() {}
+
+func (x *ConfirmRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[122]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConfirmRequest.ProtoReflect.Descriptor instead.
+func (*ConfirmRequest) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{122}
+}
+
+func (x *ConfirmRequest) GetDraft() string {
+	if x != nil {
+		return x.Draft
+	}
+	return ""
+}
+
+func (x *ConfirmRequest) GetAnswers() []string {
+	if x != nil {
+		return x.Answers
+	}
+	return nil
+}
+
+type ConfirmResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	State         *RecoveryState         `protobuf:"bytes,1,opt,name=state,proto3" json:"state,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ConfirmResponse) Reset() {
+	*x = ConfirmResponse{}
+	mi := &file_controlpb_control_proto_msgTypes[123]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConfirmResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConfirmResponse) ProtoMessage() {}
+
+func (x *ConfirmResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[123]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConfirmResponse.ProtoReflect.Descriptor instead.
+func (*ConfirmResponse) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{123}
+}
+
+func (x *ConfirmResponse) GetState() *RecoveryState {
+	if x != nil {
+		return x.State
+	}
+	return nil
+}
+
+type TestRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Phrase        string                 `protobuf:"bytes,1,opt,name=phrase,proto3" json:"phrase,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TestRequest) Reset() {
+	*x = TestRequest{}
+	mi := &file_controlpb_control_proto_msgTypes[124]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TestRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TestRequest) ProtoMessage() {}
+
+func (x *TestRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[124]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TestRequest.ProtoReflect.Descriptor instead.
+func (*TestRequest) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{124}
+}
+
+func (x *TestRequest) GetPhrase() string {
+	if x != nil {
+		return x.Phrase
+	}
+	return ""
+}
+
+type TestResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	State         *RecoveryState         `protobuf:"bytes,1,opt,name=state,proto3" json:"state,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TestResponse) Reset() {
+	*x = TestResponse{}
+	mi := &file_controlpb_control_proto_msgTypes[125]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TestResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TestResponse) ProtoMessage() {}
+
+func (x *TestResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[125]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TestResponse.ProtoReflect.Descriptor instead.
+func (*TestResponse) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{125}
+}
+
+func (x *TestResponse) GetState() *RecoveryState {
+	if x != nil {
+		return x.State
+	}
+	return nil
+}
+
+// RecoveryState is what words open.
+type RecoveryState struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Zero: there are none in effect.
+	CreatedMs int64 `protobuf:"varint,1,opt,name=created_ms,json=createdMs,proto3" json:"created_ms,omitempty"`
+	// The words given are those in effect.
+	Matches       bool              `protobuf:"varint,2,opt,name=matches,proto3" json:"matches,omitempty"`
+	Folders       []*RecoveryFolder `protobuf:"bytes,3,rep,name=folders,proto3" json:"folders,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RecoveryState) Reset() {
+	*x = RecoveryState{}
+	mi := &file_controlpb_control_proto_msgTypes[126]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RecoveryState) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RecoveryState) ProtoMessage() {}
+
+func (x *RecoveryState) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[126]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RecoveryState.ProtoReflect.Descriptor instead.
+func (*RecoveryState) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{126}
+}
+
+func (x *RecoveryState) GetCreatedMs() int64 {
+	if x != nil {
+		return x.CreatedMs
+	}
+	return 0
+}
+
+func (x *RecoveryState) GetMatches() bool {
+	if x != nil {
+		return x.Matches
+	}
+	return false
+}
+
+func (x *RecoveryState) GetFolders() []*RecoveryFolder {
+	if x != nil {
+		return x.Folders
+	}
+	return nil
+}
+
+type RecoveryFolder struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Folder *Folder                `protobuf:"bytes,1,opt,name=folder,proto3" json:"folder,omitempty"`
+	// The words open it.
+	Covered bool `protobuf:"varint,2,opt,name=covered,proto3" json:"covered,omitempty"`
+	// Of keys that are sealed to the words.
+	Epochs int32 `protobuf:"varint,3,opt,name=epochs,proto3" json:"epochs,omitempty"`
+	// Members that hold what is needed, as far as known.
+	At            []*Device `protobuf:"bytes,4,rep,name=at,proto3" json:"at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RecoveryFolder) Reset() {
+	*x = RecoveryFolder{}
+	mi := &file_controlpb_control_proto_msgTypes[127]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RecoveryFolder) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RecoveryFolder) ProtoMessage() {}
+
+func (x *RecoveryFolder) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[127]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RecoveryFolder.ProtoReflect.Descriptor instead.
+func (*RecoveryFolder) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{127}
+}
+
+func (x *RecoveryFolder) GetFolder() *Folder {
+	if x != nil {
+		return x.Folder
+	}
+	return nil
+}
+
+func (x *RecoveryFolder) GetCovered() bool {
+	if x != nil {
+		return x.Covered
+	}
+	return false
+}
+
+func (x *RecoveryFolder) GetEpochs() int32 {
+	if x != nil {
+		return x.Epochs
+	}
+	return 0
+}
+
+func (x *RecoveryFolder) GetAt() []*Device {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+type RecoverRequest struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Phrase string                 `protobuf:"bytes,1,opt,name=phrase,proto3" json:"phrase,omitempty"`
+	// Multiaddrs of a member; none: search the local network.
+	At []string `protobuf:"bytes,2,rep,name=at,proto3" json:"at,omitempty"`
+	// A pairing code that a member shows; empty: none.
+	Code string `protobuf:"bytes,3,opt,name=code,proto3" json:"code,omitempty"`
+	// The absolute path of the directory in which folders are put, each under
+	// its label.
+	To []byte `protobuf:"bytes,4,opt,name=to,proto3" json:"to,omitempty"`
+	// Labels or IDs; none: all.
+	Folders []string `protobuf:"bytes,5,rep,name=folders,proto3" json:"folders,omitempty"`
+	// FOLDER/PATH: these come first.
+	Paths [][]byte `protobuf:"bytes,6,rep,name=paths,proto3" json:"paths,omitempty"`
+	// Names or IDs of devices that are lost, or "all".
+	Revoke        []string `protobuf:"bytes,7,rep,name=revoke,proto3" json:"revoke,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RecoverRequest) Reset() {
+	*x = RecoverRequest{}
+	mi := &file_controlpb_control_proto_msgTypes[128]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RecoverRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RecoverRequest) ProtoMessage() {}
+
+func (x *RecoverRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[128]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RecoverRequest.ProtoReflect.Descriptor instead.
+func (*RecoverRequest) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{128}
+}
+
+func (x *RecoverRequest) GetPhrase() string {
+	if x != nil {
+		return x.Phrase
+	}
+	return ""
+}
+
+func (x *RecoverRequest) GetAt() []string {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+func (x *RecoverRequest) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
+func (x *RecoverRequest) GetTo() []byte {
+	if x != nil {
+		return x.To
+	}
+	return nil
+}
+
+func (x *RecoverRequest) GetFolders() []string {
+	if x != nil {
+		return x.Folders
+	}
+	return nil
+}
+
+func (x *RecoverRequest) GetPaths() [][]byte {
+	if x != nil {
+		return x.Paths
+	}
+	return nil
+}
+
+func (x *RecoverRequest) GetRevoke() []string {
+	if x != nil {
+		return x.Revoke
+	}
+	return nil
+}
+
+type RecoverEvent struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Types that are valid to be assigned to Event:
+	//
+	//	*RecoverEvent_Progress
+	//	*RecoverEvent_Done
+	Event         isRecoverEvent_Event `protobuf_oneof:"event"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RecoverEvent) Reset() {
+	*x = RecoverEvent{}
+	mi := &file_controlpb_control_proto_msgTypes[129]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RecoverEvent) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RecoverEvent) ProtoMessage() {}
+
+func (x *RecoverEvent) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[129]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RecoverEvent.ProtoReflect.Descriptor instead.
+func (*RecoverEvent) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{129}
+}
+
+func (x *RecoverEvent) GetEvent() isRecoverEvent_Event {
+	if x != nil {
+		return x.Event
+	}
+	return nil
+}
+
+func (x *RecoverEvent) GetProgress() string {
+	if x != nil {
+		if x, ok := x.Event.(*RecoverEvent_Progress); ok {
+			return x.Progress
+		}
+	}
+	return ""
+}
+
+func (x *RecoverEvent) GetDone() *Recovered {
+	if x != nil {
+		if x, ok := x.Event.(*RecoverEvent_Done); ok {
+			return x.Done
+		}
+	}
+	return nil
+}
+
+type isRecoverEvent_Event interface {
+	isRecoverEvent_Event()
+}
+
+type RecoverEvent_Progress struct {
+	// What goes on, in words.
+	Progress string `protobuf:"bytes,1,opt,name=progress,proto3,oneof"`
+}
+
+type RecoverEvent_Done struct {
+	// The last one.
+	Done *Recovered `protobuf:"bytes,2,opt,name=done,proto3,oneof"`
+}
+
+func (*RecoverEvent_Progress) isRecoverEvent_Event() {}
+
+func (*RecoverEvent_Done) isRecoverEvent_Event() {}
+
+// Recovered is what came back.
+type Recovered struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	From    *Device                `protobuf:"bytes,1,opt,name=from,proto3" json:"from,omitempty"`
+	Folders []*Folder              `protobuf:"bytes,2,rep,name=folders,proto3" json:"folders,omitempty"`
+	Revoked []*Device              `protobuf:"bytes,3,rep,name=revoked,proto3" json:"revoked,omitempty"`
+	// Labels of folders that were there and not asked for, or could not be
+	// opened.
+	Left          []string `protobuf:"bytes,4,rep,name=left,proto3" json:"left,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Recovered) Reset() {
+	*x = Recovered{}
+	mi := &file_controlpb_control_proto_msgTypes[130]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Recovered) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Recovered) ProtoMessage() {}
+
+func (x *Recovered) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[130]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Recovered.ProtoReflect.Descriptor instead.
+func (*Recovered) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{130}
+}
+
+func (x *Recovered) GetFrom() *Device {
+	if x != nil {
+		return x.From
+	}
+	return nil
+}
+
+func (x *Recovered) GetFolders() []*Folder {
+	if x != nil {
+		return x.Folders
+	}
+	return nil
+}
+
+func (x *Recovered) GetRevoked() []*Device {
+	if x != nil {
+		return x.Revoked
+	}
+	return nil
+}
+
+func (x *Recovered) GetLeft() []string {
+	if x != nil {
+		return x.Left
 	}
 	return nil
 }
@@ -5073,7 +8789,7 @@ const file_controlpb_control_proto_rawDesc = "" +
 	"\x04path\x18\x01 \x01(\fR\x04path\x12\x12\n" +
 	"\x04code\x18\x02 \x01(\tR\x04code\x12\x18\n" +
 	"\amessage\x18\x03 \x01(\tR\amessage\x12\x12\n" +
-	"\x04hint\x18\x04 \x01(\tR\x04hint\"\xe6\x01\n" +
+	"\x04hint\x18\x04 \x01(\tR\x04hint\"\xd3\x02\n" +
 	"\fMemberStatus\x12,\n" +
 	"\x06device\x18\x01 \x01(\v2\x14.kith.control.DeviceR\x06device\x12&\n" +
 	"\x04role\x18\x02 \x01(\x0e2\x12.kith.control.RoleR\x04role\x12\x1c\n" +
@@ -5082,7 +8798,21 @@ const file_controlpb_control_proto_rawDesc = "" +
 	"need_files\x18\x04 \x01(\x03R\tneedFiles\x12\x1d\n" +
 	"\n" +
 	"need_bytes\x18\x05 \x01(\x03R\tneedBytes\x12$\n" +
-	"\x0elast_proven_ms\x18\x06 \x01(\x03R\flastProvenMs\"\x9a\x04\n" +
+	"\x0elast_proven_ms\x18\x06 \x01(\x03R\flastProvenMs\x12+\n" +
+	"\x12protected_as_of_ms\x18\a \x01(\x03R\x0fprotectedAsOfMs\x12\x1a\n" +
+	"\bschedule\x18\b \x01(\tR\bschedule\x12\"\n" +
+	"\rlast_drill_ms\x18\t \x01(\x03R\vlastDrillMs\"\x87\x02\n" +
+	"\vVaultStatus\x12\x1a\n" +
+	"\bversions\x18\x01 \x01(\x03R\bversions\x12\x14\n" +
+	"\x05bytes\x18\x02 \x01(\x03R\x05bytes\x12\x14\n" +
+	"\x05quota\x18\x03 \x01(\x03R\x05quota\x12\x19\n" +
+	"\bsince_ms\x18\x04 \x01(\x03R\asinceMs\x12\x1a\n" +
+	"\bschedule\x18\x05 \x01(\tR\bschedule\x12\x1e\n" +
+	"\vlast_run_ms\x18\x06 \x01(\x03R\tlastRunMs\x12\x1e\n" +
+	"\vnext_run_ms\x18\a \x01(\x03R\tnextRunMs\x12\x1f\n" +
+	"\vscrubbed_ms\x18\b \x01(\x03R\n" +
+	"scrubbedMs\x12\x18\n" +
+	"\adamaged\x18\t \x01(\x03R\adamaged\"\xcb\x04\n" +
 	"\fFolderStatus\x12,\n" +
 	"\x06folder\x18\x01 \x01(\v2\x14.kith.control.FolderR\x06folder\x12)\n" +
 	"\x05state\x18\x02 \x01(\x0e2\x13.kith.control.StateR\x05state\x12\x14\n" +
@@ -5102,7 +8832,8 @@ const file_controlpb_control_proto_rawDesc = "" +
 	"localEdits\x12\x18\n" +
 	"\auntaken\x18\r \x01(\x03R\auntaken\x12!\n" +
 	"\fabsent_files\x18\x0e \x01(\x03R\vabsentFiles\x12!\n" +
-	"\fabsent_bytes\x18\x0f \x01(\x03R\vabsentBytes\"\xc3\x02\n" +
+	"\fabsent_bytes\x18\x0f \x01(\x03R\vabsentBytes\x12/\n" +
+	"\x05vault\x18\x10 \x01(\v2\x19.kith.control.VaultStatusR\x05vault\"\xc3\x02\n" +
 	"\n" +
 	"PeerStatus\x12,\n" +
 	"\x06device\x18\x01 \x01(\v2\x14.kith.control.DeviceR\x06device\x12\x1c\n" +
@@ -5338,10 +9069,11 @@ const file_controlpb_control_proto_rawDesc = "" +
 	"\rRejectRequest\x12\x14\n" +
 	"\x05batch\x18\x01 \x01(\tR\x05batch\"?\n" +
 	"\x0eRejectResponse\x12-\n" +
-	"\x05batch\x18\x01 \x01(\v2\x17.kith.control.HeldBatchR\x05batch\"P\n" +
+	"\x05batch\x18\x01 \x01(\v2\x17.kith.control.HeldBatchR\x05batch\"d\n" +
 	"\x0eSetRoleRequest\x12\x16\n" +
 	"\x06folder\x18\x01 \x01(\tR\x06folder\x12&\n" +
-	"\x04role\x18\x02 \x01(\x0e2\x12.kith.control.RoleR\x04role\"?\n" +
+	"\x04role\x18\x02 \x01(\x0e2\x12.kith.control.RoleR\x04role\x12\x12\n" +
+	"\x04path\x18\x03 \x01(\fR\x04path\"?\n" +
 	"\x0fSetRoleResponse\x12,\n" +
 	"\x06folder\x18\x01 \x01(\v2\x14.kith.control.FolderR\x06folder\"'\n" +
 	"\rRevokeRequest\x12\x16\n" +
@@ -5362,7 +9094,264 @@ const file_controlpb_control_proto_rawDesc = "" +
 	"\vGoOnRequest\x12\x16\n" +
 	"\x06folder\x18\x01 \x01(\tR\x06folder\"<\n" +
 	"\fGoOnResponse\x12,\n" +
-	"\x06folder\x18\x01 \x01(\v2\x14.kith.control.FolderR\x06folder*o\n" +
+	"\x06folder\x18\x01 \x01(\v2\x14.kith.control.FolderR\x06folder\"3\n" +
+	"\x06Moment\x12\x13\n" +
+	"\x05at_us\x18\x01 \x01(\x03R\x04atUs\x12\x14\n" +
+	"\x05label\x18\x02 \x01(\tR\x05label\"|\n" +
+	"\n" +
+	"LogRequest\x12)\n" +
+	"\x05place\x18\x01 \x01(\v2\x13.kith.control.PlaceR\x05place\x12\x12\n" +
+	"\x04from\x18\x02 \x01(\tR\x04from\x12\x19\n" +
+	"\bsince_us\x18\x03 \x01(\x03R\asinceUs\x12\x14\n" +
+	"\x05limit\x18\x04 \x01(\x03R\x05limit\"=\n" +
+	"\vLogResponse\x12.\n" +
+	"\x06events\x18\x01 \x03(\v2\x16.kith.control.LogEventR\x06events\"\xf6\x02\n" +
+	"\bLogEvent\x12\x12\n" +
+	"\x04path\x18\x01 \x01(\fR\x04path\x12\x19\n" +
+	"\bold_path\x18\x02 \x01(\fR\aoldPath\x12+\n" +
+	"\x04what\x18\x03 \x01(\x0e2\x17.kith.control.HappeningR\x04what\x12&\n" +
+	"\x04kind\x18\x04 \x01(\x0e2\x12.kith.control.KindR\x04kind\x12,\n" +
+	"\x06device\x18\x05 \x01(\v2\x14.kith.control.DeviceR\x06device\x12\x13\n" +
+	"\x05at_us\x18\x06 \x01(\x03R\x04atUs\x12\x1f\n" +
+	"\vreceived_us\x18\a \x01(\x03R\n" +
+	"receivedUs\x12\x12\n" +
+	"\x04size\x18\b \x01(\x03R\x04size\x12\x16\n" +
+	"\x06before\x18\t \x01(\x03R\x06before\x12\x14\n" +
+	"\x05batch\x18\n" +
+	" \x01(\tR\x05batch\x12\x12\n" +
+	"\x04kept\x18\v \x01(\bR\x04kept\x12,\n" +
+	"\x06folder\x18\f \x01(\v2\x14.kith.control.FolderR\x06folder\"\xa0\x01\n" +
+	"\vDiffRequest\x12)\n" +
+	"\x05place\x18\x01 \x01(\v2\x13.kith.control.PlaceR\x05place\x12\x16\n" +
+	"\x06source\x18\x02 \x01(\tR\x06source\x12(\n" +
+	"\x04from\x18\x03 \x01(\v2\x14.kith.control.MomentR\x04from\x12$\n" +
+	"\x02to\x18\x04 \x01(\v2\x14.kith.control.MomentR\x02to\"J\n" +
+	"\fDiffResponse\x12:\n" +
+	"\vdifferences\x18\x01 \x03(\v2\x18.kith.control.DifferenceR\vdifferences\"\x9d\x02\n" +
+	"\n" +
+	"Difference\x12\x12\n" +
+	"\x04path\x18\x01 \x01(\fR\x04path\x12+\n" +
+	"\x04what\x18\x02 \x01(\x0e2\x17.kith.control.HappeningR\x04what\x12&\n" +
+	"\x04kind\x18\x03 \x01(\x0e2\x12.kith.control.KindR\x04kind\x12\x12\n" +
+	"\x04size\x18\x04 \x01(\x03R\x04size\x12\x16\n" +
+	"\x06before\x18\x05 \x01(\x03R\x06before\x12-\n" +
+	"\bold_kind\x18\x06 \x01(\x0e2\x12.kith.control.KindR\aoldKind\x12\x1d\n" +
+	"\n" +
+	"changed_us\x18\a \x01(\x03R\tchangedUs\x12,\n" +
+	"\x06folder\x18\b \x01(\v2\x14.kith.control.FolderR\x06folder\"x\n" +
+	"\rListAtRequest\x12)\n" +
+	"\x05place\x18\x01 \x01(\v2\x13.kith.control.PlaceR\x05place\x12\x16\n" +
+	"\x06source\x18\x02 \x01(\tR\x06source\x12$\n" +
+	"\x02at\x18\x03 \x01(\v2\x14.kith.control.MomentR\x02at\"\xd9\x01\n" +
+	"\x0eRestoreRequest\x12)\n" +
+	"\x05place\x18\x01 \x01(\v2\x13.kith.control.PlaceR\x05place\x12$\n" +
+	"\x02at\x18\x02 \x01(\v2\x14.kith.control.MomentR\x02at\x12\x16\n" +
+	"\x06source\x18\x03 \x01(\tR\x06source\x12\x0e\n" +
+	"\x02to\x18\x04 \x01(\fR\x02to\x125\n" +
+	"\toverwrite\x18\x05 \x01(\x0e2\x17.kith.control.OverwriteR\toverwrite\x12\x17\n" +
+	"\adry_run\x18\x06 \x01(\bR\x06dryRun\"<\n" +
+	"\vUndoRequest\x12\x14\n" +
+	"\x05batch\x18\x01 \x01(\tR\x05batch\x12\x17\n" +
+	"\adry_run\x18\x02 \x01(\bR\x06dryRun\"\x82\x01\n" +
+	"\fRestoreEvent\x12;\n" +
+	"\bprogress\x18\x01 \x01(\v2\x1d.kith.control.RestoreProgressH\x00R\bprogress\x12,\n" +
+	"\x04done\x18\x02 \x01(\v2\x16.kith.control.RestoredH\x00R\x04doneB\a\n" +
+	"\x05event\"\xad\x01\n" +
+	"\x0fRestoreProgress\x12,\n" +
+	"\x06folder\x18\x01 \x01(\v2\x14.kith.control.FolderR\x06folder\x12\x14\n" +
+	"\x05files\x18\x02 \x01(\x03R\x05files\x12\x14\n" +
+	"\x05bytes\x18\x03 \x01(\x03R\x05bytes\x12\x1f\n" +
+	"\vtotal_files\x18\x04 \x01(\x03R\n" +
+	"totalFiles\x12\x1f\n" +
+	"\vtotal_bytes\x18\x05 \x01(\x03R\n" +
+	"totalBytes\"\x93\x03\n" +
+	"\bRestored\x12,\n" +
+	"\x06folder\x18\x01 \x01(\v2\x14.kith.control.FolderR\x06folder\x12\x13\n" +
+	"\x05at_us\x18\x02 \x01(\x03R\x04atUs\x12,\n" +
+	"\x06source\x18\x03 \x01(\v2\x14.kith.control.DeviceR\x06source\x12\x0e\n" +
+	"\x02to\x18\x04 \x01(\fR\x02to\x12\x1a\n" +
+	"\bsnapshot\x18\x05 \x01(\tR\bsnapshot\x12\x17\n" +
+	"\adry_run\x18\x06 \x01(\bR\x06dryRun\x12\x14\n" +
+	"\x05files\x18\a \x01(\x03R\x05files\x12\x14\n" +
+	"\x05bytes\x18\b \x01(\x03R\x05bytes\x12\x12\n" +
+	"\x04same\x18\t \x01(\x03R\x04same\x12\x18\n" +
+	"\aremoved\x18\n" +
+	" \x01(\x03R\aremoved\x120\n" +
+	"\x05paths\x18\v \x03(\v2\x1a.kith.control.RestoredPathR\x05paths\x12\x12\n" +
+	"\x04more\x18\f \x01(\x03R\x04more\x121\n" +
+	"\bproblems\x18\r \x03(\v2\x15.kith.control.ProblemR\bproblems\"]\n" +
+	"\fRestoredPath\x12\x12\n" +
+	"\x04path\x18\x01 \x01(\fR\x04path\x12\x0e\n" +
+	"\x02as\x18\x02 \x01(\fR\x02as\x12)\n" +
+	"\x04what\x18\x03 \x01(\x0e2\x15.kith.control.OutcomeR\x04what\"?\n" +
+	"\x0fSnapshotRequest\x12\x16\n" +
+	"\x06folder\x18\x01 \x01(\tR\x06folder\x12\x14\n" +
+	"\x05label\x18\x02 \x01(\tR\x05label\"F\n" +
+	"\x10SnapshotResponse\x122\n" +
+	"\bsnapshot\x18\x01 \x01(\v2\x16.kith.control.SnapshotR\bsnapshot\"*\n" +
+	"\x10SnapshotsRequest\x12\x16\n" +
+	"\x06folder\x18\x01 \x01(\tR\x06folder\"I\n" +
+	"\x11SnapshotsResponse\x124\n" +
+	"\tsnapshots\x18\x01 \x03(\v2\x16.kith.control.SnapshotR\tsnapshots\"C\n" +
+	"\x13DropSnapshotRequest\x12\x16\n" +
+	"\x06folder\x18\x01 \x01(\tR\x06folder\x12\x14\n" +
+	"\x05label\x18\x02 \x01(\tR\x05label\"J\n" +
+	"\x14DropSnapshotResponse\x122\n" +
+	"\bsnapshot\x18\x01 \x01(\v2\x16.kith.control.SnapshotR\bsnapshot\"\x8d\x01\n" +
+	"\bSnapshot\x12,\n" +
+	"\x06folder\x18\x01 \x01(\v2\x14.kith.control.FolderR\x06folder\x12\x14\n" +
+	"\x05label\x18\x02 \x01(\tR\x05label\x12\x13\n" +
+	"\x05at_us\x18\x03 \x01(\x03R\x04atUs\x12(\n" +
+	"\x04kept\x18\x04 \x03(\v2\x14.kith.control.DeviceR\x04kept\"\xdd\x05\n" +
+	"\aKeeping\x12\x17\n" +
+	"\x04last\x18\x01 \x01(\x03H\x00R\x04last\x88\x01\x01\x12\x1b\n" +
+	"\x06hourly\x18\x02 \x01(\x03H\x01R\x06hourly\x88\x01\x01\x12\x19\n" +
+	"\x05daily\x18\x03 \x01(\x03H\x02R\x05daily\x88\x01\x01\x12\x1b\n" +
+	"\x06weekly\x18\x04 \x01(\x03H\x03R\x06weekly\x88\x01\x01\x12\x1d\n" +
+	"\amonthly\x18\x05 \x01(\x03H\x04R\amonthly\x88\x01\x01\x12\x1b\n" +
+	"\x06yearly\x18\x06 \x01(\x03H\x05R\x06yearly\x88\x01\x01\x12 \n" +
+	"\twithin_ms\x18\a \x01(\x03H\x06R\bwithinMs\x88\x01\x01\x12-\n" +
+	"\x10within_hourly_ms\x18\b \x01(\x03H\aR\x0ewithinHourlyMs\x88\x01\x01\x12+\n" +
+	"\x0fwithin_daily_ms\x18\t \x01(\x03H\bR\rwithinDailyMs\x88\x01\x01\x12-\n" +
+	"\x10within_weekly_ms\x18\n" +
+	" \x01(\x03H\tR\x0ewithinWeeklyMs\x88\x01\x01\x12/\n" +
+	"\x11within_monthly_ms\x18\v \x01(\x03H\n" +
+	"R\x0fwithinMonthlyMs\x88\x01\x01\x12-\n" +
+	"\x10within_yearly_ms\x18\f \x01(\x03H\vR\x0ewithinYearlyMs\x88\x01\x01\x12+\n" +
+	"\x0fminimum_hold_ms\x18\r \x01(\x03H\fR\rminimumHoldMs\x88\x01\x01\x12\x19\n" +
+	"\x05quota\x18\x0e \x01(\x03H\rR\x05quota\x88\x01\x01B\a\n" +
+	"\x05_lastB\t\n" +
+	"\a_hourlyB\b\n" +
+	"\x06_dailyB\t\n" +
+	"\a_weeklyB\n" +
+	"\n" +
+	"\b_monthlyB\t\n" +
+	"\a_yearlyB\f\n" +
+	"\n" +
+	"_within_msB\x13\n" +
+	"\x11_within_hourly_msB\x12\n" +
+	"\x10_within_daily_msB\x13\n" +
+	"\x11_within_weekly_msB\x14\n" +
+	"\x12_within_monthly_msB\x13\n" +
+	"\x11_within_yearly_msB\x12\n" +
+	"\x10_minimum_hold_msB\b\n" +
+	"\x06_quota\"*\n" +
+	"\x10RetentionRequest\x12\x16\n" +
+	"\x06folder\x18\x01 \x01(\tR\x06folder\"J\n" +
+	"\x11RetentionResponse\x125\n" +
+	"\tretention\x18\x01 \x01(\v2\x17.kith.control.RetentionR\tretention\"\x9d\x01\n" +
+	"\x13SetRetentionRequest\x12\x16\n" +
+	"\x06folder\x18\x01 \x01(\tR\x06folder\x12)\n" +
+	"\x04keep\x18\x02 \x01(\v2\x15.kith.control.KeepingR\x04keep\x12\x18\n" +
+	"\adefault\x18\x03 \x01(\bR\adefault\x12\x1d\n" +
+	"\ahistory\x18\x04 \x01(\bH\x00R\ahistory\x88\x01\x01B\n" +
+	"\n" +
+	"\b_history\"M\n" +
+	"\x14SetRetentionResponse\x125\n" +
+	"\tretention\x18\x01 \x01(\v2\x17.kith.control.RetentionR\tretention\"\xcb\x01\n" +
+	"\tRetention\x12,\n" +
+	"\x06folder\x18\x01 \x01(\v2\x14.kith.control.FolderR\x06folder\x12)\n" +
+	"\x04keep\x18\x02 \x01(\v2\x15.kith.control.KeepingR\x04keep\x12\x18\n" +
+	"\ahistory\x18\x03 \x01(\bR\ahistory\x12\x1a\n" +
+	"\bversions\x18\x04 \x01(\x03R\bversions\x12\x14\n" +
+	"\x05bytes\x18\x05 \x01(\x03R\x05bytes\x12\x19\n" +
+	"\bsince_us\x18\x06 \x01(\x03R\asinceUs\"b\n" +
+	"\x12SetScheduleRequest\x12\x16\n" +
+	"\x06folder\x18\x01 \x01(\tR\x06folder\x12\x12\n" +
+	"\x04when\x18\x02 \x01(\tR\x04when\x12\x17\n" +
+	"\x04hook\x18\x03 \x01(\tH\x00R\x04hook\x88\x01\x01B\a\n" +
+	"\x05_hook\"I\n" +
+	"\x13SetScheduleResponse\x122\n" +
+	"\bschedule\x18\x01 \x01(\v2\x16.kith.control.ScheduleR\bschedule\"\x92\x01\n" +
+	"\bSchedule\x12,\n" +
+	"\x06folder\x18\x01 \x01(\v2\x14.kith.control.FolderR\x06folder\x12\x12\n" +
+	"\x04when\x18\x02 \x01(\tR\x04when\x12\x12\n" +
+	"\x04hook\x18\x03 \x01(\tR\x04hook\x12\x17\n" +
+	"\alast_ms\x18\x04 \x01(\x03R\x06lastMs\x12\x17\n" +
+	"\anext_ms\x18\x05 \x01(\x03R\x06nextMs\"?\n" +
+	"\fPruneRequest\x12\x16\n" +
+	"\x06folder\x18\x01 \x01(\tR\x06folder\x12\x17\n" +
+	"\adry_run\x18\x02 \x01(\bR\x06dryRun\"j\n" +
+	"\n" +
+	"PruneEvent\x122\n" +
+	"\amoments\x18\x01 \x03(\v2\x18.kith.control.KeptMomentR\amoments\x12(\n" +
+	"\x04done\x18\x02 \x01(\v2\x14.kith.control.PrunedR\x04done\"\xd0\x01\n" +
+	"\x06Pruned\x12,\n" +
+	"\x06folder\x18\x01 \x01(\v2\x14.kith.control.FolderR\x06folder\x12\x17\n" +
+	"\adry_run\x18\x02 \x01(\bR\x06dryRun\x12\x1a\n" +
+	"\bversions\x18\x03 \x01(\x03R\bversions\x12\x18\n" +
+	"\adropped\x18\x04 \x01(\x03R\adropped\x12\x14\n" +
+	"\x05freed\x18\x05 \x01(\x03R\x05freed\x12\x18\n" +
+	"\awaiting\x18\x06 \x01(\x03R\awaiting\x12\x19\n" +
+	"\bsince_us\x18\a \x01(\x03R\asinceUs\";\n" +
+	"\n" +
+	"KeptMoment\x12\x13\n" +
+	"\x05at_us\x18\x01 \x01(\x03R\x04atUs\x12\x18\n" +
+	"\areasons\x18\x02 \x03(\tR\areasons\"Y\n" +
+	"\rVerifyRequest\x12\x16\n" +
+	"\x06folder\x18\x01 \x01(\tR\x06folder\x12\x18\n" +
+	"\apercent\x18\x02 \x01(\x01R\apercent\x12\x16\n" +
+	"\x06accept\x18\x03 \x01(\bR\x06accept\"\x84\x01\n" +
+	"\vVerifyEvent\x12:\n" +
+	"\bprogress\x18\x01 \x01(\v2\x1c.kith.control.VerifyProgressH\x00R\bprogress\x120\n" +
+	"\x04done\x18\x02 \x01(\v2\x1a.kith.control.VerifyResultH\x00R\x04doneB\a\n" +
+	"\x05event\"y\n" +
+	"\x0eVerifyProgress\x12,\n" +
+	"\x06device\x18\x01 \x01(\v2\x14.kith.control.DeviceR\x06device\x12\x16\n" +
+	"\x06blocks\x18\x02 \x01(\x03R\x06blocks\x12!\n" +
+	"\ftotal_blocks\x18\x03 \x01(\x03R\vtotalBlocks\">\n" +
+	"\fVerifyResult\x12.\n" +
+	"\x06vaults\x18\x01 \x03(\v2\x16.kith.control.VerifiedR\x06vaults\"\x8a\x02\n" +
+	"\bVerified\x12,\n" +
+	"\x06folder\x18\x01 \x01(\v2\x14.kith.control.FolderR\x06folder\x12,\n" +
+	"\x06device\x18\x02 \x01(\v2\x14.kith.control.DeviceR\x06device\x12\x13\n" +
+	"\x05at_ms\x18\x03 \x01(\x03R\x04atMs\x12\x14\n" +
+	"\x05files\x18\x04 \x01(\x03R\x05files\x12\x16\n" +
+	"\x06blocks\x18\x05 \x01(\x03R\x06blocks\x12\x14\n" +
+	"\x05bytes\x18\x06 \x01(\x03R\x05bytes\x12\x16\n" +
+	"\x06mended\x18\a \x01(\x03R\x06mended\x121\n" +
+	"\bproblems\x18\b \x03(\v2\x15.kith.control.ProblemR\bproblems\"\x0e\n" +
+	"\fDraftRequest\"G\n" +
+	"\rDraftResponse\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
+	"\x05words\x18\x02 \x03(\tR\x05words\x12\x10\n" +
+	"\x03ask\x18\x03 \x03(\x05R\x03ask\"@\n" +
+	"\x0eConfirmRequest\x12\x14\n" +
+	"\x05draft\x18\x01 \x01(\tR\x05draft\x12\x18\n" +
+	"\aanswers\x18\x02 \x03(\tR\aanswers\"D\n" +
+	"\x0fConfirmResponse\x121\n" +
+	"\x05state\x18\x01 \x01(\v2\x1b.kith.control.RecoveryStateR\x05state\"%\n" +
+	"\vTestRequest\x12\x16\n" +
+	"\x06phrase\x18\x01 \x01(\tR\x06phrase\"A\n" +
+	"\fTestResponse\x121\n" +
+	"\x05state\x18\x01 \x01(\v2\x1b.kith.control.RecoveryStateR\x05state\"\x80\x01\n" +
+	"\rRecoveryState\x12\x1d\n" +
+	"\n" +
+	"created_ms\x18\x01 \x01(\x03R\tcreatedMs\x12\x18\n" +
+	"\amatches\x18\x02 \x01(\bR\amatches\x126\n" +
+	"\afolders\x18\x03 \x03(\v2\x1c.kith.control.RecoveryFolderR\afolders\"\x96\x01\n" +
+	"\x0eRecoveryFolder\x12,\n" +
+	"\x06folder\x18\x01 \x01(\v2\x14.kith.control.FolderR\x06folder\x12\x18\n" +
+	"\acovered\x18\x02 \x01(\bR\acovered\x12\x16\n" +
+	"\x06epochs\x18\x03 \x01(\x05R\x06epochs\x12$\n" +
+	"\x02at\x18\x04 \x03(\v2\x14.kith.control.DeviceR\x02at\"\xa4\x01\n" +
+	"\x0eRecoverRequest\x12\x16\n" +
+	"\x06phrase\x18\x01 \x01(\tR\x06phrase\x12\x0e\n" +
+	"\x02at\x18\x02 \x03(\tR\x02at\x12\x12\n" +
+	"\x04code\x18\x03 \x01(\tR\x04code\x12\x0e\n" +
+	"\x02to\x18\x04 \x01(\fR\x02to\x12\x18\n" +
+	"\afolders\x18\x05 \x03(\tR\afolders\x12\x14\n" +
+	"\x05paths\x18\x06 \x03(\fR\x05paths\x12\x16\n" +
+	"\x06revoke\x18\a \x03(\tR\x06revoke\"d\n" +
+	"\fRecoverEvent\x12\x1c\n" +
+	"\bprogress\x18\x01 \x01(\tH\x00R\bprogress\x12-\n" +
+	"\x04done\x18\x02 \x01(\v2\x17.kith.control.RecoveredH\x00R\x04doneB\a\n" +
+	"\x05event\"\xa9\x01\n" +
+	"\tRecovered\x12(\n" +
+	"\x04from\x18\x01 \x01(\v2\x14.kith.control.DeviceR\x04from\x12.\n" +
+	"\afolders\x18\x02 \x03(\v2\x14.kith.control.FolderR\afolders\x12.\n" +
+	"\arevoked\x18\x03 \x03(\v2\x14.kith.control.DeviceR\arevoked\x12\x12\n" +
+	"\x04left\x18\x04 \x03(\tR\x04left*o\n" +
 	"\x04Role\x12\x14\n" +
 	"\x10ROLE_UNSPECIFIED\x10\x00\x12\r\n" +
 	"\tROLE_SYNC\x10\x01\x12\r\n" +
@@ -5404,7 +9393,28 @@ const file_controlpb_control_proto_rawDesc = "" +
 	"\vKEEP_THEIRS\x10\x02\x12\r\n" +
 	"\tKEEP_BOTH\x10\x03\x12\x0f\n" +
 	"\vKEEP_NEWEST\x10\x04\x12\r\n" +
-	"\tKEEP_MAIN\x10\x052\xd1\x01\n" +
+	"\tKEEP_MAIN\x10\x05*\xac\x01\n" +
+	"\tHappening\x12\x19\n" +
+	"\x15HAPPENING_UNSPECIFIED\x10\x00\x12\x15\n" +
+	"\x11HAPPENING_CREATED\x10\x01\x12\x14\n" +
+	"\x10HAPPENING_EDITED\x10\x02\x12\x15\n" +
+	"\x11HAPPENING_DELETED\x10\x03\x12\x15\n" +
+	"\x11HAPPENING_RENAMED\x10\x04\x12\x15\n" +
+	"\x11HAPPENING_REVIVED\x10\x05\x12\x12\n" +
+	"\x0eHAPPENING_MODE\x10\x06*k\n" +
+	"\tOverwrite\x12\x19\n" +
+	"\x15OVERWRITE_UNSPECIFIED\x10\x00\x12\x13\n" +
+	"\x0fOVERWRITE_NEVER\x10\x01\x12\x18\n" +
+	"\x14OVERWRITE_IF_CHANGED\x10\x02\x12\x14\n" +
+	"\x10OVERWRITE_ALWAYS\x10\x03*\xa0\x01\n" +
+	"\aOutcome\x12\x17\n" +
+	"\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x13\n" +
+	"\x0fOUTCOME_WRITTEN\x10\x01\x12\x14\n" +
+	"\x10OUTCOME_REPLACED\x10\x02\x12\x12\n" +
+	"\x0eOUTCOME_BESIDE\x10\x03\x12\x13\n" +
+	"\x0fOUTCOME_REMOVED\x10\x04\x12\x13\n" +
+	"\x0fOUTCOME_SKIPPED\x10\x05\x12\x13\n" +
+	"\x0fOUTCOME_MISSING\x10\x062\xd1\x01\n" +
 	"\tLifecycle\x12=\n" +
 	"\x04Stop\x12\x19.kith.control.StopRequest\x1a\x1a.kith.control.StopResponse\x12@\n" +
 	"\x05Pause\x12\x1a.kith.control.PauseRequest\x1a\x1b.kith.control.PauseResponse\x12C\n" +
@@ -5443,7 +9453,30 @@ const file_controlpb_control_proto_rawDesc = "" +
 	"\aSetRole\x12\x1c.kith.control.SetRoleRequest\x1a\x1d.kith.control.SetRoleResponse\x12C\n" +
 	"\x06Revoke\x12\x1b.kith.control.RevokeRequest\x1a\x1c.kith.control.RevokeResponse\x12F\n" +
 	"\aExamine\x12\x1c.kith.control.ExamineRequest\x1a\x1d.kith.control.ExamineResponse\x12=\n" +
-	"\x04GoOn\x12\x19.kith.control.GoOnRequest\x1a\x1a.kith.control.GoOnResponseB4Z2github.com/kithmesh/kith/proto/controlpb;controlpbb\x06proto3"
+	"\x04GoOn\x12\x19.kith.control.GoOnRequest\x1a\x1a.kith.control.GoOnResponse2\xd2\x02\n" +
+	"\x04Past\x12<\n" +
+	"\x03Log\x12\x18.kith.control.LogRequest\x1a\x19.kith.control.LogResponse0\x01\x12?\n" +
+	"\x04Diff\x12\x19.kith.control.DiffRequest\x1a\x1a.kith.control.DiffResponse0\x01\x12C\n" +
+	"\x06ListAt\x12\x1b.kith.control.ListAtRequest\x1a\x1a.kith.control.ListResponse0\x01\x12E\n" +
+	"\aRestore\x12\x1c.kith.control.RestoreRequest\x1a\x1a.kith.control.RestoreEvent0\x01\x12?\n" +
+	"\x04Undo\x12\x19.kith.control.UndoRequest\x1a\x1a.kith.control.RestoreEvent0\x012\xfb\x01\n" +
+	"\tSnapshots\x12I\n" +
+	"\bSnapshot\x12\x1d.kith.control.SnapshotRequest\x1a\x1e.kith.control.SnapshotResponse\x12L\n" +
+	"\tSnapshots\x12\x1e.kith.control.SnapshotsRequest\x1a\x1f.kith.control.SnapshotsResponse\x12U\n" +
+	"\fDropSnapshot\x12!.kith.control.DropSnapshotRequest\x1a\".kith.control.DropSnapshotResponse2\xc2\x02\n" +
+	"\x06Vaults\x12L\n" +
+	"\tRetention\x12\x1e.kith.control.RetentionRequest\x1a\x1f.kith.control.RetentionResponse\x12U\n" +
+	"\fSetRetention\x12!.kith.control.SetRetentionRequest\x1a\".kith.control.SetRetentionResponse\x12R\n" +
+	"\vSetSchedule\x12 .kith.control.SetScheduleRequest\x1a!.kith.control.SetScheduleResponse\x12?\n" +
+	"\x05Prune\x12\x1a.kith.control.PruneRequest\x1a\x18.kith.control.PruneEvent0\x012\x8f\x01\n" +
+	"\x06Proofs\x12B\n" +
+	"\x06Verify\x12\x1b.kith.control.VerifyRequest\x1a\x19.kith.control.VerifyEvent0\x01\x12A\n" +
+	"\x05Drill\x12\x1b.kith.control.VerifyRequest\x1a\x19.kith.control.VerifyEvent0\x012\x9a\x02\n" +
+	"\bRecovery\x12@\n" +
+	"\x05Draft\x12\x1a.kith.control.DraftRequest\x1a\x1b.kith.control.DraftResponse\x12F\n" +
+	"\aConfirm\x12\x1c.kith.control.ConfirmRequest\x1a\x1d.kith.control.ConfirmResponse\x12=\n" +
+	"\x04Test\x12\x19.kith.control.TestRequest\x1a\x1a.kith.control.TestResponse\x12E\n" +
+	"\aRecover\x12\x1c.kith.control.RecoverRequest\x1a\x1a.kith.control.RecoverEvent0\x01B4Z2github.com/kithmesh/kith/proto/controlpb;controlpbb\x06proto3"
 
 var (
 	file_controlpb_control_proto_rawDescOnce sync.Once
@@ -5457,238 +9490,387 @@ func file_controlpb_control_proto_rawDescGZIP() []byte {
 	return file_controlpb_control_proto_rawDescData
 }
 
-var file_controlpb_control_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
-var file_controlpb_control_proto_msgTypes = make([]protoimpl.MessageInfo, 80)
+var file_controlpb_control_proto_enumTypes = make([]protoimpl.EnumInfo, 9)
+var file_controlpb_control_proto_msgTypes = make([]protoimpl.MessageInfo, 131)
 var file_controlpb_control_proto_goTypes = []any{
-	(Role)(0),                 // 0: kith.control.Role
-	(State)(0),                // 1: kith.control.State
-	(Goal)(0),                 // 2: kith.control.Goal
-	(Kind)(0),                 // 3: kith.control.Kind
-	(Whereabouts)(0),          // 4: kith.control.Whereabouts
-	(Keep)(0),                 // 5: kith.control.Keep
-	(*Failure)(nil),           // 6: kith.control.Failure
-	(*Device)(nil),            // 7: kith.control.Device
-	(*Folder)(nil),            // 8: kith.control.Folder
-	(*Problem)(nil),           // 9: kith.control.Problem
-	(*MemberStatus)(nil),      // 10: kith.control.MemberStatus
-	(*FolderStatus)(nil),      // 11: kith.control.FolderStatus
-	(*PeerStatus)(nil),        // 12: kith.control.PeerStatus
-	(*StatusRequest)(nil),     // 13: kith.control.StatusRequest
-	(*StatusResponse)(nil),    // 14: kith.control.StatusResponse
-	(*WaitRequest)(nil),       // 15: kith.control.WaitRequest
-	(*Progress)(nil),          // 16: kith.control.Progress
-	(*FolderProgress)(nil),    // 17: kith.control.FolderProgress
-	(*ShowCodeRequest)(nil),   // 18: kith.control.ShowCodeRequest
-	(*Offering)(nil),          // 19: kith.control.Offering
-	(*ShowCodeEvent)(nil),     // 20: kith.control.ShowCodeEvent
-	(*Invitation)(nil),        // 21: kith.control.Invitation
-	(*Paired)(nil),            // 22: kith.control.Paired
-	(*UseCodeRequest)(nil),    // 23: kith.control.UseCodeRequest
-	(*UseCodeResponse)(nil),   // 24: kith.control.UseCodeResponse
-	(*RenameRequest)(nil),     // 25: kith.control.RenameRequest
-	(*RenameResponse)(nil),    // 26: kith.control.RenameResponse
-	(*AddRequest)(nil),        // 27: kith.control.AddRequest
-	(*AddResponse)(nil),       // 28: kith.control.AddResponse
-	(*LeaveRequest)(nil),      // 29: kith.control.LeaveRequest
-	(*LeaveResponse)(nil),     // 30: kith.control.LeaveResponse
-	(*ScanRequest)(nil),       // 31: kith.control.ScanRequest
-	(*ScanResponse)(nil),      // 32: kith.control.ScanResponse
-	(*ShareRequest)(nil),      // 33: kith.control.ShareRequest
-	(*ShareResponse)(nil),     // 34: kith.control.ShareResponse
-	(*Share)(nil),             // 35: kith.control.Share
-	(*UnshareRequest)(nil),    // 36: kith.control.UnshareRequest
-	(*UnshareResponse)(nil),   // 37: kith.control.UnshareResponse
-	(*OffersRequest)(nil),     // 38: kith.control.OffersRequest
-	(*OffersResponse)(nil),    // 39: kith.control.OffersResponse
-	(*Offer)(nil),             // 40: kith.control.Offer
-	(*AcceptRequest)(nil),     // 41: kith.control.AcceptRequest
-	(*AcceptResponse)(nil),    // 42: kith.control.AcceptResponse
-	(*StopRequest)(nil),       // 43: kith.control.StopRequest
-	(*StopResponse)(nil),      // 44: kith.control.StopResponse
-	(*PauseRequest)(nil),      // 45: kith.control.PauseRequest
-	(*PauseResponse)(nil),     // 46: kith.control.PauseResponse
-	(*ResumeRequest)(nil),     // 47: kith.control.ResumeRequest
-	(*ResumeResponse)(nil),    // 48: kith.control.ResumeResponse
-	(*Place)(nil),             // 49: kith.control.Place
-	(*ListRequest)(nil),       // 50: kith.control.ListRequest
-	(*ListResponse)(nil),      // 51: kith.control.ListResponse
-	(*PathEntry)(nil),         // 52: kith.control.PathEntry
-	(*GetRequest)(nil),        // 53: kith.control.GetRequest
-	(*GetProgress)(nil),       // 54: kith.control.GetProgress
-	(*FreeRequest)(nil),       // 55: kith.control.FreeRequest
-	(*FreeResponse)(nil),      // 56: kith.control.FreeResponse
-	(*Kept)(nil),              // 57: kith.control.Kept
-	(*Proof)(nil),             // 58: kith.control.Proof
-	(*RevertRequest)(nil),     // 59: kith.control.RevertRequest
-	(*RevertResponse)(nil),    // 60: kith.control.RevertResponse
-	(*WhyRequest)(nil),        // 61: kith.control.WhyRequest
-	(*WhyResponse)(nil),       // 62: kith.control.WhyResponse
-	(*ConflictsRequest)(nil),  // 63: kith.control.ConflictsRequest
-	(*ConflictsResponse)(nil), // 64: kith.control.ConflictsResponse
-	(*Conflict)(nil),          // 65: kith.control.Conflict
-	(*ConflictVersion)(nil),   // 66: kith.control.ConflictVersion
-	(*ResolveRequest)(nil),    // 67: kith.control.ResolveRequest
-	(*ResolveResponse)(nil),   // 68: kith.control.ResolveResponse
-	(*Resolved)(nil),          // 69: kith.control.Resolved
-	(*HeldRequest)(nil),       // 70: kith.control.HeldRequest
-	(*HeldResponse)(nil),      // 71: kith.control.HeldResponse
-	(*HeldBatch)(nil),         // 72: kith.control.HeldBatch
-	(*ApproveRequest)(nil),    // 73: kith.control.ApproveRequest
-	(*ApproveResponse)(nil),   // 74: kith.control.ApproveResponse
-	(*RejectRequest)(nil),     // 75: kith.control.RejectRequest
-	(*RejectResponse)(nil),    // 76: kith.control.RejectResponse
-	(*SetRoleRequest)(nil),    // 77: kith.control.SetRoleRequest
-	(*SetRoleResponse)(nil),   // 78: kith.control.SetRoleResponse
-	(*RevokeRequest)(nil),     // 79: kith.control.RevokeRequest
-	(*RevokeResponse)(nil),    // 80: kith.control.RevokeResponse
-	(*ExamineRequest)(nil),    // 81: kith.control.ExamineRequest
-	(*ExamineResponse)(nil),   // 82: kith.control.ExamineResponse
-	(*Finding)(nil),           // 83: kith.control.Finding
-	(*GoOnRequest)(nil),       // 84: kith.control.GoOnRequest
-	(*GoOnResponse)(nil),      // 85: kith.control.GoOnResponse
+	(Role)(0),                    // 0: kith.control.Role
+	(State)(0),                   // 1: kith.control.State
+	(Goal)(0),                    // 2: kith.control.Goal
+	(Kind)(0),                    // 3: kith.control.Kind
+	(Whereabouts)(0),             // 4: kith.control.Whereabouts
+	(Keep)(0),                    // 5: kith.control.Keep
+	(Happening)(0),               // 6: kith.control.Happening
+	(Overwrite)(0),               // 7: kith.control.Overwrite
+	(Outcome)(0),                 // 8: kith.control.Outcome
+	(*Failure)(nil),              // 9: kith.control.Failure
+	(*Device)(nil),               // 10: kith.control.Device
+	(*Folder)(nil),               // 11: kith.control.Folder
+	(*Problem)(nil),              // 12: kith.control.Problem
+	(*MemberStatus)(nil),         // 13: kith.control.MemberStatus
+	(*VaultStatus)(nil),          // 14: kith.control.VaultStatus
+	(*FolderStatus)(nil),         // 15: kith.control.FolderStatus
+	(*PeerStatus)(nil),           // 16: kith.control.PeerStatus
+	(*StatusRequest)(nil),        // 17: kith.control.StatusRequest
+	(*StatusResponse)(nil),       // 18: kith.control.StatusResponse
+	(*WaitRequest)(nil),          // 19: kith.control.WaitRequest
+	(*Progress)(nil),             // 20: kith.control.Progress
+	(*FolderProgress)(nil),       // 21: kith.control.FolderProgress
+	(*ShowCodeRequest)(nil),      // 22: kith.control.ShowCodeRequest
+	(*Offering)(nil),             // 23: kith.control.Offering
+	(*ShowCodeEvent)(nil),        // 24: kith.control.ShowCodeEvent
+	(*Invitation)(nil),           // 25: kith.control.Invitation
+	(*Paired)(nil),               // 26: kith.control.Paired
+	(*UseCodeRequest)(nil),       // 27: kith.control.UseCodeRequest
+	(*UseCodeResponse)(nil),      // 28: kith.control.UseCodeResponse
+	(*RenameRequest)(nil),        // 29: kith.control.RenameRequest
+	(*RenameResponse)(nil),       // 30: kith.control.RenameResponse
+	(*AddRequest)(nil),           // 31: kith.control.AddRequest
+	(*AddResponse)(nil),          // 32: kith.control.AddResponse
+	(*LeaveRequest)(nil),         // 33: kith.control.LeaveRequest
+	(*LeaveResponse)(nil),        // 34: kith.control.LeaveResponse
+	(*ScanRequest)(nil),          // 35: kith.control.ScanRequest
+	(*ScanResponse)(nil),         // 36: kith.control.ScanResponse
+	(*ShareRequest)(nil),         // 37: kith.control.ShareRequest
+	(*ShareResponse)(nil),        // 38: kith.control.ShareResponse
+	(*Share)(nil),                // 39: kith.control.Share
+	(*UnshareRequest)(nil),       // 40: kith.control.UnshareRequest
+	(*UnshareResponse)(nil),      // 41: kith.control.UnshareResponse
+	(*OffersRequest)(nil),        // 42: kith.control.OffersRequest
+	(*OffersResponse)(nil),       // 43: kith.control.OffersResponse
+	(*Offer)(nil),                // 44: kith.control.Offer
+	(*AcceptRequest)(nil),        // 45: kith.control.AcceptRequest
+	(*AcceptResponse)(nil),       // 46: kith.control.AcceptResponse
+	(*StopRequest)(nil),          // 47: kith.control.StopRequest
+	(*StopResponse)(nil),         // 48: kith.control.StopResponse
+	(*PauseRequest)(nil),         // 49: kith.control.PauseRequest
+	(*PauseResponse)(nil),        // 50: kith.control.PauseResponse
+	(*ResumeRequest)(nil),        // 51: kith.control.ResumeRequest
+	(*ResumeResponse)(nil),       // 52: kith.control.ResumeResponse
+	(*Place)(nil),                // 53: kith.control.Place
+	(*ListRequest)(nil),          // 54: kith.control.ListRequest
+	(*ListResponse)(nil),         // 55: kith.control.ListResponse
+	(*PathEntry)(nil),            // 56: kith.control.PathEntry
+	(*GetRequest)(nil),           // 57: kith.control.GetRequest
+	(*GetProgress)(nil),          // 58: kith.control.GetProgress
+	(*FreeRequest)(nil),          // 59: kith.control.FreeRequest
+	(*FreeResponse)(nil),         // 60: kith.control.FreeResponse
+	(*Kept)(nil),                 // 61: kith.control.Kept
+	(*Proof)(nil),                // 62: kith.control.Proof
+	(*RevertRequest)(nil),        // 63: kith.control.RevertRequest
+	(*RevertResponse)(nil),       // 64: kith.control.RevertResponse
+	(*WhyRequest)(nil),           // 65: kith.control.WhyRequest
+	(*WhyResponse)(nil),          // 66: kith.control.WhyResponse
+	(*ConflictsRequest)(nil),     // 67: kith.control.ConflictsRequest
+	(*ConflictsResponse)(nil),    // 68: kith.control.ConflictsResponse
+	(*Conflict)(nil),             // 69: kith.control.Conflict
+	(*ConflictVersion)(nil),      // 70: kith.control.ConflictVersion
+	(*ResolveRequest)(nil),       // 71: kith.control.ResolveRequest
+	(*ResolveResponse)(nil),      // 72: kith.control.ResolveResponse
+	(*Resolved)(nil),             // 73: kith.control.Resolved
+	(*HeldRequest)(nil),          // 74: kith.control.HeldRequest
+	(*HeldResponse)(nil),         // 75: kith.control.HeldResponse
+	(*HeldBatch)(nil),            // 76: kith.control.HeldBatch
+	(*ApproveRequest)(nil),       // 77: kith.control.ApproveRequest
+	(*ApproveResponse)(nil),      // 78: kith.control.ApproveResponse
+	(*RejectRequest)(nil),        // 79: kith.control.RejectRequest
+	(*RejectResponse)(nil),       // 80: kith.control.RejectResponse
+	(*SetRoleRequest)(nil),       // 81: kith.control.SetRoleRequest
+	(*SetRoleResponse)(nil),      // 82: kith.control.SetRoleResponse
+	(*RevokeRequest)(nil),        // 83: kith.control.RevokeRequest
+	(*RevokeResponse)(nil),       // 84: kith.control.RevokeResponse
+	(*ExamineRequest)(nil),       // 85: kith.control.ExamineRequest
+	(*ExamineResponse)(nil),      // 86: kith.control.ExamineResponse
+	(*Finding)(nil),              // 87: kith.control.Finding
+	(*GoOnRequest)(nil),          // 88: kith.control.GoOnRequest
+	(*GoOnResponse)(nil),         // 89: kith.control.GoOnResponse
+	(*Moment)(nil),               // 90: kith.control.Moment
+	(*LogRequest)(nil),           // 91: kith.control.LogRequest
+	(*LogResponse)(nil),          // 92: kith.control.LogResponse
+	(*LogEvent)(nil),             // 93: kith.control.LogEvent
+	(*DiffRequest)(nil),          // 94: kith.control.DiffRequest
+	(*DiffResponse)(nil),         // 95: kith.control.DiffResponse
+	(*Difference)(nil),           // 96: kith.control.Difference
+	(*ListAtRequest)(nil),        // 97: kith.control.ListAtRequest
+	(*RestoreRequest)(nil),       // 98: kith.control.RestoreRequest
+	(*UndoRequest)(nil),          // 99: kith.control.UndoRequest
+	(*RestoreEvent)(nil),         // 100: kith.control.RestoreEvent
+	(*RestoreProgress)(nil),      // 101: kith.control.RestoreProgress
+	(*Restored)(nil),             // 102: kith.control.Restored
+	(*RestoredPath)(nil),         // 103: kith.control.RestoredPath
+	(*SnapshotRequest)(nil),      // 104: kith.control.SnapshotRequest
+	(*SnapshotResponse)(nil),     // 105: kith.control.SnapshotResponse
+	(*SnapshotsRequest)(nil),     // 106: kith.control.SnapshotsRequest
+	(*SnapshotsResponse)(nil),    // 107: kith.control.SnapshotsResponse
+	(*DropSnapshotRequest)(nil),  // 108: kith.control.DropSnapshotRequest
+	(*DropSnapshotResponse)(nil), // 109: kith.control.DropSnapshotResponse
+	(*Snapshot)(nil),             // 110: kith.control.Snapshot
+	(*Keeping)(nil),              // 111: kith.control.Keeping
+	(*RetentionRequest)(nil),     // 112: kith.control.RetentionRequest
+	(*RetentionResponse)(nil),    // 113: kith.control.RetentionResponse
+	(*SetRetentionRequest)(nil),  // 114: kith.control.SetRetentionRequest
+	(*SetRetentionResponse)(nil), // 115: kith.control.SetRetentionResponse
+	(*Retention)(nil),            // 116: kith.control.Retention
+	(*SetScheduleRequest)(nil),   // 117: kith.control.SetScheduleRequest
+	(*SetScheduleResponse)(nil),  // 118: kith.control.SetScheduleResponse
+	(*Schedule)(nil),             // 119: kith.control.Schedule
+	(*PruneRequest)(nil),         // 120: kith.control.PruneRequest
+	(*PruneEvent)(nil),           // 121: kith.control.PruneEvent
+	(*Pruned)(nil),               // 122: kith.control.Pruned
+	(*KeptMoment)(nil),           // 123: kith.control.KeptMoment
+	(*VerifyRequest)(nil),        // 124: kith.control.VerifyRequest
+	(*VerifyEvent)(nil),          // 125: kith.control.VerifyEvent
+	(*VerifyProgress)(nil),       // 126: kith.control.VerifyProgress
+	(*VerifyResult)(nil),         // 127: kith.control.VerifyResult
+	(*Verified)(nil),             // 128: kith.control.Verified
+	(*DraftRequest)(nil),         // 129: kith.control.DraftRequest
+	(*DraftResponse)(nil),        // 130: kith.control.DraftResponse
+	(*ConfirmRequest)(nil),       // 131: kith.control.ConfirmRequest
+	(*ConfirmResponse)(nil),      // 132: kith.control.ConfirmResponse
+	(*TestRequest)(nil),          // 133: kith.control.TestRequest
+	(*TestResponse)(nil),         // 134: kith.control.TestResponse
+	(*RecoveryState)(nil),        // 135: kith.control.RecoveryState
+	(*RecoveryFolder)(nil),       // 136: kith.control.RecoveryFolder
+	(*RecoverRequest)(nil),       // 137: kith.control.RecoverRequest
+	(*RecoverEvent)(nil),         // 138: kith.control.RecoverEvent
+	(*Recovered)(nil),            // 139: kith.control.Recovered
 }
 var file_controlpb_control_proto_depIdxs = []int32{
 	0,   // 0: kith.control.Folder.role:type_name -> kith.control.Role
-	7,   // 1: kith.control.MemberStatus.device:type_name -> kith.control.Device
+	10,  // 1: kith.control.MemberStatus.device:type_name -> kith.control.Device
 	0,   // 2: kith.control.MemberStatus.role:type_name -> kith.control.Role
-	8,   // 3: kith.control.FolderStatus.folder:type_name -> kith.control.Folder
+	11,  // 3: kith.control.FolderStatus.folder:type_name -> kith.control.Folder
 	1,   // 4: kith.control.FolderStatus.state:type_name -> kith.control.State
-	9,   // 5: kith.control.FolderStatus.problems:type_name -> kith.control.Problem
-	10,  // 6: kith.control.FolderStatus.members:type_name -> kith.control.MemberStatus
-	7,   // 7: kith.control.PeerStatus.device:type_name -> kith.control.Device
-	7,   // 8: kith.control.StatusResponse.device:type_name -> kith.control.Device
-	11,  // 9: kith.control.StatusResponse.folders:type_name -> kith.control.FolderStatus
-	12,  // 10: kith.control.StatusResponse.peers:type_name -> kith.control.PeerStatus
-	9,   // 11: kith.control.StatusResponse.problems:type_name -> kith.control.Problem
-	2,   // 12: kith.control.WaitRequest.goal:type_name -> kith.control.Goal
-	17,  // 13: kith.control.Progress.folders:type_name -> kith.control.FolderProgress
-	8,   // 14: kith.control.FolderProgress.folder:type_name -> kith.control.Folder
-	1,   // 15: kith.control.FolderProgress.state:type_name -> kith.control.State
-	19,  // 16: kith.control.ShowCodeRequest.shares:type_name -> kith.control.Offering
-	0,   // 17: kith.control.Offering.role:type_name -> kith.control.Role
-	21,  // 18: kith.control.ShowCodeEvent.shown:type_name -> kith.control.Invitation
-	22,  // 19: kith.control.ShowCodeEvent.paired:type_name -> kith.control.Paired
-	7,   // 20: kith.control.Paired.device:type_name -> kith.control.Device
-	22,  // 21: kith.control.UseCodeResponse.paired:type_name -> kith.control.Paired
-	7,   // 22: kith.control.RenameResponse.device:type_name -> kith.control.Device
-	8,   // 23: kith.control.AddResponse.folder:type_name -> kith.control.Folder
-	8,   // 24: kith.control.LeaveResponse.folder:type_name -> kith.control.Folder
-	11,  // 25: kith.control.ScanResponse.folders:type_name -> kith.control.FolderStatus
-	0,   // 26: kith.control.ShareRequest.role:type_name -> kith.control.Role
-	35,  // 27: kith.control.ShareResponse.share:type_name -> kith.control.Share
-	8,   // 28: kith.control.Share.folder:type_name -> kith.control.Folder
-	7,   // 29: kith.control.Share.device:type_name -> kith.control.Device
-	0,   // 30: kith.control.Share.role:type_name -> kith.control.Role
-	35,  // 31: kith.control.UnshareResponse.share:type_name -> kith.control.Share
-	40,  // 32: kith.control.OffersResponse.offers:type_name -> kith.control.Offer
-	7,   // 33: kith.control.Offer.from:type_name -> kith.control.Device
-	0,   // 34: kith.control.Offer.role:type_name -> kith.control.Role
-	0,   // 35: kith.control.AcceptRequest.role:type_name -> kith.control.Role
-	8,   // 36: kith.control.AcceptResponse.folder:type_name -> kith.control.Folder
-	49,  // 37: kith.control.ListRequest.place:type_name -> kith.control.Place
-	52,  // 38: kith.control.ListResponse.entries:type_name -> kith.control.PathEntry
-	8,   // 39: kith.control.PathEntry.folder:type_name -> kith.control.Folder
-	3,   // 40: kith.control.PathEntry.kind:type_name -> kith.control.Kind
-	4,   // 41: kith.control.PathEntry.where:type_name -> kith.control.Whereabouts
-	7,   // 42: kith.control.PathEntry.holders:type_name -> kith.control.Device
-	49,  // 43: kith.control.GetRequest.places:type_name -> kith.control.Place
-	9,   // 44: kith.control.GetProgress.problems:type_name -> kith.control.Problem
-	49,  // 45: kith.control.FreeRequest.places:type_name -> kith.control.Place
-	57,  // 46: kith.control.FreeResponse.reasons:type_name -> kith.control.Kept
-	58,  // 47: kith.control.FreeResponse.copies:type_name -> kith.control.Proof
-	7,   // 48: kith.control.Proof.device:type_name -> kith.control.Device
-	49,  // 49: kith.control.RevertRequest.places:type_name -> kith.control.Place
-	49,  // 50: kith.control.WhyRequest.place:type_name -> kith.control.Place
-	8,   // 51: kith.control.WhyResponse.folder:type_name -> kith.control.Folder
-	3,   // 52: kith.control.WhyResponse.kind:type_name -> kith.control.Kind
-	4,   // 53: kith.control.WhyResponse.where:type_name -> kith.control.Whereabouts
-	7,   // 54: kith.control.WhyResponse.holders:type_name -> kith.control.Device
-	9,   // 55: kith.control.WhyResponse.causes:type_name -> kith.control.Problem
-	65,  // 56: kith.control.ConflictsResponse.conflicts:type_name -> kith.control.Conflict
-	8,   // 57: kith.control.Conflict.folder:type_name -> kith.control.Folder
-	66,  // 58: kith.control.Conflict.main:type_name -> kith.control.ConflictVersion
-	66,  // 59: kith.control.Conflict.copies:type_name -> kith.control.ConflictVersion
-	3,   // 60: kith.control.ConflictVersion.kind:type_name -> kith.control.Kind
-	49,  // 61: kith.control.ResolveRequest.places:type_name -> kith.control.Place
-	5,   // 62: kith.control.ResolveRequest.keep:type_name -> kith.control.Keep
-	69,  // 63: kith.control.ResolveResponse.resolved:type_name -> kith.control.Resolved
-	72,  // 64: kith.control.HeldResponse.held:type_name -> kith.control.HeldBatch
-	8,   // 65: kith.control.HeldBatch.folder:type_name -> kith.control.Folder
-	7,   // 66: kith.control.HeldBatch.from:type_name -> kith.control.Device
-	72,  // 67: kith.control.ApproveResponse.batch:type_name -> kith.control.HeldBatch
-	72,  // 68: kith.control.RejectResponse.batch:type_name -> kith.control.HeldBatch
-	0,   // 69: kith.control.SetRoleRequest.role:type_name -> kith.control.Role
-	8,   // 70: kith.control.SetRoleResponse.folder:type_name -> kith.control.Folder
-	7,   // 71: kith.control.RevokeResponse.device:type_name -> kith.control.Device
-	8,   // 72: kith.control.RevokeResponse.folders:type_name -> kith.control.Folder
-	8,   // 73: kith.control.RevokeResponse.kept:type_name -> kith.control.Folder
-	83,  // 74: kith.control.ExamineResponse.findings:type_name -> kith.control.Finding
-	8,   // 75: kith.control.GoOnResponse.folder:type_name -> kith.control.Folder
-	43,  // 76: kith.control.Lifecycle.Stop:input_type -> kith.control.StopRequest
-	45,  // 77: kith.control.Lifecycle.Pause:input_type -> kith.control.PauseRequest
-	47,  // 78: kith.control.Lifecycle.Resume:input_type -> kith.control.ResumeRequest
-	18,  // 79: kith.control.Pairing.ShowCode:input_type -> kith.control.ShowCodeRequest
-	23,  // 80: kith.control.Pairing.UseCode:input_type -> kith.control.UseCodeRequest
-	25,  // 81: kith.control.Peers.Rename:input_type -> kith.control.RenameRequest
-	27,  // 82: kith.control.Folders.Add:input_type -> kith.control.AddRequest
-	29,  // 83: kith.control.Folders.Leave:input_type -> kith.control.LeaveRequest
-	31,  // 84: kith.control.Folders.Scan:input_type -> kith.control.ScanRequest
-	33,  // 85: kith.control.Sharing.Share:input_type -> kith.control.ShareRequest
-	36,  // 86: kith.control.Sharing.Unshare:input_type -> kith.control.UnshareRequest
-	38,  // 87: kith.control.Sharing.Offers:input_type -> kith.control.OffersRequest
-	41,  // 88: kith.control.Sharing.Accept:input_type -> kith.control.AcceptRequest
-	13,  // 89: kith.control.States.Status:input_type -> kith.control.StatusRequest
-	13,  // 90: kith.control.States.WatchStatus:input_type -> kith.control.StatusRequest
-	15,  // 91: kith.control.States.Wait:input_type -> kith.control.WaitRequest
-	50,  // 92: kith.control.Paths.List:input_type -> kith.control.ListRequest
-	53,  // 93: kith.control.Paths.Get:input_type -> kith.control.GetRequest
-	55,  // 94: kith.control.Paths.Free:input_type -> kith.control.FreeRequest
-	59,  // 95: kith.control.Paths.Revert:input_type -> kith.control.RevertRequest
-	61,  // 96: kith.control.Paths.Why:input_type -> kith.control.WhyRequest
-	63,  // 97: kith.control.Care.Conflicts:input_type -> kith.control.ConflictsRequest
-	67,  // 98: kith.control.Care.Resolve:input_type -> kith.control.ResolveRequest
-	70,  // 99: kith.control.Care.Held:input_type -> kith.control.HeldRequest
-	73,  // 100: kith.control.Care.Approve:input_type -> kith.control.ApproveRequest
-	75,  // 101: kith.control.Care.Reject:input_type -> kith.control.RejectRequest
-	77,  // 102: kith.control.Roles.SetRole:input_type -> kith.control.SetRoleRequest
-	79,  // 103: kith.control.Roles.Revoke:input_type -> kith.control.RevokeRequest
-	81,  // 104: kith.control.Roles.Examine:input_type -> kith.control.ExamineRequest
-	84,  // 105: kith.control.Roles.GoOn:input_type -> kith.control.GoOnRequest
-	44,  // 106: kith.control.Lifecycle.Stop:output_type -> kith.control.StopResponse
-	46,  // 107: kith.control.Lifecycle.Pause:output_type -> kith.control.PauseResponse
-	48,  // 108: kith.control.Lifecycle.Resume:output_type -> kith.control.ResumeResponse
-	20,  // 109: kith.control.Pairing.ShowCode:output_type -> kith.control.ShowCodeEvent
-	24,  // 110: kith.control.Pairing.UseCode:output_type -> kith.control.UseCodeResponse
-	26,  // 111: kith.control.Peers.Rename:output_type -> kith.control.RenameResponse
-	28,  // 112: kith.control.Folders.Add:output_type -> kith.control.AddResponse
-	30,  // 113: kith.control.Folders.Leave:output_type -> kith.control.LeaveResponse
-	32,  // 114: kith.control.Folders.Scan:output_type -> kith.control.ScanResponse
-	34,  // 115: kith.control.Sharing.Share:output_type -> kith.control.ShareResponse
-	37,  // 116: kith.control.Sharing.Unshare:output_type -> kith.control.UnshareResponse
-	39,  // 117: kith.control.Sharing.Offers:output_type -> kith.control.OffersResponse
-	42,  // 118: kith.control.Sharing.Accept:output_type -> kith.control.AcceptResponse
-	14,  // 119: kith.control.States.Status:output_type -> kith.control.StatusResponse
-	14,  // 120: kith.control.States.WatchStatus:output_type -> kith.control.StatusResponse
-	16,  // 121: kith.control.States.Wait:output_type -> kith.control.Progress
-	51,  // 122: kith.control.Paths.List:output_type -> kith.control.ListResponse
-	54,  // 123: kith.control.Paths.Get:output_type -> kith.control.GetProgress
-	56,  // 124: kith.control.Paths.Free:output_type -> kith.control.FreeResponse
-	60,  // 125: kith.control.Paths.Revert:output_type -> kith.control.RevertResponse
-	62,  // 126: kith.control.Paths.Why:output_type -> kith.control.WhyResponse
-	64,  // 127: kith.control.Care.Conflicts:output_type -> kith.control.ConflictsResponse
-	68,  // 128: kith.control.Care.Resolve:output_type -> kith.control.ResolveResponse
-	71,  // 129: kith.control.Care.Held:output_type -> kith.control.HeldResponse
-	74,  // 130: kith.control.Care.Approve:output_type -> kith.control.ApproveResponse
-	76,  // 131: kith.control.Care.Reject:output_type -> kith.control.RejectResponse
-	78,  // 132: kith.control.Roles.SetRole:output_type -> kith.control.SetRoleResponse
-	80,  // 133: kith.control.Roles.Revoke:output_type -> kith.control.RevokeResponse
-	82,  // 134: kith.control.Roles.Examine:output_type -> kith.control.ExamineResponse
-	85,  // 135: kith.control.Roles.GoOn:output_type -> kith.control.GoOnResponse
-	106, // [106:136] is the sub-list for method output_type
-	76,  // [76:106] is the sub-list for method input_type
-	76,  // [76:76] is the sub-list for extension type_name
-	76,  // [76:76] is the sub-list for extension extendee
-	0,   // [0:76] is the sub-list for field type_name
+	12,  // 5: kith.control.FolderStatus.problems:type_name -> kith.control.Problem
+	13,  // 6: kith.control.FolderStatus.members:type_name -> kith.control.MemberStatus
+	14,  // 7: kith.control.FolderStatus.vault:type_name -> kith.control.VaultStatus
+	10,  // 8: kith.control.PeerStatus.device:type_name -> kith.control.Device
+	10,  // 9: kith.control.StatusResponse.device:type_name -> kith.control.Device
+	15,  // 10: kith.control.StatusResponse.folders:type_name -> kith.control.FolderStatus
+	16,  // 11: kith.control.StatusResponse.peers:type_name -> kith.control.PeerStatus
+	12,  // 12: kith.control.StatusResponse.problems:type_name -> kith.control.Problem
+	2,   // 13: kith.control.WaitRequest.goal:type_name -> kith.control.Goal
+	21,  // 14: kith.control.Progress.folders:type_name -> kith.control.FolderProgress
+	11,  // 15: kith.control.FolderProgress.folder:type_name -> kith.control.Folder
+	1,   // 16: kith.control.FolderProgress.state:type_name -> kith.control.State
+	23,  // 17: kith.control.ShowCodeRequest.shares:type_name -> kith.control.Offering
+	0,   // 18: kith.control.Offering.role:type_name -> kith.control.Role
+	25,  // 19: kith.control.ShowCodeEvent.shown:type_name -> kith.control.Invitation
+	26,  // 20: kith.control.ShowCodeEvent.paired:type_name -> kith.control.Paired
+	10,  // 21: kith.control.Paired.device:type_name -> kith.control.Device
+	26,  // 22: kith.control.UseCodeResponse.paired:type_name -> kith.control.Paired
+	10,  // 23: kith.control.RenameResponse.device:type_name -> kith.control.Device
+	11,  // 24: kith.control.AddResponse.folder:type_name -> kith.control.Folder
+	11,  // 25: kith.control.LeaveResponse.folder:type_name -> kith.control.Folder
+	15,  // 26: kith.control.ScanResponse.folders:type_name -> kith.control.FolderStatus
+	0,   // 27: kith.control.ShareRequest.role:type_name -> kith.control.Role
+	39,  // 28: kith.control.ShareResponse.share:type_name -> kith.control.Share
+	11,  // 29: kith.control.Share.folder:type_name -> kith.control.Folder
+	10,  // 30: kith.control.Share.device:type_name -> kith.control.Device
+	0,   // 31: kith.control.Share.role:type_name -> kith.control.Role
+	39,  // 32: kith.control.UnshareResponse.share:type_name -> kith.control.Share
+	44,  // 33: kith.control.OffersResponse.offers:type_name -> kith.control.Offer
+	10,  // 34: kith.control.Offer.from:type_name -> kith.control.Device
+	0,   // 35: kith.control.Offer.role:type_name -> kith.control.Role
+	0,   // 36: kith.control.AcceptRequest.role:type_name -> kith.control.Role
+	11,  // 37: kith.control.AcceptResponse.folder:type_name -> kith.control.Folder
+	53,  // 38: kith.control.ListRequest.place:type_name -> kith.control.Place
+	56,  // 39: kith.control.ListResponse.entries:type_name -> kith.control.PathEntry
+	11,  // 40: kith.control.PathEntry.folder:type_name -> kith.control.Folder
+	3,   // 41: kith.control.PathEntry.kind:type_name -> kith.control.Kind
+	4,   // 42: kith.control.PathEntry.where:type_name -> kith.control.Whereabouts
+	10,  // 43: kith.control.PathEntry.holders:type_name -> kith.control.Device
+	53,  // 44: kith.control.GetRequest.places:type_name -> kith.control.Place
+	12,  // 45: kith.control.GetProgress.problems:type_name -> kith.control.Problem
+	53,  // 46: kith.control.FreeRequest.places:type_name -> kith.control.Place
+	61,  // 47: kith.control.FreeResponse.reasons:type_name -> kith.control.Kept
+	62,  // 48: kith.control.FreeResponse.copies:type_name -> kith.control.Proof
+	10,  // 49: kith.control.Proof.device:type_name -> kith.control.Device
+	53,  // 50: kith.control.RevertRequest.places:type_name -> kith.control.Place
+	53,  // 51: kith.control.WhyRequest.place:type_name -> kith.control.Place
+	11,  // 52: kith.control.WhyResponse.folder:type_name -> kith.control.Folder
+	3,   // 53: kith.control.WhyResponse.kind:type_name -> kith.control.Kind
+	4,   // 54: kith.control.WhyResponse.where:type_name -> kith.control.Whereabouts
+	10,  // 55: kith.control.WhyResponse.holders:type_name -> kith.control.Device
+	12,  // 56: kith.control.WhyResponse.causes:type_name -> kith.control.Problem
+	69,  // 57: kith.control.ConflictsResponse.conflicts:type_name -> kith.control.Conflict
+	11,  // 58: kith.control.Conflict.folder:type_name -> kith.control.Folder
+	70,  // 59: kith.control.Conflict.main:type_name -> kith.control.ConflictVersion
+	70,  // 60: kith.control.Conflict.copies:type_name -> kith.control.ConflictVersion
+	3,   // 61: kith.control.ConflictVersion.kind:type_name -> kith.control.Kind
+	53,  // 62: kith.control.ResolveRequest.places:type_name -> kith.control.Place
+	5,   // 63: kith.control.ResolveRequest.keep:type_name -> kith.control.Keep
+	73,  // 64: kith.control.ResolveResponse.resolved:type_name -> kith.control.Resolved
+	76,  // 65: kith.control.HeldResponse.held:type_name -> kith.control.HeldBatch
+	11,  // 66: kith.control.HeldBatch.folder:type_name -> kith.control.Folder
+	10,  // 67: kith.control.HeldBatch.from:type_name -> kith.control.Device
+	76,  // 68: kith.control.ApproveResponse.batch:type_name -> kith.control.HeldBatch
+	76,  // 69: kith.control.RejectResponse.batch:type_name -> kith.control.HeldBatch
+	0,   // 70: kith.control.SetRoleRequest.role:type_name -> kith.control.Role
+	11,  // 71: kith.control.SetRoleResponse.folder:type_name -> kith.control.Folder
+	10,  // 72: kith.control.RevokeResponse.device:type_name -> kith.control.Device
+	11,  // 73: kith.control.RevokeResponse.folders:type_name -> kith.control.Folder
+	11,  // 74: kith.control.RevokeResponse.kept:type_name -> kith.control.Folder
+	87,  // 75: kith.control.ExamineResponse.findings:type_name -> kith.control.Finding
+	11,  // 76: kith.control.GoOnResponse.folder:type_name -> kith.control.Folder
+	53,  // 77: kith.control.LogRequest.place:type_name -> kith.control.Place
+	93,  // 78: kith.control.LogResponse.events:type_name -> kith.control.LogEvent
+	6,   // 79: kith.control.LogEvent.what:type_name -> kith.control.Happening
+	3,   // 80: kith.control.LogEvent.kind:type_name -> kith.control.Kind
+	10,  // 81: kith.control.LogEvent.device:type_name -> kith.control.Device
+	11,  // 82: kith.control.LogEvent.folder:type_name -> kith.control.Folder
+	53,  // 83: kith.control.DiffRequest.place:type_name -> kith.control.Place
+	90,  // 84: kith.control.DiffRequest.from:type_name -> kith.control.Moment
+	90,  // 85: kith.control.DiffRequest.to:type_name -> kith.control.Moment
+	96,  // 86: kith.control.DiffResponse.differences:type_name -> kith.control.Difference
+	6,   // 87: kith.control.Difference.what:type_name -> kith.control.Happening
+	3,   // 88: kith.control.Difference.kind:type_name -> kith.control.Kind
+	3,   // 89: kith.control.Difference.old_kind:type_name -> kith.control.Kind
+	11,  // 90: kith.control.Difference.folder:type_name -> kith.control.Folder
+	53,  // 91: kith.control.ListAtRequest.place:type_name -> kith.control.Place
+	90,  // 92: kith.control.ListAtRequest.at:type_name -> kith.control.Moment
+	53,  // 93: kith.control.RestoreRequest.place:type_name -> kith.control.Place
+	90,  // 94: kith.control.RestoreRequest.at:type_name -> kith.control.Moment
+	7,   // 95: kith.control.RestoreRequest.overwrite:type_name -> kith.control.Overwrite
+	101, // 96: kith.control.RestoreEvent.progress:type_name -> kith.control.RestoreProgress
+	102, // 97: kith.control.RestoreEvent.done:type_name -> kith.control.Restored
+	11,  // 98: kith.control.RestoreProgress.folder:type_name -> kith.control.Folder
+	11,  // 99: kith.control.Restored.folder:type_name -> kith.control.Folder
+	10,  // 100: kith.control.Restored.source:type_name -> kith.control.Device
+	103, // 101: kith.control.Restored.paths:type_name -> kith.control.RestoredPath
+	12,  // 102: kith.control.Restored.problems:type_name -> kith.control.Problem
+	8,   // 103: kith.control.RestoredPath.what:type_name -> kith.control.Outcome
+	110, // 104: kith.control.SnapshotResponse.snapshot:type_name -> kith.control.Snapshot
+	110, // 105: kith.control.SnapshotsResponse.snapshots:type_name -> kith.control.Snapshot
+	110, // 106: kith.control.DropSnapshotResponse.snapshot:type_name -> kith.control.Snapshot
+	11,  // 107: kith.control.Snapshot.folder:type_name -> kith.control.Folder
+	10,  // 108: kith.control.Snapshot.kept:type_name -> kith.control.Device
+	116, // 109: kith.control.RetentionResponse.retention:type_name -> kith.control.Retention
+	111, // 110: kith.control.SetRetentionRequest.keep:type_name -> kith.control.Keeping
+	116, // 111: kith.control.SetRetentionResponse.retention:type_name -> kith.control.Retention
+	11,  // 112: kith.control.Retention.folder:type_name -> kith.control.Folder
+	111, // 113: kith.control.Retention.keep:type_name -> kith.control.Keeping
+	119, // 114: kith.control.SetScheduleResponse.schedule:type_name -> kith.control.Schedule
+	11,  // 115: kith.control.Schedule.folder:type_name -> kith.control.Folder
+	123, // 116: kith.control.PruneEvent.moments:type_name -> kith.control.KeptMoment
+	122, // 117: kith.control.PruneEvent.done:type_name -> kith.control.Pruned
+	11,  // 118: kith.control.Pruned.folder:type_name -> kith.control.Folder
+	126, // 119: kith.control.VerifyEvent.progress:type_name -> kith.control.VerifyProgress
+	127, // 120: kith.control.VerifyEvent.done:type_name -> kith.control.VerifyResult
+	10,  // 121: kith.control.VerifyProgress.device:type_name -> kith.control.Device
+	128, // 122: kith.control.VerifyResult.vaults:type_name -> kith.control.Verified
+	11,  // 123: kith.control.Verified.folder:type_name -> kith.control.Folder
+	10,  // 124: kith.control.Verified.device:type_name -> kith.control.Device
+	12,  // 125: kith.control.Verified.problems:type_name -> kith.control.Problem
+	135, // 126: kith.control.ConfirmResponse.state:type_name -> kith.control.RecoveryState
+	135, // 127: kith.control.TestResponse.state:type_name -> kith.control.RecoveryState
+	136, // 128: kith.control.RecoveryState.folders:type_name -> kith.control.RecoveryFolder
+	11,  // 129: kith.control.RecoveryFolder.folder:type_name -> kith.control.Folder
+	10,  // 130: kith.control.RecoveryFolder.at:type_name -> kith.control.Device
+	139, // 131: kith.control.RecoverEvent.done:type_name -> kith.control.Recovered
+	10,  // 132: kith.control.Recovered.from:type_name -> kith.control.Device
+	11,  // 133: kith.control.Recovered.folders:type_name -> kith.control.Folder
+	10,  // 134: kith.control.Recovered.revoked:type_name -> kith.control.Device
+	47,  // 135: kith.control.Lifecycle.Stop:input_type -> kith.control.StopRequest
+	49,  // 136: kith.control.Lifecycle.Pause:input_type -> kith.control.PauseRequest
+	51,  // 137: kith.control.Lifecycle.Resume:input_type -> kith.control.ResumeRequest
+	22,  // 138: kith.control.Pairing.ShowCode:input_type -> kith.control.ShowCodeRequest
+	27,  // 139: kith.control.Pairing.UseCode:input_type -> kith.control.UseCodeRequest
+	29,  // 140: kith.control.Peers.Rename:input_type -> kith.control.RenameRequest
+	31,  // 141: kith.control.Folders.Add:input_type -> kith.control.AddRequest
+	33,  // 142: kith.control.Folders.Leave:input_type -> kith.control.LeaveRequest
+	35,  // 143: kith.control.Folders.Scan:input_type -> kith.control.ScanRequest
+	37,  // 144: kith.control.Sharing.Share:input_type -> kith.control.ShareRequest
+	40,  // 145: kith.control.Sharing.Unshare:input_type -> kith.control.UnshareRequest
+	42,  // 146: kith.control.Sharing.Offers:input_type -> kith.control.OffersRequest
+	45,  // 147: kith.control.Sharing.Accept:input_type -> kith.control.AcceptRequest
+	17,  // 148: kith.control.States.Status:input_type -> kith.control.StatusRequest
+	17,  // 149: kith.control.States.WatchStatus:input_type -> kith.control.StatusRequest
+	19,  // 150: kith.control.States.Wait:input_type -> kith.control.WaitRequest
+	54,  // 151: kith.control.Paths.List:input_type -> kith.control.ListRequest
+	57,  // 152: kith.control.Paths.Get:input_type -> kith.control.GetRequest
+	59,  // 153: kith.control.Paths.Free:input_type -> kith.control.FreeRequest
+	63,  // 154: kith.control.Paths.Revert:input_type -> kith.control.RevertRequest
+	65,  // 155: kith.control.Paths.Why:input_type -> kith.control.WhyRequest
+	67,  // 156: kith.control.Care.Conflicts:input_type -> kith.control.ConflictsRequest
+	71,  // 157: kith.control.Care.Resolve:input_type -> kith.control.ResolveRequest
+	74,  // 158: kith.control.Care.Held:input_type -> kith.control.HeldRequest
+	77,  // 159: kith.control.Care.Approve:input_type -> kith.control.ApproveRequest
+	79,  // 160: kith.control.Care.Reject:input_type -> kith.control.RejectRequest
+	81,  // 161: kith.control.Roles.SetRole:input_type -> kith.control.SetRoleRequest
+	83,  // 162: kith.control.Roles.Revoke:input_type -> kith.control.RevokeRequest
+	85,  // 163: kith.control.Roles.Examine:input_type -> kith.control.ExamineRequest
+	88,  // 164: kith.control.Roles.GoOn:input_type -> kith.control.GoOnRequest
+	91,  // 165: kith.control.Past.Log:input_type -> kith.control.LogRequest
+	94,  // 166: kith.control.Past.Diff:input_type -> kith.control.DiffRequest
+	97,  // 167: kith.control.Past.ListAt:input_type -> kith.control.ListAtRequest
+	98,  // 168: kith.control.Past.Restore:input_type -> kith.control.RestoreRequest
+	99,  // 169: kith.control.Past.Undo:input_type -> kith.control.UndoRequest
+	104, // 170: kith.control.Snapshots.Snapshot:input_type -> kith.control.SnapshotRequest
+	106, // 171: kith.control.Snapshots.Snapshots:input_type -> kith.control.SnapshotsRequest
+	108, // 172: kith.control.Snapshots.DropSnapshot:input_type -> kith.control.DropSnapshotRequest
+	112, // 173: kith.control.Vaults.Retention:input_type -> kith.control.RetentionRequest
+	114, // 174: kith.control.Vaults.SetRetention:input_type -> kith.control.SetRetentionRequest
+	117, // 175: kith.control.Vaults.SetSchedule:input_type -> kith.control.SetScheduleRequest
+	120, // 176: kith.control.Vaults.Prune:input_type -> kith.control.PruneRequest
+	124, // 177: kith.control.Proofs.Verify:input_type -> kith.control.VerifyRequest
+	124, // 178: kith.control.Proofs.Drill:input_type -> kith.control.VerifyRequest
+	129, // 179: kith.control.Recovery.Draft:input_type -> kith.control.DraftRequest
+	131, // 180: kith.control.Recovery.Confirm:input_type -> kith.control.ConfirmRequest
+	133, // 181: kith.control.Recovery.Test:input_type -> kith.control.TestRequest
+	137, // 182: kith.control.Recovery.Recover:input_type -> kith.control.RecoverRequest
+	48,  // 183: kith.control.Lifecycle.Stop:output_type -> kith.control.StopResponse
+	50,  // 184: kith.control.Lifecycle.Pause:output_type -> kith.control.PauseResponse
+	52,  // 185: kith.control.Lifecycle.Resume:output_type -> kith.control.ResumeResponse
+	24,  // 186: kith.control.Pairing.ShowCode:output_type -> kith.control.ShowCodeEvent
+	28,  // 187: kith.control.Pairing.UseCode:output_type -> kith.control.UseCodeResponse
+	30,  // 188: kith.control.Peers.Rename:output_type -> kith.control.RenameResponse
+	32,  // 189: kith.control.Folders.Add:output_type -> kith.control.AddResponse
+	34,  // 190: kith.control.Folders.Leave:output_type -> kith.control.LeaveResponse
+	36,  // 191: kith.control.Folders.Scan:output_type -> kith.control.ScanResponse
+	38,  // 192: kith.control.Sharing.Share:output_type -> kith.control.ShareResponse
+	41,  // 193: kith.control.Sharing.Unshare:output_type -> kith.control.UnshareResponse
+	43,  // 194: kith.control.Sharing.Offers:output_type -> kith.control.OffersResponse
+	46,  // 195: kith.control.Sharing.Accept:output_type -> kith.control.AcceptResponse
+	18,  // 196: kith.control.States.Status:output_type -> kith.control.StatusResponse
+	18,  // 197: kith.control.States.WatchStatus:output_type -> kith.control.StatusResponse
+	20,  // 198: kith.control.States.Wait:output_type -> kith.control.Progress
+	55,  // 199: kith.control.Paths.List:output_type -> kith.control.ListResponse
+	58,  // 200: kith.control.Paths.Get:output_type -> kith.control.GetProgress
+	60,  // 201: kith.control.Paths.Free:output_type -> kith.control.FreeResponse
+	64,  // 202: kith.control.Paths.Revert:output_type -> kith.control.RevertResponse
+	66,  // 203: kith.control.Paths.Why:output_type -> kith.control.WhyResponse
+	68,  // 204: kith.control.Care.Conflicts:output_type -> kith.control.ConflictsResponse
+	72,  // 205: kith.control.Care.Resolve:output_type -> kith.control.ResolveResponse
+	75,  // 206: kith.control.Care.Held:output_type -> kith.control.HeldResponse
+	78,  // 207: kith.control.Care.Approve:output_type -> kith.control.ApproveResponse
+	80,  // 208: kith.control.Care.Reject:output_type -> kith.control.RejectResponse
+	82,  // 209: kith.control.Roles.SetRole:output_type -> kith.control.SetRoleResponse
+	84,  // 210: kith.control.Roles.Revoke:output_type -> kith.control.RevokeResponse
+	86,  // 211: kith.control.Roles.Examine:output_type -> kith.control.ExamineResponse
+	89,  // 212: kith.control.Roles.GoOn:output_type -> kith.control.GoOnResponse
+	92,  // 213: kith.control.Past.Log:output_type -> kith.control.LogResponse
+	95,  // 214: kith.control.Past.Diff:output_type -> kith.control.DiffResponse
+	55,  // 215: kith.control.Past.ListAt:output_type -> kith.control.ListResponse
+	100, // 216: kith.control.Past.Restore:output_type -> kith.control.RestoreEvent
+	100, // 217: kith.control.Past.Undo:output_type -> kith.control.RestoreEvent
+	105, // 218: kith.control.Snapshots.Snapshot:output_type -> kith.control.SnapshotResponse
+	107, // 219: kith.control.Snapshots.Snapshots:output_type -> kith.control.SnapshotsResponse
+	109, // 220: kith.control.Snapshots.DropSnapshot:output_type -> kith.control.DropSnapshotResponse
+	113, // 221: kith.control.Vaults.Retention:output_type -> kith.control.RetentionResponse
+	115, // 222: kith.control.Vaults.SetRetention:output_type -> kith.control.SetRetentionResponse
+	118, // 223: kith.control.Vaults.SetSchedule:output_type -> kith.control.SetScheduleResponse
+	121, // 224: kith.control.Vaults.Prune:output_type -> kith.control.PruneEvent
+	125, // 225: kith.control.Proofs.Verify:output_type -> kith.control.VerifyEvent
+	125, // 226: kith.control.Proofs.Drill:output_type -> kith.control.VerifyEvent
+	130, // 227: kith.control.Recovery.Draft:output_type -> kith.control.DraftResponse
+	132, // 228: kith.control.Recovery.Confirm:output_type -> kith.control.ConfirmResponse
+	134, // 229: kith.control.Recovery.Test:output_type -> kith.control.TestResponse
+	138, // 230: kith.control.Recovery.Recover:output_type -> kith.control.RecoverEvent
+	183, // [183:231] is the sub-list for method output_type
+	135, // [135:183] is the sub-list for method input_type
+	135, // [135:135] is the sub-list for extension type_name
+	135, // [135:135] is the sub-list for extension extendee
+	0,   // [0:135] is the sub-list for field type_name
 }
 
 func init() { file_controlpb_control_proto_init() }
@@ -5696,19 +9878,34 @@ func file_controlpb_control_proto_init() {
 	if File_controlpb_control_proto != nil {
 		return
 	}
-	file_controlpb_control_proto_msgTypes[14].OneofWrappers = []any{
+	file_controlpb_control_proto_msgTypes[15].OneofWrappers = []any{
 		(*ShowCodeEvent_Shown)(nil),
 		(*ShowCodeEvent_Paired)(nil),
+	}
+	file_controlpb_control_proto_msgTypes[91].OneofWrappers = []any{
+		(*RestoreEvent_Progress)(nil),
+		(*RestoreEvent_Done)(nil),
+	}
+	file_controlpb_control_proto_msgTypes[102].OneofWrappers = []any{}
+	file_controlpb_control_proto_msgTypes[105].OneofWrappers = []any{}
+	file_controlpb_control_proto_msgTypes[108].OneofWrappers = []any{}
+	file_controlpb_control_proto_msgTypes[116].OneofWrappers = []any{
+		(*VerifyEvent_Progress)(nil),
+		(*VerifyEvent_Done)(nil),
+	}
+	file_controlpb_control_proto_msgTypes[129].OneofWrappers = []any{
+		(*RecoverEvent_Progress)(nil),
+		(*RecoverEvent_Done)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_controlpb_control_proto_rawDesc), len(file_controlpb_control_proto_rawDesc)),
-			NumEnums:      6,
-			NumMessages:   80,
+			NumEnums:      9,
+			NumMessages:   131,
 			NumExtensions: 0,
-			NumServices:   9,
+			NumServices:   14,
 		},
 		GoTypes:           file_controlpb_control_proto_goTypes,
 		DependencyIndexes: file_controlpb_control_proto_depIdxs,

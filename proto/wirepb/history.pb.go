@@ -481,7 +481,7 @@ type HistoryVersion struct {
 	// whose vault it is.
 	From uint32 `protobuf:"varint,5,opt,name=from,proto3" json:"from,omitempty"`
 	// That device, where its number is met for the first time in an answer; at
-	// most 4,096 are.
+	// most 65,535 are.
 	Giver         string `protobuf:"bytes,6,opt,name=giver,proto3" json:"giver,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -767,7 +767,7 @@ type HistoryPin struct {
 	Moment uint64 `protobuf:"varint,2,opt,name=moment,proto3" json:"moment,omitempty"`
 	// At most 4,096 bytes.
 	Label []byte `protobuf:"bytes,3,opt,name=label,proto3" json:"label,omitempty"`
-	// The device that made it.
+	// The device that made it; empty also if that is not known.
 	By            string `protobuf:"bytes,4,opt,name=by,proto3" json:"by,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -59,8 +59,6 @@ func requestFromWire(m *wirepb.BlockRequest) (Request, error) {
 		return Request{}, fmt.Errorf("%w: %d blocks", ErrRequest, n)
 	case len(m.GetNonce()) != 0 && len(m.GetNonce()) != len(Request{}.Nonce):
 		return Request{}, fmt.Errorf("%w: a nonce of %d bytes", ErrRequest, len(m.GetNonce()))
-	case m.GetForm() >= MaxForms:
-		return Request{}, fmt.Errorf("%w: form %d", ErrRequest, m.GetForm())
 	}
 	r := Request{
 		Folder: entry.FolderID(m.GetFolder()), IDs: make([]entry.BlockID, n), Compress: m.GetCompress(),

@@ -51,7 +51,7 @@ func (a *asked) admit(h *Held) error {
 			return wrong("version %d of record %s, which was not asked for", h.Sequence, h.Record.ID)
 		}
 	case askReceived:
-		if  !h.Until.IsZero() {
+		if h.Sequence <= a.last || !h.Until.IsZero() {
 			return wrong("version %d until %d after %d", h.Sequence, momentToWire(h.Until), a.last)
 		}
 		a.last = h.Sequence

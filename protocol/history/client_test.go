@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/kithmesh/kith/index/entry"
+	"github.com/kithmesh/kith/protocol/frame"
 	"github.com/kithmesh/kith/protocol/seal"
 )
 
@@ -113,8 +114,8 @@ func TestALargeFileComesInOneMessage(t *testing.T) {
 		t.Error("a version above all bounds was told")
 	}
 	o.close()
-	if o.ended[0] == nil {
-		t.Error("the stream ended in order")
+	if !errors.Is(o.ended[0], frame.ErrTooLarge) {
+		t.Errorf("the stream ended with %v", o.ended[0])
 	}
 }
 

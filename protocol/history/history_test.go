@@ -287,7 +287,8 @@ func TestASourceThatBreaksItsWordEndsTheStream(t *testing.T) {
 		if err := calls(t, client)[c.kind](); err == nil {
 			t.Errorf("%s: it was told", name)
 		}
-		o.wg.Wait()
+		client.Close()
+		o.close()
 		if len(o.ended) != 1 || o.ended[0] == nil || !errors.Is(o.ended[0], errBroken) && !errors.Is(o.ended[0], ErrAnswer) {
 			t.Errorf("%s: the stream ended with %v", name, o.ended)
 		}

@@ -21,6 +21,7 @@ type hand struct {
 	root string
 	mark string
 	tops map[string]bool
+	most int      // files that it may yet take away with whole trees
 	done []string // what it did, for the one who looks for the reason
 	made int
 }
@@ -135,6 +136,34 @@ func (h *hand) below() (string, error) {
 		}
 	}
 	return "", errNothing
+}
+
+// few is such a directory, to be taken away with all that is in it. There are
+// not many files in it: what takes much of a folder away waits on the other
+// device until a person has approved of it.
+func (h *hand) few() (string, error) {
+	for range 20 {
+		dir, err := h.below()
+		if err != nil {
+			return "", err
+		}
+		if n := h.files(dir); n <= h.most {
+			h.most -= n
+			return dir, nil
+		}
+	}
+	return "", errNothing
+}
+
+// files is how many files lie in a directory, at any depth.
+func (h *hand) files(dir string) (n int) {
+	_ = filepath.WalkDir(h.at(dir), func(_ string, e fs.DirEntry, err error) error {
+		if err == nil && !e.IsDir() {
+			n++
+		}
+		return nil
+	})
+	return n
 }
 
 // fresh is a path where nothing is.
@@ -280,7 +309,7 @@ func (h *hand) remove() (string, error) {
 }
 
 func (h *hand) removeTree() (string, error) {
-	p, err := h.below()
+	p, err := h.few()
 	if err != nil {
 		return "", err
 	}
@@ -332,7 +361,7 @@ func (h *hand) fileToDirectory() (string, error) {
 }
 
 func (h *hand) directoryToFile() (string, error) {
-	p, err := h.below()
+	p, err := h.few()
 	if err != nil {
 		return "", err
 	}

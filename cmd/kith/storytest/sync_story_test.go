@@ -46,7 +46,7 @@ func keepTheSame(t *testing.T, laptop, phone *device, p plan) {
 	nothingLeft(t, laptop, phone)
 	noConflicts(t, first)
 
-	ours, theirs := hands(t, laptop, phone)
+	ours, theirs := hands(t, laptop, phone, n/8) // far from what is held
 	workAtOnce(t, ours, theirs, p.operations/2)
 	mine, their := ours.truth(t), theirs.truth(t)
 	begun = time.Now()
@@ -67,11 +67,11 @@ func keepTheSame(t *testing.T, laptop, phone *device, p plan) {
 }
 
 // hands gives each of two devices a hand, and divides the top directories
-// between them.
-func hands(t *testing.T, laptop, phone *device) (ours, theirs *hand) {
+// between them. Each hand takes away so many files at most with whole trees.
+func hands(t *testing.T, laptop, phone *device, most int) (ours, theirs *hand) {
 	t.Helper()
-	ours = &hand{rng: chance(t, "laptop's hand"), root: laptop.files, mark: "l-", tops: map[string]bool{}}
-	theirs = &hand{rng: chance(t, "phone's hand"), root: phone.files, mark: "p-", tops: map[string]bool{}}
+	ours = &hand{rng: chance(t, "laptop's hand"), root: laptop.files, mark: "l-", tops: map[string]bool{}, most: most}
+	theirs = &hand{rng: chance(t, "phone's hand"), root: phone.files, mark: "p-", tops: map[string]bool{}, most: most}
 	entries, err := os.ReadDir(laptop.files)
 	if err != nil {
 		t.Fatal(err)

@@ -27,6 +27,9 @@ type Device struct {
 	Ending     context.CancelFunc // called by Stop
 	Paths      Paths              // the answers about single paths
 	Care       Care               // the answers about what needs a decision
+	Past       Past               // the answers about what was
+	Vaults     Vaults             // the answers about what is kept, and about proofs
+	Recovery   Recovery           // the answers about recovery
 	Hold       map[string]func()  // by method: called before it answers
 
 	mu    sync.Mutex
@@ -38,6 +41,7 @@ func (d *Device) Groups() control.Device {
 	return control.Device{
 		Lifecycle: d, Pairing: d, Peers: d, Folders: d, Sharing: d, States: d,
 		Paths: paths{d}, Care: care{d}, Roles: care{d},
+		Past: past{d}, Snapshots: past{d}, Vaults: vaults{d}, Proofs: vaults{d}, Recovery: vaults{d},
 	}
 }
 

@@ -21,16 +21,26 @@ type Tellers map[entry.DeviceID]entry.Sequence
 // Of the versions returned none is an ancestor of another; each knows who has
 // told exactly it. What the same peer told before is history.
 func Remember(wanted []Want, r *entry.Entry, teller entry.DeviceID, seq entry.Sequence) []Want {
+	// A teller's later version of a path has seen its earlier ones.
+	for _, w := range wanted {
+		delete(w.Tellers, teller)
+	}
+	return RememberToo(wanted, r, teller, seq)
+}
+
+// RememberToo is [Remember] for a teller that may hold several versions of a
+// path, none of which has seen another: what it told before stands.
+func RememberToo(wanted []Want, r *entry.Entry, teller entry.DeviceID, seq entry.Sequence) []Want {
 	mine := Want{Entry: r, Tellers: Tellers{teller: seq}}
 	out := make([]Want, 0, len(wanted)+1)
 	superseded := false
 	for _, w := range wanted {
-		// A teller's later version of a path has seen its earlier ones.
-		delete(w.Tellers, teller)
 		switch w.Entry.Version.Compare(r.Version) {
 		case version.Equal:
 			for d, s := range w.Tellers {
-				mine.Tellers[d] = s
+				if d != teller {
+					mine.Tellers[d] = s
+				}
 			}
 			mine.Released = w.Released
 			continue

@@ -9,10 +9,9 @@ import (
 
 // Kept is what a policy keeps of one history.
 type Kept struct {
-	reference time.Time
-	holdFrom  time.Time
-	within    time.Time // zero: no such rule
-	moments   [ruleCount][]time.Time
+	holdFrom time.Time
+	within   time.Time // zero: no such rule
+	moments  [ruleCount][]time.Time
 }
 
 // Moment is an instant whose state is kept.
@@ -30,13 +29,12 @@ type Reason struct {
 }
 
 // Decide applies the policy to the changes of a history, given in ascending
-// order, at a present. Changes after the present are kept. The policy is one
-// that [Policy.Check] accepts.
+// order, at a present, from which times are counted back. Changes after the
+// present are kept. The policy is one that [Policy.Check] accepts.
 func (p Policy) Decide(changes iter.Seq[time.Time], pins []time.Time, now time.Time) *Kept {
 	if p.Zone == nil {
 		p.Zone = time.UTC
 	}
-	var last time.Time
 	rules := p.rules()
 	var spans [len(rules)]ends
 	for i, r := range rules {
@@ -48,18 +46,13 @@ func (p Policy) Decide(changes iter.Seq[time.Time], pins []time.Time, now time.T
 			spans[i].add(t)
 		}
 		latest.add(t)
-		last = t
 	}
-	k := &Kept{reference: last}
-	if now.Before(last) {
-		k.reference = now
-	}
-	k.holdFrom = before(k.reference, p.Hold)
+	k := &Kept{holdFrom: before(now, p.Hold)}
 	if p.Within > 0 {
-		k.within = before(k.reference, p.Within)
+		k.within = before(now, p.Within)
 	}
 	for i, r := range rules {
-		k.moments[r.unit] = spans[i].keep(r, k.reference)
+		k.moments[r.unit] = spans[i].keep(r, now)
 	}
 	k.moments[Last] = latest.keep()
 	k.moments[Pinned] = slices.SortedFunc(slices.Values(pins), time.Time.Compare)
@@ -103,7 +96,7 @@ func (e *ends) add(t time.Time) {
 // keep are the moments that a rule keeps of them, ascending: the last of the
 // last so many stretches, of those within the time, and what was the state when
 // that time began.
-func (e *ends) keep(r rule, reference time.Time) []time.Time {
+func (e *ends) keep(r rule, now time.Time) []time.Time {
 	first := len(e.spans)
 	if r.count == All {
 		first = 0
@@ -111,7 +104,7 @@ func (e *ends) keep(r rule, reference time.Time) []time.Time {
 		first = max(0, first-r.count)
 	}
 	if r.within > 0 {
-		from := before(reference, r.within)
+		from := before(now, r.within)
 		i := sort.Search(len(e.spans), func(i int) bool { return e.spans[i].end.After(from) })
 		if i > 0 && (i == len(e.spans) || e.spans[i].start.After(from)) {
 			i-- // no change in the first stretch: it ended as this one did

@@ -20,10 +20,10 @@
 //   - Hold is a Within that no other setting shortens.
 //   - Pinned moments and the present are always kept.
 //
-// Times are counted back from the last change, as restic counts them from the
-// last snapshot, or from the present if that is earlier. So a vault to which
-// nothing comes forgets nothing, and a clock that jumps ahead costs nothing by
-// itself.
+// Times are counted back from the present, so a history to which nothing is
+// added thins as well; numbers of changes, hours, days, ... are of those that
+// there were. Who cannot trust a clock waits before dropping: what a clock that
+// is ahead lets go is needed again when it is right.
 //
 // # Promises
 //

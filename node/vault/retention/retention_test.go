@@ -74,7 +74,7 @@ func TestMomentsThatAPolicyKeeps(t *testing.T) {
 func TestJudge(t *testing.T) {
 	k := Policy{Within: 2 * day, Hold: day, Daily: 3}.Decide(slices.Values([]time.Time{
 		at("2026-01-01 10:00"), at("2026-01-01 11:00"), at("2026-01-05 10:00"), at("2026-01-10 10:00"),
-	}), nil, at("2026-02-01 00:00"))
+	}), nil, at("2026-01-10 10:00"))
 	for _, tt := range []struct{ name, received, until, want string }{
 		{"newest now", "2026-01-01 10:00", "", "[current hold within daily]"},
 		{"gone within the hour", "2026-01-01 10:00", "2026-01-01 11:00", "[]"},
@@ -111,13 +111,27 @@ func TestPoliciesThatCannotBeMeantAreRefused(t *testing.T) {
 	}
 }
 
-func TestAClockThatJumpsAheadForgetsNothing(t *testing.T) {
-	changes := []time.Time{start, start.Add(time.Hour), start.Add(2 * time.Hour)}
-	p := Default()
-	k := p.Decide(slices.Values(changes), nil, start.AddDate(50, 0, 0))
-	for i, c := range changes[:2] {
-		if len(k.Judge(c, changes[i+1])) == 0 {
-			t.Errorf("change %d is dropped", i)
+func TestAHistoryToWhichNothingIsAddedThins(t *testing.T) {
+	changes := []time.Time{start, start.Add(time.Minute), start.Add(time.Hour), start.Add(2 * time.Hour)}
+	dropped := func(days int) (out []int) {
+		k := Default().Decide(slices.Values(changes), nil, start.AddDate(0, 0, days))
+		for i := range changes {
+			var until time.Time
+			if i+1 < len(changes) {
+				until = changes[i+1]
+			}
+			if len(k.Judge(changes[i], until)) == 0 {
+				out = append(out, i)
+			}
+		}
+		return out
+	}
+	for _, tt := range []struct {
+		days int
+		want []int
+	}{{1, nil}, {3, []int{0}}, {8, []int{0, 1, 2}}, {20_000, []int{0, 1, 2}}} {
+		if got := dropped(tt.days); !slices.Equal(got, tt.want) {
+			t.Errorf("after %d days %v are dropped, want %v", tt.days, got, tt.want)
 		}
 	}
 }

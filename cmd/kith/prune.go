@@ -1,0 +1,102 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kithmesh/kith/node/control"
+)
+
+func (a *app) pruneCommand() *cobra.Command {
+	var r control.PruneRequest
+	cmd := &cobra.Command{
+		Use:   "prune FOLDER",
+		Short: "Drop what the retention no longer keeps here",
+		Long: "Drop from the history that this device keeps of a folder what its retention no longer\n" +
+			"keeps, and show each moment that stays, with the rules that keep it. This also happens\n" +
+			"by itself; what is dropped is marked first, and goes when it was marked for a while.",
+		Example: "  kith prune Documents --dry-run",
+		Args:    cobra.ExactArgs(1),
+		RunE: a.ask(func(ctx context.Context, c *control.Client, args []string) error {
+			r.Folder = args[0]
+			p, err := c.Prune(ctx, r)
+			if err != nil {
+				return err
+			}
+			return a.show(viewPruned(p), func(w io.Writer) error { return prunedLines(w, p) })
+		}),
+		ValidArgsFunction: a.completeFolder,
+	}
+	cmd.Flags().BoolVar(&r.DryRun, "dry-run", false, "only tell what would be dropped")
+	return cmd
+}
+
+type prunedView struct {
+	Folder   string       `json:"folder"`
+	Label    string       `json:"label"`
+	DryRun   bool         `json:"dry_run"`
+	Versions int64        `json:"versions"`
+	Dropped  int64        `json:"dropped"`
+	Freed    int64        `json:"freed"`
+	Waiting  int64        `json:"waiting"`
+	Since    *time.Time   `json:"since"`
+	Moments  []momentView `json:"moments"`
+}
+
+type momentView struct {
+	At      *time.Time `json:"at"`
+	Reasons []string   `json:"reasons"`
+}
+
+func viewPruned(p control.Pruned) prunedView {
+	return prunedView{
+		Folder: p.Folder.ID.String(), Label: p.Folder.Label, DryRun: p.DryRun, Versions: p.Versions, Dropped: p.Dropped, Freed: p.Freed,
+		Waiting: p.Waiting, Since: viewTime(p.Since),
+		Moments: views(p.Moments, func(m control.KeptMoment) momentView {
+			return momentView{viewTime(m.At), append([]string{}, m.Reasons...)}
+		}),
+	}
+}
+
+// prunedLines shows moments one by one as far as not every one is kept.
+func prunedLines(out io.Writer, p control.Pruned) error {
+	w := bufio.NewWriter(out)
+	t := now()
+	for _, m := range p.Moments {
+		pinned := slices.ContainsFunc(m.Reasons, func(r string) bool { return strings.HasPrefix(r, "snapshot") })
+		if !p.Since.IsZero() && !m.At.Before(p.Since) && !pinned {
+			continue
+		}
+		if _, err := fmt.Fprintf(w, "%s  %s\n", stamp(m.At, t), printable(strings.Join(m.Reasons, ", "))); err != nil {
+			return err
+		}
+	}
+	if !p.Since.IsZero() {
+		if err := say(w, "%s  every moment from here on\n", stamp(p.Since, t)); err != nil {
+			return err
+		}
+	}
+	did := "Dropped"
+	if p.DryRun {
+		did = "Would drop"
+	}
+	text := did + " nothing"
+	if p.Dropped > 0 || p.Freed > 0 {
+		text = did + " " + plural(p.Dropped, "version") + ", " + size(p.Freed)
+	}
+	text += " of " + p.Folder.Label + "; " + plural(p.Versions, "version") + " held"
+	if p.Waiting > 0 {
+		text += ", " + count(p.Waiting) + " of them marked to go"
+	}
+	if err := say(w, "%s.\n", text); err != nil {
+		return err
+	}
+	return w.Flush()
+}

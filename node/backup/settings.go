@@ -1,0 +1,54 @@
+package backup
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"github.com/kithmesh/kith/node/durable"
+	"github.com/kithmesh/kith/node/vault/retention"
+)
+
+// Settings are what rules a vault: its owner alone sets them.
+type Settings struct {
+	Policy   retention.Policy `json:"policy"`
+	Quota    int64            `json:"quota"`     // bytes; 0: none
+	KeepFree int64            `json:"keep_free"` // bytes that stay free on the disk
+	Schedule string           `json:"schedule"`  // empty: continuous
+	Hook     string           `json:"hook"`      // a command for when the backup is stale
+}
+
+// DefaultKeepFree is what is left free on the disk of a vault.
+const DefaultKeepFree = 1 << 30
+
+// loadSettings reads stored settings; those that are damaged are an error, as
+// without them more might be dropped than its owner has said.
+func loadSettings(path string, otherwise Settings) (Settings, error) {
+	b, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return otherwise, nil
+	}
+	s := otherwise
+	if err == nil {
+		err = json.Unmarshal(b, &s)
+	}
+	s.Policy.Zone = otherwise.Policy.Zone
+	if err == nil {
+		err = s.Policy.Check()
+	}
+	if err != nil {
+		return s, fmt.Errorf("read %q: %w (remove it to go on with the defaults)", path, err)
+	}
+	return s, nil
+}
+
+func (s Settings) write(path string) error {
+	s.Policy.Zone = nil // that of the machine, wherever it is by then
+	b, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		return err
+	}
+	return durable.Write(path, b, 0o600)
+}

@@ -1,0 +1,94 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+
+	"github.com/kithmesh/kith/index/entry"
+	"github.com/kithmesh/kith/node/backup"
+	"github.com/kithmesh/kith/node/control"
+	"github.com/kithmesh/kith/node/membership"
+	"github.com/kithmesh/kith/protocol/seal"
+)
+
+// vaultPlace is where a keeper lies: among the device's own files, unless a
+// person has given it a directory of its own.
+func (d *Device) vaultPlace(rec membership.Folder) string {
+	if rec.Role == entry.RoleBackup && rec.Path != "" {
+		return rec.Path
+	}
+	return filepath.Join(d.Places.Vaults, rec.ID.String())
+}
+
+// keep opens the vault of a backup.
+func (s *share) keep() error {
+	k, err := backup.Open(backup.Options{
+		ID: s.ID, Dir: s.device.vaultPlace(s.record), Log: s.device.Log, Changed: s.device.news,
+		Settings: backup.Settings{Policy: defaultPolicy(), KeepFree: backup.DefaultKeepFree},
+	})
+	s.keeper = k
+	return err
+}
+
+func (s *share) closeKeeper() error {
+	if s.keeper == nil {
+		return nil
+	}
+	return s.keeper.Close()
+}
+
+// runKeeper runs the vault of a backup, and closes it.
+func (s *share) runKeeper(ctx context.Context) error {
+	return errors.Join(s.keeper.Run(ctx), s.keeper.Close())
+}
+
+// isBlind tells whether a member holds no key.
+func (s *share) isBlind(d entry.DeviceID) bool {
+	m, is := s.member(d)
+	return is && !m.Role.HoldsKey()
+}
+
+// epochs are those of which this device has keys, ascending.
+func (s *share) epochs() []entry.Epoch {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Sorted(maps.Keys(s.record.Keys))
+}
+
+// opens tells whether a sealed block is what its ID says, by any of the
+// folder's keys.
+func (s *share) opens(id entry.BlockID, sealed []byte) bool {
+	for _, k := range s.keys() {
+		if _, err := k.OpenBlock(nil, id, sealed); err == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// keys are the folder's keys, the newest first.
+func (s *share) keys() []*seal.Keys {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.derived) != len(s.record.Keys) {
+		s.derived = nil
+		for _, e := range slices.Backward(slices.Sorted(maps.Keys(s.record.Keys))) {
+			if k, err := seal.Derive(s.ID, e, seal.FolderKey(s.record.Keys[e])); err == nil {
+				s.derived = append(s.derived, k)
+			}
+		}
+	}
+	return slices.Clone(s.derived)
+}
+
+// setHistory begins or ends the history beside a tree.
+func (s *share) setHistory(_ context.Context, on bool) error {
+	if s.tree == nil && !on {
+		return fmt.Errorf("%q: %w: a backup is nothing but history", s.controlled().Label, control.ErrInvalid)
+	}
+	return nil
+}
