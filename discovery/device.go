@@ -16,6 +16,7 @@ type device struct {
 	wake   chan struct{} // something has changed
 	gone   chan struct{} // closed when it is no longer trusted
 	kept   bool          // a keeper has been started for it
+	guest  bool          // not looked for, and forgotten where it was; see Net.Admit
 
 	book  book
 	links []*link
@@ -129,6 +130,9 @@ func (d *device) detach(c network.Conn, now time.Time) (down bool) {
 		d.links = append(d.links[:i:i], d.links[i+1:]...)
 		if len(d.links) > 0 {
 			return false
+		}
+		if d.guest && l.confirmed {
+			d.book = book{}
 		}
 		if l.confirmed && now.Sub(l.opened) >= lasted {
 			d.lostAt = now

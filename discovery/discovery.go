@@ -157,6 +157,21 @@ func (n *Net) Events() <-chan Event { return n.events.out }
 // when its streams have ended, after 2 seconds at the latest, and a new one is
 // made.
 func (n *Net) Trust(id peer.ID) error {
+	if err := n.admit(id, false); err != nil {
+		return err
+	}
+	n.seek()
+	return nil
+}
+
+// Admit admits a device from now on, as Trust does, but does not look for it,
+// and forgets where it was when it goes: it is one that is hardly ever there. It
+// is connected when it connects, or is heard on the local network. A device
+// that is trusted stays so. It wraps [ErrKey] if the ID is not of an Ed25519
+// key.
+func (n *Net) Admit(id peer.ID) error { return n.admit(id, true) }
+
+func (n *Net) admit(id peer.ID, guest bool) error {
 	if err := checkID(id); err != nil {
 		return err
 	}
@@ -166,11 +181,12 @@ func (n *Net) Trust(id peer.ID) error {
 	n.mu.Lock()
 	if n.devices[id] == nil {
 		n.devices[id] = newDevice(id, time.Now(), n.ID() < id)
+		n.devices[id].guest = guest
 	}
+	n.devices[id].guest = n.devices[id].guest && guest
 	n.gate.trust(id) // after the device is known, so that no connection is missed
 	n.mu.Unlock()
 	nudge(n.arrived)
-	n.seek()
 	return nil
 }
 
@@ -214,7 +230,7 @@ func (n *Net) Remember(id peer.ID, addrs []string) {
 	}
 }
 
-// Peers tells the state of every trusted device, in no order.
+// Peers tells the state of every device that is admitted, in no order.
 func (n *Net) Peers() []Peer {
 	n.mu.Lock()
 	defer n.mu.Unlock()

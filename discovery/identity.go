@@ -59,12 +59,12 @@ func (n *Net) seek() {
 	}
 }
 
-// searching tells whether any trusted device is missing.
+// searching tells whether any trusted device is missing that is looked for.
 func (n *Net) searching() bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for _, d := range n.devices {
-		if !d.up {
+		if !d.up && !d.guest {
 			return true
 		}
 	}

@@ -24,6 +24,10 @@ func (b book) News() exchange.News {
 	keys := map[entry.FolderID]map[entry.Epoch]membership.Key{}
 	for _, s := range l.device.allShares() {
 		g := s.glance(l.id)
+		if g.recovery && !l.device.isPausedFolder(s.ID) {
+			n.Folders = append(n.Folders, g.state)
+			continue
+		}
 		hears := g.parting || g.removed && l.tells(s.ID)
 		if !hears && (!g.member || l.device.isPausedFolder(s.ID)) {
 			continue
@@ -50,6 +54,7 @@ func (b book) News() exchange.News {
 type glance struct {
 	state           exchange.FolderState
 	member, parting bool
+	recovery        bool                           // no member, but one that has the words: it is told the roster
 	removed         bool                           // and not admitted again
 	keys            map[entry.Epoch]membership.Key // never changed
 	offer           *exchange.Offer                // to a member that has not joined yet
@@ -64,10 +69,14 @@ func (s *share) glance(d entry.DeviceID) glance {
 	var m roster.Member
 	m, g.member = s.roster.Member(d)
 	g.removed = !g.member && s.roster.Revoked(d)
+	if g.recovery = !g.member && s.roster.IsRecovery(d); g.recovery {
+		g.state.Head, g.state.Settled = 0, false
+	}
 	if g.member && m.Role.HoldsKey() {
 		g.keys = s.record.Keys
 	}
-	if g.member && len(s.roster.Replicas(d)) == 0 {
+	// Who has no key cannot offer the folder to one that is to have it.
+	if g.member && len(s.roster.Replicas(d)) == 0 && (len(g.keys) > 0 || !m.Role.HoldsKey()) {
 		g.offer = &exchange.Offer{Folder: s.ID, Label: s.record.Label, Role: m.Role, Statements: s.roster.Statements()}
 		if m.Role.HoldsKey() {
 			g.offer.Keys = folderKeys(g.keys)
@@ -82,7 +91,7 @@ func (b book) Statements(id entry.FolderID) []roster.Statement {
 	if s == nil {
 		return nil
 	}
-	if _, member := s.member(b.link.id); member || s.isParting(b.link.id) {
+	if _, member := s.member(b.link.id); member || s.isParting(b.link.id) || s.isRecovery(b.link.id) {
 		return s.statements()
 	}
 	// Whoever was put out while it was away is told so, and nothing else.

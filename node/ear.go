@@ -65,7 +65,10 @@ func (e *ear) Folders(ctx context.Context, states []exchange.FolderState) error 
 			}
 		}
 	}
-	for id := range now {
+	for id, st := range now {
+		if _, known := before[id]; !known {
+			e.hearRecovery(st)
+		}
 		if err := l.attach(ctx, id); err != nil {
 			return err
 		}
@@ -73,8 +76,22 @@ func (e *ear) Folders(ctx context.Context, states []exchange.FolderState) error 
 	return nil
 }
 
+// hearRecovery asks who has the recovery words of a folder for what they have
+// to say of its members.
+func (e *ear) hearRecovery(st exchange.FolderState) {
+	s := e.link.device.share(st.Folder)
+	if s == nil || !s.isRecovery(e.link.id) {
+		return
+	}
+	e.link.device.Log.Warn("somebody has the recovery words", "folder", s.ID, "recovery", e.link.id)
+	e.listener.Start(exchange.Start{Folder: st.Folder, Index: st.Index, Roster: s.folderState().Roster})
+}
+
 // Invited implements [exchange.Registry].
 func (e *ear) Invited(offers []exchange.Offer) error {
+	if _, known := e.link.device.store.Peer(e.link.id); !known {
+		offers = nil // who has recovery words shares nothing
+	}
 	err := e.link.device.invited(e.link.id, offers)
 	e.link.mu.Lock()
 	e.link.invited = true
@@ -85,8 +102,11 @@ func (e *ear) Invited(offers []exchange.Offer) error {
 
 // Joined implements [exchange.Registry].
 func (e *ear) Joined(id entry.FolderID, statements []roster.Statement) error {
-	s := book{e.link}.shared(id)
+	s := e.link.device.share(id)
 	if s == nil {
+		return nil
+	}
+	if _, member := s.member(e.link.id); !member && !s.isRecovery(e.link.id) {
 		return nil
 	}
 	before, members := s.folderState().Roster, s.members()

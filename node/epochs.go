@@ -154,10 +154,11 @@ func (s *share) beginLocked() (begun bool, err error) {
 	if err != nil || len(added) == 0 {
 		return false, err
 	}
+	r := s.keepKeys(&rec, s.roster)
 	if err := s.device.store.PutFolder(rec); err != nil {
 		return false, err
 	}
-	s.record = rec
+	s.roster, s.record = r, rec
 	return true, s.seal(added)
 }
 
@@ -168,6 +169,9 @@ func (s *share) addKeys(keys map[entry.Epoch]seal.FolderKey) (refused, err error
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	rec := s.record
+	if len(rec.Keys) == 0 {
+		return nil, s.firstKeysLocked(keys)
+	}
 	rec.Keys = maps.Clone(rec.Keys)
 	last, added := removals(rec.Roster), map[entry.Epoch]seal.FolderKey{}
 	for _, e := range slices.Sorted(maps.Keys(keys)) {
@@ -183,11 +187,35 @@ func (s *share) addKeys(keys map[entry.Epoch]seal.FolderKey) (refused, err error
 	if len(added) == 0 {
 		return refused, nil
 	}
+	r := s.keepKeys(&rec, s.roster)
 	if err := s.device.store.PutFolder(rec); err != nil {
 		return refused, err
 	}
-	s.record = rec
+	s.roster, s.record = r, rec
 	return refused, s.seal(added)
+}
+
+// firstKeysLocked takes the keys of a folder of which this device has none yet,
+// if it is a member that may have them.
+func (s *share) firstKeysLocked(keys map[entry.Epoch]seal.FolderKey) error {
+	m, member := s.roster.Member(s.device.id.ID())
+	if !member || !m.Role.HoldsKey() {
+		return nil
+	}
+	stored := map[entry.Epoch]membership.Key{}
+	for e, k := range keys {
+		stored[e] = membership.Key(k)
+	}
+	rec := s.record
+	if rec.Keys = sound(stored, s.roster); len(rec.Keys) == 0 {
+		return nil
+	}
+	if err := s.device.store.PutFolder(rec); err != nil {
+		return err
+	}
+	s.record = rec
+	s.device.changed.tell()
+	return nil
 }
 
 // follows refuses a key that a folder cannot have beside those that are known:
@@ -221,6 +249,9 @@ func sound(keys map[entry.Epoch]membership.Key, r roster.Roster) map[entry.Epoch
 // seal puts keys to use that are stored.
 func (s *share) seal(added map[entry.Epoch]seal.FolderKey) error {
 	if len(added) == 0 {
+		return nil
+	}
+	if s.tree == nil {
 		return nil
 	}
 	s.device.Log.Info("a new key seals what comes", "folder", s.record.Label, "epochs", len(s.record.Keys))

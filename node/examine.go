@@ -99,6 +99,7 @@ func (d *Device) examineFolder(f *control.FolderStatus) (out []control.Finding) 
 			Subject: subject, Code: "not_shared", Message: "no other device has it: there is one copy", Hint: "kith share " + f.Label + " DEVICE",
 		})
 	}
+	out = append(out, s.examineRecovery()...)
 	if len(out) == 0 {
 		out = append(out, control.Finding{Subject: subject, OK: true, Code: string(f.State), Message: fmt.Sprintf("%s, %d files", f.State, f.Files)})
 	}

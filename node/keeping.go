@@ -3,32 +3,50 @@ package node
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 
 	"github.com/kithmesh/kith/index/entry"
 	"github.com/kithmesh/kith/node/backup"
-	"github.com/kithmesh/kith/node/control"
-	"github.com/kithmesh/kith/node/membership"
+	"github.com/kithmesh/kith/node/durable"
 	"github.com/kithmesh/kith/protocol/seal"
 )
 
 // vaultPlace is where a keeper lies: among the device's own files, unless a
-// person has given it a directory of its own.
-func (d *Device) vaultPlace(rec membership.Folder) string {
-	if rec.Role == entry.RoleBackup && rec.Path != "" {
-		return rec.Path
+// person has given it a directory of its own, which a small file then names.
+func (d *Device) vaultPlace(id entry.FolderID) string {
+	own := filepath.Join(d.Places.Vaults, id.String())
+	if b, err := os.ReadFile(own + placeSuffix); err == nil && filepath.IsAbs(string(b)) {
+		return string(b)
 	}
-	return filepath.Join(d.Places.Vaults, rec.ID.String())
+	return own
 }
 
-// keep opens the vault of a backup.
-func (s *share) keep() error {
+const placeSuffix = ".at"
+
+// placeVault notes the directory that a person has named for a vault.
+func (d *Device) placeVault(id entry.FolderID, dir string) error {
+	if err := os.MkdirAll(d.Places.Vaults, 0o700); err != nil {
+		return err
+	}
+	return durable.Write(filepath.Join(d.Places.Vaults, id.String()+placeSuffix), []byte(dir), 0o600)
+}
+
+// keep opens the vault of a backup, or the history beside a tree.
+func (s *share) keep(beside bool) error {
+	dir := s.device.vaultPlace(s.ID)
+	set := backup.Settings{Policy: defaultPolicy(), KeepFree: backup.DefaultKeepFree}
+	if beside {
+		free, err := backup.Free(dir)
+		if err != nil {
+			return err
+		}
+		set = besideSettings(free)
+	}
 	k, err := backup.Open(backup.Options{
-		ID: s.ID, Dir: s.device.vaultPlace(s.record), Log: s.device.Log, Changed: s.device.news,
-		Settings: backup.Settings{Policy: defaultPolicy(), KeepFree: backup.DefaultKeepFree},
+		ID: s.ID, Dir: dir, Log: s.device.Log, Changed: s.device.news, Settings: set, Beside: beside,
 	})
 	s.keeper = k
 	return err
@@ -83,12 +101,4 @@ func (s *share) keys() []*seal.Keys {
 		}
 	}
 	return slices.Clone(s.derived)
-}
-
-// setHistory begins or ends the history beside a tree.
-func (s *share) setHistory(_ context.Context, on bool) error {
-	if s.tree == nil && !on {
-		return fmt.Errorf("%q: %w: a backup is nothing but history", s.controlled().Label, control.ErrInvalid)
-	}
-	return nil
 }

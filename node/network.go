@@ -2,12 +2,14 @@ package node
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/kithmesh/kith/discovery"
 	"github.com/kithmesh/kith/index/entry"
+	"github.com/kithmesh/kith/node/membership"
 	"github.com/kithmesh/kith/protocol"
 	"github.com/kithmesh/kith/protocol/blocks"
 	"github.com/kithmesh/kith/protocol/history"
@@ -59,7 +61,8 @@ func (d *Device) found(id peer.ID) {
 }
 
 func (d *Device) saw(id entry.DeviceID, addrs []string) {
-	if err := d.store.Saw(id, time.Now(), addrs...); err != nil {
+	err := d.store.Saw(id, time.Now(), addrs...)
+	if err != nil && !errors.Is(err, membership.ErrUnknown) { // who has recovery words is no peer
 		d.Log.Warn("store addresses", "device", id, "error", err)
 	}
 }

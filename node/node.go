@@ -77,6 +77,7 @@ type Device struct {
 
 	acquaintances acquaintances
 	guards        guards
+	words         words
 	incomplete    bool // a folder could not be started, so that not all members are known
 
 	mu     sync.Mutex
@@ -125,7 +126,7 @@ func (d *Device) open() (err error) {
 	for _, p := range d.store.Problems() {
 		d.Log.Warn("put a damaged file right", "file", p.File, "error", p.Err)
 	}
-	if err = errors.Join(d.loadPauses(), d.loadGuards()); err != nil {
+	if err = errors.Join(d.loadPauses(), d.loadGuards(), d.loadWords()); err != nil {
 		return err
 	}
 	if err = d.openIndex(); err != nil {
@@ -187,6 +188,7 @@ func (d *Device) run(parent context.Context) error {
 	g.Go(func() error { d.watchNet(); return nil })
 	g.Go(func() error { d.watchPauses(ctx); return nil })
 	g.Go(func() error { d.watchBackups(ctx); return nil })
+	g.Go(func() error { d.watchRecovery(ctx); return nil })
 	d.Log.Info("running", "device", d.id.ID(), "name", d.name)
 	if d.Ready != nil {
 		d.Ready(control.Ready{
@@ -206,6 +208,7 @@ var errStopped = errors.New("stopped")
 // close lets go of everything, in the order in which it depends on each other.
 func (d *Device) close() error {
 	d.server.Close()
+	d.words.forget()
 	return errors.Join(d.net.Close(), d.store.Flush(), d.guards.flush(), d.db.Close())
 }
 

@@ -40,10 +40,14 @@ func (d *Device) LeaveFolder(_ context.Context, text string) (control.Folder, er
 	err = d.store.RemoveFolder(s.ID)
 	if err == nil {
 		err = d.db.Update(func(tx *index.Tx) error { return tx.DropFolder(s.ID) })
+		if errors.Is(err, index.ErrNoFolder) {
+			err = nil // a backup has no part of it
+		}
 	}
 	if c.Path != "" {
 		err = errors.Join(err, tree.Unmark(c.Path, s.ID))
 	}
+	err = errors.Join(err, d.guards.forget(s.ID))
 	d.meetCompanions()
 	d.news()
 	return c, err
@@ -137,6 +141,7 @@ func (s *share) revoke(id entry.DeviceID) error {
 	rec := s.record
 	rec.Roster = r.Statements()
 	added, keyless := begin(&rec)
+	r = s.keepKeys(&rec, r)
 	if err := s.device.store.PutFolder(rec); err != nil {
 		return err
 	}

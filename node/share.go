@@ -27,9 +27,11 @@ type share struct {
 	ID     entry.FolderID
 	tree   *folder.Folder // nil for a backup
 	keeper *backup.Keeper // nil where no history is kept
-	device *Device
-	stop   context.CancelFunc
-	done   <-chan struct{} // closed when the folder has stopped
+	// noHistory is why there is none, where there should be.
+	noHistory error
+	device    *Device
+	stop      context.CancelFunc
+	done      <-chan struct{} // closed when the folder has stopped
 
 	mu      sync.Mutex
 	record  membership.Folder // as stored
@@ -40,18 +42,25 @@ type share struct {
 
 // startShare starts a folder that is in the store.
 func (d *Device) startShare(rec membership.Folder) (*share, error) {
-	return d.startFolder(rec, false)
+	return d.startWith(rec, starting{})
 }
 
-// startFolder starts a folder; begin says that this device has just made it.
-func (d *Device) startFolder(rec membership.Folder, begin bool) (*share, error) {
+// starting says how a folder is started, beside what is stored of it.
+type starting struct {
+	begin  bool // this device has just made it
+	whole  bool // the vault beside the tree is to hold all that the tree does
+	seeded bool // the vault beside the tree may hold what the tree lacks
+}
+
+// startWith starts a folder.
+func (d *Device) startWith(rec membership.Folder, how starting) (*share, error) {
 	s := &share{device: d, ID: rec.ID, record: rec, parting: map[entry.DeviceID]bool{}}
 	r, _, refused := roster.New(rec.ID, identity.Verify).Add(rec.Roster...)
 	if len(refused) > 0 {
 		return nil, fmt.Errorf("read its roster: %w", errors.Join(refused...))
 	}
 	s.roster, s.record.Roster = r, r.Statements()
-	run, err := s.embody(begin)
+	run, err := s.embody(how)
 	if err != nil {
 		return nil, err
 	}
@@ -66,28 +75,50 @@ func (d *Device) startFolder(rec membership.Folder, begin bool) (*share, error) 
 	d.eachLink(func(l *link) {
 		d.tasks.start(func(ctx context.Context) error { _ = l.attach(ctx, rec.ID); return nil })
 	})
+	if how.seeded && s.keeper != nil {
+		d.tasks.start(s.seed)
+	}
 	d.news()
 	return s, nil
 }
 
 // embody makes what the share is to the other members, and what runs it.
-func (s *share) embody(begin bool) (run func(context.Context) error, err error) {
+func (s *share) embody(how starting) (run func(context.Context) error, err error) {
 	d, rec := s.device, s.record
 	if rec.Role == entry.RoleBackup {
-		if err := s.keep(); err != nil {
+		if err := s.keep(false); err != nil {
 			return nil, err
 		}
 		s.body = vaultBody{s.keeper}
 		return s.runKeeper, s.keeper.KeepRoster(rec.Roster)
 	}
+	var history folder.History
+	if how.whole || s.hasHistory() {
+		if err := s.keep(!how.whole); err != nil {
+			if how.whole {
+				return nil, err
+			}
+			// Files come first: the folder goes on without.
+			d.Log.Error("no history is kept", "folder", rec.Label, "error", err)
+			s.noHistory = err
+		} else if !how.whole {
+			history = beside{s.keeper}
+		}
+	}
 	f, err := folder.New(folder.Options{
-		ID: rec.ID, Root: rec.Path, Name: d.Name(), Device: d.id.ID(), Keys: folderKeys(rec.Keys), DB: d.db, Log: d.Log,
-		Role: rec.Role, Choices: rulesOf(rec.Choices), Begin: begin, Alone: s.alone, Claimed: s.isClaimed, Blind: s.isBlind,
+		ID: rec.ID, Root: rec.Path, Name: d.Name(), Device: d.id.ID(), Keys: folderKeys(rec.Keys), DB: d.db, Log: d.Log, History: history,
+		Role: rec.Role, Choices: rulesOf(rec.Choices), Begin: how.begin, Alone: s.alone, Claimed: s.isClaimed, Blind: s.isBlind,
 		Brake:  brake.Limits{Files: d.Settings.BrakeFiles, Share: d.Settings.BrakeShare},
 		Rescan: d.Settings.RescanInterval, Changed: d.news,
 	})
+	if err != nil {
+		return nil, errors.Join(err, s.closeKeeper())
+	}
 	s.body, s.tree = treeBody{f}, f
-	return f.Run, err
+	if s.keeper == nil {
+		return f.Run, nil
+	}
+	return s.runBeside, s.keeper.KeepRoster(rec.Roster)
 }
 
 // news wakes whoever tells peers or shows a status.

@@ -113,7 +113,7 @@ func (d *Device) setUp(rec membership.Folder, begin bool) (*share, error) {
 	if err := d.store.PutFolder(rec); err != nil {
 		return nil, errors.Join(err, tree.Unmark(rec.Path, rec.ID))
 	}
-	s, err := d.startFolder(rec, begin)
+	s, err := d.startWith(rec, starting{begin: begin})
 	if err != nil {
 		return nil, errors.Join(err, d.store.RemoveFolder(rec.ID), tree.Unmark(rec.Path, rec.ID))
 	}
@@ -125,14 +125,15 @@ func (d *Device) setUp(rec membership.Folder, begin bool) (*share, error) {
 // person gives for it is empty, or is that of a vault of this folder.
 func (d *Device) setUpVault(rec membership.Folder) (*share, error) {
 	if rec.Path != "" {
-		if err := mayHold(rec.Path); err != nil {
+		if err := errors.Join(mayHold(rec.Path), d.placeVault(rec.ID, rec.Path)); err != nil {
 			return nil, err
 		}
+		rec.Path = ""
 	}
 	if err := d.store.PutFolder(rec); err != nil {
 		return nil, err
 	}
-	s, err := d.startFolder(rec, false)
+	s, err := d.startShare(rec)
 	if err != nil {
 		return nil, errors.Join(err, d.store.RemoveFolder(rec.ID))
 	}

@@ -62,6 +62,7 @@ func (d *Device) folderStatus(s *share) control.FolderStatus {
 	}
 	out.Problems = append(append(removed, heldProblem(st)...), controlledProblems(st.Problems)...)
 	out.Problems = append(out.Problems, d.guardProblems(s)...)
+	out.Problems = append(out.Problems, s.recoveryProblems()...)
 	out.Vault = s.vaultStatus()
 	for _, m := range s.members() {
 		if m.Device == d.id.ID() {

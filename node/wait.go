@@ -100,7 +100,7 @@ func (d *Device) progress(goal control.Goal, shares []*share) (control.Progress,
 		f.NeedFiles, f.NeedBytes = st.NeedFiles, st.NeedBytes
 		connected, same := 0, true
 		for id, m := range st.Members {
-			if _, member := s.member(id); !member || !m.Connected {
+			if _, member := s.member(id); !member || !m.Connected || id == d.id.ID() {
 				continue
 			}
 			connected++

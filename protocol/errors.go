@@ -10,6 +10,7 @@ import (
 	"github.com/kithmesh/kith/protocol/blocks"
 	"github.com/kithmesh/kith/protocol/exchange"
 	"github.com/kithmesh/kith/protocol/frame"
+	"github.com/kithmesh/kith/protocol/history"
 )
 
 var (
@@ -44,6 +45,7 @@ func code(err error) network.StreamErrorCode {
 		{exchange.ErrProtocol, codeVersion},
 		{exchange.ErrMessage, codeMalformed},
 		{blocks.ErrRequest, codeMalformed},
+		{history.ErrRequest, codeMalformed},
 		{frame.ErrTooLarge, codeMalformed},
 		{frame.ErrMalformed, codeMalformed},
 	} {

@@ -37,7 +37,7 @@ func (a *app) decryptCommand() *cobra.Command {
 		Short: "Open the disk of a backup, with no device running",
 		Long: "Open the directory of a backup's vault (kith paths tells where they lie on a backup; a\n" +
 			"copy will do), and write what is in it to a directory. No device has to run. It takes\n" +
-			"the keys of the device of this home, or else the recovery words. " + phraseHelp + "\n\n" +
+			"the keys of the device of this home, or else the recovery words.\n" + phraseHelp + "\n\n" +
 			"Where something else lies in place of what is written, --overwrite says what becomes of\n" +
 			"that:\n\n" + overwriteHelp +
 			"The exit code is 3 if not all could be had.",

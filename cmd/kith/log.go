@@ -25,8 +25,8 @@ func (a *app) logCommand() *cobra.Command {
 		Short: "Tell who changed what, and when",
 		Long: "Tell who changed what in a folder, below a path, or in every folder, newest first. The\n" +
 			"time is when a history here or on another device took the change in, which is what\n" +
-			"kith restore --at goes by. On a terminal the last " + fmt.Sprint(screenful) + " changes are shown; --limit 0\n" +
-			"shows all.\n\n" + momentHelp,
+			"kith restore --at goes by: at the second that is shown the change had not come yet. On\n" +
+			"a terminal the last " + fmt.Sprint(screenful) + " changes are shown; --limit 0 shows all.\n\n" + momentHelp,
 		Example: "  kith log Documents/plan.txt\n  kith log Documents --since yesterday --from nas",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {

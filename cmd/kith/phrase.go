@@ -10,7 +10,8 @@ import (
 	"golang.org/x/term"
 )
 
-const phraseHelp = "The words come from KITH_PHRASE, from standard input, or are asked for; they are never an\nargument, which others on this machine could see."
+const phraseHelp = "The words come from KITH_PHRASE, from standard input, or are asked for; they are never\n" +
+	"an argument, which others on this machine could see."
 
 // secretLine reads lines from a terminal without showing what is typed.
 type secretLine struct {

@@ -65,23 +65,30 @@ func viewPruned(p control.Pruned) prunedView {
 	}
 }
 
-// prunedLines shows moments one by one as far as not every one is kept.
-func prunedLines(out io.Writer, p control.Pruned) error {
-	w := bufio.NewWriter(out)
-	t := now()
-	for _, m := range p.Moments {
+// momentLines shows moments one by one as far as not every one is kept, and
+// snapshots.
+func momentLines(w io.Writer, p control.Pruned) error {
+	single := slices.DeleteFunc(slices.Clone(p.Moments), func(m control.KeptMoment) bool {
 		pinned := slices.ContainsFunc(m.Reasons, func(r string) bool { return strings.HasPrefix(r, "snapshot") })
-		if !p.Since.IsZero() && !m.At.Before(p.Since) && !pinned {
-			continue
-		}
+		return !p.Since.IsZero() && !m.At.Before(p.Since) && !pinned
+	})
+	if !p.Since.IsZero() {
+		single = append(single, control.KeptMoment{At: p.Since, Reasons: []string{"every moment from here on"}})
+	}
+	slices.SortStableFunc(single, func(a, b control.KeptMoment) int { return a.At.Compare(b.At) })
+	t := now()
+	for _, m := range single {
 		if _, err := fmt.Fprintf(w, "%s  %s\n", stamp(m.At, t), printable(strings.Join(m.Reasons, ", "))); err != nil {
 			return err
 		}
 	}
-	if !p.Since.IsZero() {
-		if err := say(w, "%s  every moment from here on\n", stamp(p.Since, t)); err != nil {
-			return err
-		}
+	return nil
+}
+
+func prunedLines(out io.Writer, p control.Pruned) error {
+	w := bufio.NewWriter(out)
+	if err := momentLines(w, p); err != nil {
+		return err
 	}
 	did := "Dropped"
 	if p.DryRun {

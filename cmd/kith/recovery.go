@@ -29,7 +29,7 @@ func (a *app) recoveryTestCommand() *cobra.Command {
 		Use:   "test",
 		Short: "Tell what the recovery words would open",
 		Long: "Tell whether the words are those in effect, and which folders they would open, without\n" +
-			"using them. " + phraseHelp + "\n\nThe exit code is 3 if they would not open every folder.",
+			"using them.\n\n" + phraseHelp + "\n\nThe exit code is 3 if they would not open every folder.",
 		Example: "  kith recovery test\n  kith recovery test < words.txt",
 		Args:    cobra.NoArgs,
 		RunE: a.ask(func(ctx context.Context, c *control.Client, _ []string) error {

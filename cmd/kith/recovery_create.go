@@ -217,7 +217,7 @@ func (a *app) knowsWords(ctx context.Context, ask []int, answers []string) (bool
 		if _, err := io.WriteString(a.out, screenClear); err != nil {
 			return false, err
 		}
-		return false, say(a.out, "That is not word %d. Compare what you wrote with the words once more.\n\n", n)
+		return false, say(a.out, "That is not word %v. Compare what you wrote with the words once more.\n\n", n)
 	}
 	return true, nil
 }

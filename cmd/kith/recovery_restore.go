@@ -25,7 +25,7 @@ func (a *app) recoveryRestoreCommand() *cobra.Command {
 		Long: "Get the folders, with their keys, back with the recovery words, from a backup or another\n" +
 			"member that can be reached: on the local network, by a code that it shows (kith pair), or\n" +
 			"at an address. This device becomes a member of each; then the files come like any others,\n" +
-			"those of --path first. " + phraseHelp + "\n\n" +
+			"those of --path first.\n\n" + phraseHelp + "\n\n" +
 			"If no device runs here one is started, as kith up does, and stays up until Ctrl-C or\n" +
 			"kith down; with --once it ends when everything is here.\n\n" +
 			"The exit code is 3 if a folder could not be opened.",

@@ -93,6 +93,7 @@ func (a *app) restore(ctx context.Context, c *control.Client, args []string, r c
 	if err != nil {
 		return err
 	}
+	done.DryRun = r.DryRun
 	return a.showRestored(done, "Restored", "Would restore")
 }
 
@@ -124,6 +125,7 @@ func (a *app) undoCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			done.DryRun = r.DryRun
 			return a.showRestored(done, "Gave back", "Would give back")
 		}),
 		ValidArgsFunction: noCompletion,

@@ -95,7 +95,7 @@ func (a *app) retentionCommand() *cobra.Command {
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			changes := false
-			cmd.LocalNonPersistentFlags().Visit(func(*pflag.Flag) { changes = true })
+			cmd.LocalFlags().VisitAll(func(f *pflag.Flag) { changes = changes || f.Changed })
 			return a.ask(func(ctx context.Context, c *control.Client, args []string) error {
 				if !changes {
 					r, err := c.Retention(ctx, args[0])

@@ -28,6 +28,10 @@ var scenes = map[string]func() *controltest.Device{
 	"far":        far,
 	"decisions":  decisions,
 	"lost":       lost,
+	"remembered": remembered,
+	"forgotten":  forgotten,
+	"amnesiac":   amnesiac,
+	"keepers":    keepers,
 	"wrong-code": func() *controltest.Device { return failing("UseCode", "pair", control.ErrWrongCode) },
 	"burnt": func() *controltest.Device {
 		d := failing("ShowCode", "pair", control.ErrCodeBurnt)

@@ -156,8 +156,10 @@ func (p statusPage) protection(f control.FolderStatus) string {
 			continue
 		}
 		by = append(by, m.Name)
-		if m.LastProven.After(proven) {
-			proven = m.LastProven
+		for _, t := range []time.Time{m.LastProven, m.LastDrill} {
+			if t.After(proven) {
+				proven = t
+			}
 		}
 	}
 	text := "protected " + clock(f.ProtectedAsOf, p.now)

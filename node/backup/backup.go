@@ -74,6 +74,7 @@ type Keeper struct {
 	status   atomic.Pointer[Status]
 	settings atomic.Pointer[Settings]
 	settled  atomic.Bool
+	own      atomic.Pointer[heardOf] // how far this device's own index was recorded
 	notes    notes
 }
 
@@ -108,12 +109,15 @@ func Open(o Options) (*Keeper, error) {
 	k.settings.Store(&set)
 	k.vault, err = vault.Open(vault.Options{
 		Dir: VaultDir(o.Dir), Folder: o.ID, Quota: set.Quota, KeepFree: set.KeepFree, Clock: o.Clock, Log: o.Log,
+		Partial: o.Beside, Rolling: o.Beside,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("keep the past of folder %s: %w", o.ID, err)
 	}
 	k.notes = loadNotes(filepath.Join(o.Dir, progressFile), k.vault.Head(), o.Log)
 	k.settled.Store(k.notes.Settled)
+	own := k.notes.Own
+	k.own.Store(&own)
 	k.status.Store(&Status{Members: map[entry.DeviceID]MemberStatus{}})
 	return k, nil
 }

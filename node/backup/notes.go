@@ -35,6 +35,8 @@ type notes struct {
 	// Proven and Drilled are when a member last found what it asked for.
 	Scrubbed time.Time `json:"scrubbed"`
 	Pruned   time.Time `json:"pruned"`
+	// Own is how far the index of this device itself was taken in.
+	Own heardOf `json:"own"`
 }
 
 // heardOf is how far a member was heard: all up to Held is in the vault.

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 
 	"github.com/kithmesh/kith/node/durable"
+	"github.com/kithmesh/kith/node/vault"
 	"github.com/kithmesh/kith/node/vault/retention"
 )
 
@@ -22,6 +24,21 @@ type Settings struct {
 
 // DefaultKeepFree is what is left free on the disk of a vault.
 const DefaultKeepFree = 1 << 30
+
+// Keep stores settings for a keeper that is not open.
+func Keep(dir string, s Settings) error { return s.write(filepath.Join(dir, settingsFile)) }
+
+// Free is how many bytes may be written to the disk of a directory, or of where
+// it is to be made.
+func Free(dir string) (int64, error) {
+	for {
+		_, err := os.Stat(dir)
+		if err == nil || filepath.Dir(dir) == dir {
+			return vault.Free(dir)
+		}
+		dir = filepath.Dir(dir)
+	}
+}
 
 // loadSettings reads stored settings; those that are damaged are an error, as
 // without them more might be dropped than its owner has said.

@@ -21,11 +21,24 @@ func (k *Keeper) Records(
 ) (exchange.Batch, error) {
 	h := k.vault.Head()
 	b := exchange.Batch{Folder: k.ID, Index: indexOf(h.Vault), After: after, Through: after, Head: h.Sequence}
-	if k.Beside {
-		b.Head = after // a history tells nothing: the folder beside it does
-		return b, nil
-	}
-	size := 0
+	return k.records(ctx, b, d, limit)
+}
+
+// ownRecords is the limit of a batch for this device itself.
+var ownRecords = exchange.Limit{Records: 1000, Bytes: 4 << 20}
+
+// AllRecords is [Keeper.Records] for this device itself, whoever gave them.
+func (k *Keeper) AllRecords(ctx context.Context, after entry.Sequence) (exchange.Batch, error) {
+	h := k.vault.Head()
+	b := exchange.Batch{Folder: k.ID, Index: indexOf(h.Vault), After: after, Through: after, Head: h.Sequence}
+	return k.records(ctx, b, nobody, ownRecords)
+}
+
+// nobody is no device's ID.
+const nobody entry.DeviceID = "-"
+
+func (k *Keeper) records(ctx context.Context, b exchange.Batch, d entry.DeviceID, limit exchange.Limit) (exchange.Batch, error) {
+	after, size := b.After, 0
 	for one, err := range k.vault.News(after) {
 		if err == nil {
 			err = ctx.Err()

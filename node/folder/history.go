@@ -79,8 +79,8 @@ func (a *actor) leaves(it *item) (*leaving, error) {
 	switch {
 	case !l.Unknown && it.deviation == nil:
 		out.entries = append(out.entries, l)
-	case !goes || it.choice.Keep != nil: // it lies beside the path then
-		return out.orNil(), nil
+	case !goes || it.choice.Keep != nil && !a.isItsOwnCopy(it):
+		return out.orNil(), nil // it lies beside the path then
 	default:
 		versions, err := a.namedAside(l)
 		if err != nil {
@@ -101,14 +101,25 @@ func (l *leaving) orNil() *leaving {
 	return l
 }
 
+// isItsOwnCopy tells whether a conflict copy of what lies at a path would have
+// that path: then none is made.
+func (a *actor) isItsOwnCopy(it *item) bool {
+	for try := range merge.MaxCopyTries {
+		if a.around.copyName(it.choice.Keep, a.Name, try) == it.path {
+			return true
+		}
+	}
+	return false
+}
+
 // namedAside are versions for something that has none, since no other device
 // ever heard of it. In the history it lies where a conflict copy of it would,
-// and is gone from there at once: it is no version of its path, and in the
-// state of no moment.
+// but under a name that none has, and is gone from there at once: it is no
+// version of its path, and in the state of no moment.
 func (a *actor) namedAside(l *entry.Entry) ([]*entry.Entry, error) {
 	e := *l
 	e.Unknown, e.AuthorName, e.Version, e.Sequence = true, "", version.Version{}, 0
-	e.Path = a.around.copyName(&e, a.Name, 0)
+	e.Path = a.around.copyName(&e, a.Name+" (not told)", 0)
 	e.Unknown, e.Absent, e.Unseen, e.AuthorName, e.Epoch = false, false, nil, a.Name, a.epochFor(l)
 	gone := &entry.Entry{Path: e.Path, Kind: entry.Deleted, AuthorName: a.Name, Epoch: e.Epoch, Gone: e.Digest()}
 	err := a.update(func(x *index.Folder) (err error) {

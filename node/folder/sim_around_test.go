@@ -12,7 +12,6 @@ import (
 	"github.com/kithmesh/kith/index/entry"
 	"github.com/kithmesh/kith/node/folder/gather"
 	"github.com/kithmesh/kith/node/folder/look"
-	"github.com/kithmesh/kith/node/tree"
 	"github.com/kithmesh/kith/node/tree/treetest"
 )
 
@@ -40,7 +39,7 @@ func (d *simDevice) open(*actor) (ground, error) {
 		return ground{}, err
 	}
 	g := ground{
-		tree: simFiles{t}, look: simLook{t}, gather: simGather{t},
+		tree: simFiles{t, d}, look: simLook{t}, gather: simGather{t},
 		local: func() ([]byte, error) { return nil, fs.ErrNotExist },
 		watch: func(func(entry.Path) bool) watcher {
 			d.watch = newSimWatcher(d)
@@ -53,13 +52,7 @@ func (d *simDevice) open(*actor) (ground, error) {
 	return g, nil
 }
 
-// simFiles, simLook and simGather are a tree in memory as its users see it.
-type simFiles struct{ *treetest.Tree }
-
-func (t simFiles) Place(p entry.Path, s gather.Staged, m tree.Meta, expect *tree.Stat) (tree.Stat, error) {
-	return t.Tree.Place(p, s.(*treetest.Staged), m, expect)
-}
-
+// simLook and simGather are a tree in memory as those beside the actor see it.
 type simLook struct{ *treetest.Tree }
 
 func (t simLook) OpenFile(p entry.Path) (look.File, error) {

@@ -26,6 +26,7 @@ type simBug struct {
 	plant   func(d *simDevice, o *around)
 	ground  func(d *simDevice, g *ground)
 	commit  func(d *simDevice, tx *index.Tx) error
+	forgets bool // the history keeps nothing
 }
 
 // simCaughtWithin is how many schedules may pass before a planted fault is
@@ -169,6 +170,7 @@ var simBugs = []simBug{
 	{name: "what lies at a path is replaced unseen", profile: "users", ground: func(_ *simDevice, g *ground) {
 		g.tree = simBlind{g.tree}
 	}},
+	{name: "what goes from the tree is not kept", profile: "net", forgets: true},
 	{name: "an unreadable directory counts as empty", rare: true, profile: "unread", ground: func(_ *simDevice, g *ground) {
 		g.look, g.tree = simHopeful{g.look}, simHopefulToo{g.tree}
 	}},

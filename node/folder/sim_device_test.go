@@ -15,6 +15,7 @@ import (
 	"github.com/kithmesh/kith/index"
 	"github.com/kithmesh/kith/index/entry"
 	"github.com/kithmesh/kith/index/version"
+	"github.com/kithmesh/kith/node/folder/merge"
 	"github.com/kithmesh/kith/node/tree/treetest"
 	"github.com/kithmesh/kith/protocol/seal"
 )
@@ -28,8 +29,9 @@ type simDevice struct {
 	disk   *treetest.Disk
 	chance *rand.Rand
 	skew   time.Duration
-	begin  bool   // it has made the folder
-	path   string // of the index
+	begin  bool            // it has made the folder
+	path   string          // of the index
+	past   map[string]bool // contents in its history
 
 	// The rest ends with a crash.
 	life   int // counts its starts and ends
@@ -57,7 +59,7 @@ type simDevice struct {
 func newSimDevice(w *simWorld, n int) *simDevice {
 	d := &simDevice{
 		w: w, number: n, name: simNames[n], id: entry.DeviceID("device-" + simNames[n]),
-		chance: rand.New(rand.NewPCG(w.plan.seed, uint64(n)+100)), path: filepath.Join(w.home, fmt.Sprint("index", n)),
+		chance: rand.New(rand.NewPCG(w.plan.seed, uint64(n)+100)), path: filepath.Join(w.home, fmt.Sprint("index", n)), past: map[string]bool{},
 		skew: w.plan.setup[n].skew, begin: w.plan.setup[n].begin,
 	}
 	d.disk = treetest.New(simID, d.chance)
@@ -69,7 +71,12 @@ func newSimDevice(w *simWorld, n int) *simDevice {
 			d.watch.notice(p, below)
 		}
 	}
-	d.disk.Placed = func(p entry.Path, body []byte) { w.users.placed(d, p, body) }
+	d.disk.Placed = func(p entry.Path, body []byte) {
+		w.users.placed(d, p, body)
+		if merge.IsCopy(p) {
+			d.past[string(body)] = true // whoever takes it away from there is a person here
+		}
+	}
 	return d
 }
 
@@ -100,7 +107,7 @@ func (d *simDevice) start() {
 			Log: d.log(), Clock: d.clock, Device: d.id, Begin: d.begin,
 			Alone:   func() bool { return len(d.w.devices) == 1 },
 			Claimed: func(r version.ReplicaID) bool { return d.w.claimed[r] },
-			Changed: d.changed,
+			Changed: d.changed, History: simHistory{d},
 		}, d.around())
 		if err != nil {
 			d.w.note(d.name, "does not come up: %v", err)

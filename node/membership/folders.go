@@ -52,16 +52,31 @@ func (s *Store) Folder(id entry.FolderID) (Folder, bool) {
 // PutFolder adds or replaces a folder. It wraps [ErrInvalid], also if keys that
 // the folder has would be lost: whoever wants that removes it first.
 func (s *Store) PutFolder(f Folder) error {
-	f = f.normal()
-	if err := f.check(); err != nil {
-		return fmt.Errorf("put folder %s: %w", f.ID, err)
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for epoch, key := range s.folders[f.ID].Keys {
 		if f.Keys[epoch] != key {
 			return fmt.Errorf("put folder %s: %w: without its key of epoch %d", f.ID, ErrInvalid, epoch)
 		}
+	}
+	return s.putLocked(f)
+}
+
+// Strip replaces a folder by one without keys: its role holds none any more.
+// The store keeps no copy of them. It wraps [ErrInvalid].
+func (s *Store) Strip(f Folder) error {
+	if len(f.Keys) > 0 {
+		return fmt.Errorf("strip folder %s: %w: it has keys", f.ID, ErrInvalid)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.putLocked(f)
+}
+
+func (s *Store) putLocked(f Folder) error {
+	f = f.normal()
+	if err := f.check(); err != nil {
+		return fmt.Errorf("put folder %s: %w", f.ID, err)
 	}
 	text, err := encodeFolder(&f)
 	if err == nil {

@@ -51,3 +51,6 @@ func (v *Vault) limitsNow() Limits {
 	defer v.mu.Unlock()
 	return v.limits
 }
+
+// Free is how many bytes this user may still write to a directory's file system.
+func Free(dir string) (int64, error) { return diskFree(dir) }

@@ -213,6 +213,17 @@ func TestTheReasonOfARefusalIsTold(t *testing.T) {
 	}
 }
 
+func TestWithoutAKeepingNothingIsKept(t *testing.T) {
+	p := &past{}
+	o, c := newOffice(t, p)
+	o.server.Keeping = nil
+	for k, call := range calls(t, c) {
+		if err := call(); errors.Is(err, ErrRefused) != (k >= askPin) {
+			t.Errorf("request %d: %v", k, err)
+		}
+	}
+}
+
 // TestWhatMayNotBeAskedIsNotSent to anybody.
 func TestWhatMayNotBeAskedIsNotSent(t *testing.T) {
 	p := &past{}

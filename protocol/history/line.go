@@ -76,7 +76,7 @@ const (
 )
 
 // cost is about how many bytes a message takes when it is decoded. What is
-// malformed is left to the decoder, and what exceeds maxCost is not counted on.
+// malformed is left to the decoder; counting ends above maxCost.
 func cost(b []byte, kind protoreflect.MessageDescriptor) int {
 	total := messageCost
 	for len(b) > 0 && total <= maxCost {

@@ -14,7 +14,8 @@ import (
 
 // Server answers what is asked of the vaults of this device.
 type Server struct {
-	Source  Source
+	Source Source
+	// Keeping may be nil: what it would be asked is refused then.
 	Keeping Keeping
 }
 
@@ -46,6 +47,9 @@ func (s *Server) Handle(ctx context.Context, peer entry.DeviceID, stream io.Read
 
 // answer asks this device, and sends all but the end.
 func (s *Server) answer(ctx context.Context, peer entry.DeviceID, r *request, a *answerer) error {
+	if s.Keeping == nil && slices.Contains([]kind{askPin, askProve, askMend}, r.kind) {
+		return ErrRefused
+	}
 	switch r.kind {
 	case askState:
 		st, err := s.Source.State(ctx, peer, r.folder)
