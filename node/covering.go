@@ -40,6 +40,9 @@ type coverage struct {
 // whatever changes: folders come, epochs begin, members make recovery keys. And
 // it admits those who have the words.
 func (d *Device) watchRecovery(ctx context.Context) {
+	if len(d.words.first()) > 0 {
+		d.tasks.start(d.bringRest)
+	}
 	for {
 		changed := d.changed.next()
 		d.coverAll()

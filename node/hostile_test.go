@@ -130,6 +130,15 @@ func (h *hostile) connect() {
 	})
 }
 
+// reconnect connects with a victim that has come up again. That the last
+// connection is gone this side may not have noticed yet.
+func (h *hostile) reconnect(victim *device) {
+	h.t.Helper()
+	h.addrs = h.addrsOf(victim)
+	_ = h.host.Network().ClosePeer(h.victim)
+	h.connect()
+}
+
 // pair proves the ticket, like a device that is welcome.
 func (h *hostile) pair(text string) entry.DeviceID {
 	ticket, err := pair.ParseTicket(text)

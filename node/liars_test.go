@@ -82,8 +82,7 @@ func TestBogusAddressesHideNobody(t *testing.T) {
 	c.join(w.honest)
 	c.down()
 	again([]*device{w.honest}, w.victim)
-	m.addrs = m.addrsOf(w.victim)
-	m.connect()
+	m.reconnect(w.victim)
 	m.tell()
 	until(t, "the third to be known", func() bool { _, ok := w.victim.peer(c); return ok })
 	for n := range 4 {

@@ -42,6 +42,7 @@ type link struct {
 	contacts []exchange.Contact                                // what it tells of others
 
 	inspected map[entry.FolderID]inspected // its vaults
+	asked     rests                        // and when they were last asked for proof
 }
 
 const (

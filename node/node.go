@@ -77,6 +77,7 @@ type Device struct {
 
 	acquaintances acquaintances
 	guards        guards
+	proofs        sync.Mutex // held while a vault is asked for proof by and by
 	words         words
 	incomplete    bool // a folder could not be started, so that not all members are known
 

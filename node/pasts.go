@@ -52,20 +52,19 @@ func (h historian) Log(ctx context.Context, r control.LogRequest, each func(cont
 		if n++; r.Limit > 0 && n > r.Limit {
 			break
 		}
-		if err := each(d.logged(e)); err != nil {
+		if err := each(s.logged(e)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (d *Device) logged(e *past.Event) control.LogEvent {
-	out := control.LogEvent{
-		Path: string(e.Path), OldPath: string(e.From), What: happenings[e.What], Kind: e.Kind, At: e.Made, Received: e.Received,
+func (s *share) logged(e *past.Event) control.LogEvent {
+	return control.LogEvent{
+		Folder: s.controlled(), Path: string(e.Path), OldPath: string(e.From), What: happenings[e.What], Kind: e.Kind, At: e.Made, Received: e.Received,
 		Size: max(0, e.After), Before: max(0, e.Before), Batch: string(e.Batch), Kept: !e.Received.IsZero(),
 		Device: control.Identity{ID: e.Device, Name: e.AuthorName},
 	}
-	return out
 }
 
 // entries are those of this device's index; none for a backup.
@@ -128,15 +127,15 @@ func (h historian) Diff(ctx context.Context, r control.DiffRequest, each func(co
 		if err != nil {
 			return pastError("diff", r.Place.Text, err)
 		}
-		if err := each(differenceOf(&x)); err != nil {
+		if err := each(s.difference(&x)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func differenceOf(x *past.Difference) control.Difference {
-	out := control.Difference{Path: string(x.Path), What: happenings[x.What]}
+func (s *share) difference(x *past.Difference) control.Difference {
+	out := control.Difference{Folder: s.controlled(), Path: string(x.Path), What: happenings[x.What]}
 	if x.From != nil {
 		out.OldKind, out.Before = x.From.Kind, x.From.Size
 		out.Kind = x.From.Kind

@@ -75,22 +75,29 @@ func (d *Device) verify(ctx context.Context, s *share, sample float64, progress 
 		return out, nil
 	}
 	for _, l := range s.vaultLinks() {
-		v := control.Verified{Folder: s.controlled(), Device: d.identity(l.id), At: time.Now()}
-		x := &proving{share: s, link: l, out: &v, sample: sample, progress: progress}
-		if err := x.run(ctx); err != nil {
-			if ctx.Err() != nil {
-				return out, err
-			}
-			x.problem("not_proven", "could not be asked: "+err.Error())
+		out = append(out, d.verifyOne(ctx, s, l, sample, progress))
+		if err := ctx.Err(); err != nil {
+			return out, err
 		}
-		d.noteProof(s, l.id, &v)
-		out = append(out, v)
 	}
 	return out, nil
 }
 
-// noteProof remembers what a proof has shown.
-func (d *Device) noteProof(s *share, m entry.DeviceID, v *control.Verified) {
+// verifyOne has the vault of one member prove what it holds.
+func (d *Device) verifyOne(ctx context.Context, s *share, l *link, sample float64, progress func(control.VerifyProgress) error) control.Verified {
+	v := control.Verified{Folder: s.controlled(), Device: d.identity(l.id), At: time.Now()}
+	x := &proving{share: s, link: l, out: &v, sample: sample, progress: progress}
+	if err := x.run(ctx); err != nil {
+		x.problem("not_proven", "could not be asked: "+err.Error())
+	}
+	if ctx.Err() == nil {
+		d.noteProof(s, l.id, &v, func(g *guard) { g.Proven = v.At })
+	}
+	return v
+}
+
+// noteProof remembers what a proof has shown, and notes it as passed if it was.
+func (d *Device) noteProof(s *share, m entry.DeviceID, v *control.Verified, passed func(*guard)) {
 	d.noteGuard(s, m, true, func(g *guard) {
 		bad := false
 		for _, p := range v.Problems {
@@ -100,7 +107,7 @@ func (d *Device) noteProof(s *share, m entry.DeviceID, v *control.Verified) {
 			}
 		}
 		if !bad && len(v.Problems) == 0 {
-			g.Proven = v.At
+			passed(g)
 		}
 	})
 	d.changed.tell()

@@ -49,7 +49,8 @@ func keepingOf(set backup.Settings) control.Keeping {
 	p := set.Policy
 	return control.Keeping{
 		Last: &p.Last, Hourly: &p.Hourly, Daily: &p.Daily, Weekly: &p.Weekly, Monthly: &p.Monthly, Yearly: &p.Yearly,
-		Within: &p.Within, MinimumHold: &p.Hold, Quota: &set.Quota,
+		Within: &p.Within, WithinHourly: &p.WithinHourly, WithinDaily: &p.WithinDaily, WithinWeekly: &p.WithinWeekly,
+		WithinMonthly: &p.WithinMonthly, WithinYearly: &p.WithinYearly, MinimumHold: &p.Hold, Quota: &set.Quota,
 	}
 }
 
@@ -88,11 +89,13 @@ func retained(set backup.Settings, r control.RetentionRequest) backup.Settings {
 			*to = *from
 		}
 	}
-	if r.Keep.Within != nil {
-		p.Within = *r.Keep.Within
-	}
-	if r.Keep.MinimumHold != nil {
-		p.Hold = *r.Keep.MinimumHold
+	for to, from := range map[*time.Duration]*time.Duration{
+		&p.Within: r.Keep.Within, &p.WithinHourly: r.Keep.WithinHourly, &p.WithinDaily: r.Keep.WithinDaily, &p.WithinWeekly: r.Keep.WithinWeekly,
+		&p.WithinMonthly: r.Keep.WithinMonthly, &p.WithinYearly: r.Keep.WithinYearly, &p.Hold: r.Keep.MinimumHold,
+	} {
+		if from != nil {
+			*to = *from
+		}
 	}
 	if r.Keep.Quota != nil {
 		set.Quota = *r.Keep.Quota

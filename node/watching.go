@@ -70,6 +70,9 @@ func (d *Device) noteBackups(ctx context.Context) {
 			if l := d.link(m.Device); l != nil && st.Members[m.Device].Connected && l.mayInspect(s.ID, now.Head) {
 				d.inspect(ctx, l, s)
 			}
+			if l := d.link(m.Device); l != nil && st.Quiet && st.Members[m.Device].Same {
+				d.proveByAndBy(ctx, s, l)
+			}
 		}
 	}
 }

@@ -15,11 +15,13 @@ import (
 func (a *app) demoCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "demo [DIR]",
-		Short: "Show two devices at work on this machine",
-		Long: "Start two devices on this machine, a laptop and a phone, pair them by a code, and let\n" +
-			"them keep a folder the same: edits on both sides, a rename, a conflict. Everything lies\n" +
-			"in a temporary directory and is removed in the end. DIR is never changed: what is shown\n" +
-			"is a copy of it, of at most " + size(maxCopyBytes) + " and " + plural(maxCopyFiles, "file") + ".",
+		Short: "Show three devices at work on this machine",
+		Long: "Start devices on this machine, a laptop and a phone, pair them by a code, and let them\n" +
+			"keep a folder the same: edits on both sides, a rename, a conflict. Then a nas joins as a\n" +
+			"backup that can read nothing: a mistake is taken back with it, and when laptop and phone\n" +
+			"are lost, a new laptop is made of 24 words and the nas. Everything lies in a temporary\n" +
+			"directory and is removed in the end. DIR is never changed: what is shown is a copy of\n" +
+			"it, of at most " + size(maxCopyBytes) + " and " + plural(maxCopyFiles, "file") + ".",
 		Example: "  kith demo\n  kith demo ~/Documents",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -41,10 +43,15 @@ func (a *app) demo(ctx context.Context, source string) (err error) {
 	s := &story{app: a, dir: dir, source: source}
 	s.laptop = &demoDevice{name: "laptop", home: filepath.Join(dir, "home-laptop"), files: filepath.Join(dir, "laptop")}
 	s.phone = &demoDevice{name: "phone", home: filepath.Join(dir, "home-phone"), files: filepath.Join(dir, "phone")}
+	s.nas = &demoDevice{name: "nas", home: filepath.Join(dir, "home-nas")}
+	s.fresh = &demoDevice{name: "laptop-2", home: filepath.Join(dir, "home-laptop-2"), files: filepath.Join(dir, "laptop-2", demoLabel)}
 	defer func() {
-		err = errors.Join(err, s.laptop.leave(), s.phone.leave(), os.RemoveAll(dir))
+		for _, d := range s.devices() {
+			err = errors.Join(err, d.leave())
+		}
+		err = errors.Join(err, os.RemoveAll(dir))
 	}()
-	if err := a.demoSays("", 0, fmt.Sprintf("Two devices on this machine, laptop and phone. All of it lies in %s and goes in the end.", dir)); err != nil {
+	if err := a.demoSays("", 0, fmt.Sprintf("Devices on this machine: a laptop, a phone, and later a nas. All of it lies in %s and goes in the end.", dir)); err != nil {
 		return err
 	}
 	start := now()

@@ -29,7 +29,12 @@ type story struct {
 	app           *app
 	dir, source   string
 	laptop, phone *demoDevice
+	nas, fresh    *demoDevice // a backup, and the laptop that comes after the loss
 	sample        sample
+
+	good   string    // the hash of the trees before the mistake
+	goodAt time.Time // when that was so
+	phrase string    // the words of the recovery
 }
 
 func (s *story) tell(ctx context.Context) error {
@@ -45,6 +50,12 @@ func (s *story) tell(ctx context.Context) error {
 		{"edit", s.editBoth},
 		{"rename", s.rename},
 		{"conflict", s.conflict},
+		{"backup", s.backUp},
+		{"words", s.words},
+		{"mistake", s.mistake},
+		{"the past", s.past},
+		{"loss", s.loss},
+		{"recovery", s.rebuild},
 	} {
 		start := now()
 		text, err := step.do(ctx)
@@ -87,8 +98,14 @@ func (s *story) startBoth(ctx context.Context) (string, error) {
 	return fmt.Sprintf("laptop (…%s) and phone (…%s) are up, each a process of its own", s.laptop.ready.short(), s.phone.ready.short()), nil
 }
 
-// pair lets the laptop show a code that the phone uses, as two people would.
 func (s *story) pair(ctx context.Context) (string, error) {
+	shown, check, err := pairDevices(ctx, s.laptop, s.phone)
+	return fmt.Sprintf("the laptop shows %s, the phone uses it; both show: %s", shown, strings.Join(check[:], " ")), err
+}
+
+// pairDevices lets one device show a code that the other uses, as two people
+// would.
+func pairDevices(ctx context.Context, host, guest *demoDevice) (shown string, check [4]string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	code := make(chan string, 1)
@@ -98,29 +115,25 @@ func (s *story) pair(ctx context.Context) (string, error) {
 	}
 	came := make(chan answer, 1)
 	go func() {
-		p, err := s.laptop.ShowCode(ctx, control.ShowCodeRequest{}, func(i control.Invitation) error { code <- i.Code; return nil })
+		p, err := host.ShowCode(ctx, control.ShowCodeRequest{}, func(i control.Invitation) error { code <- i.Code; return nil })
 		came <- answer{p, err}
 	}()
-	var shown string
 	select {
 	case shown = <-code:
 	case a := <-came:
-		return "", a.err
+		return "", check, a.err
 	}
-	at, err := s.phone.UseCode(ctx, control.UseCodeRequest{Code: shown, At: s.laptop.ready.Listen})
+	at, err := guest.UseCode(ctx, control.UseCodeRequest{Code: shown, At: host.ready.Listen})
 	if err != nil {
 		cancel()
 		<-came
-		return "", err
+		return "", check, err
 	}
 	a := <-came
-	if a.err != nil {
-		return "", a.err
+	if a.err == nil && a.paired.Check != at.Check {
+		a.err = fmt.Errorf("%w: the check words differ", errDemo)
 	}
-	if a.paired.Check != at.Check {
-		return "", fmt.Errorf("%w: the check words differ", errDemo)
-	}
-	return fmt.Sprintf("the laptop shows %s, the phone uses it; both show: %s", shown, strings.Join(at.Check[:], " ")), nil
+	return shown, at.Check, a.err
 }
 
 func (s *story) share(ctx context.Context) (string, error) {
@@ -276,10 +289,13 @@ func (s *story) same(ctx context.Context) (string, error) {
 	return digest, err
 }
 
+// devices are all devices of the story.
+func (s *story) devices() []*demoDevice { return []*demoDevice{s.laptop, s.phone, s.nas, s.fresh} }
+
 // logs is where to look after a failure: the last lines of both logs.
 func (s *story) logs() string {
 	text := ""
-	for _, d := range []*demoDevice{s.laptop, s.phone} {
+	for _, d := range s.devices() {
 		if last := d.lastLog(); last != "" {
 			text += "; " + d.name + " said last: " + last
 		}

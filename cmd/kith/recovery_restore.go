@@ -61,7 +61,7 @@ func (a *app) recoveryRestoreCommand() *cobra.Command {
 	flags.StringVar(&to, "to", ".", "put the folders into `DIR`, each under its label")
 	flags.StringArrayVar(&r.Folders, "folder", nil, "only `FOLDER` (repeatable)")
 	flags.StringArrayVar(&r.Paths, "path", nil, "have `FOLDER/PATH` come first (repeatable)")
-	flags.StringArrayVar(&r.Revoke, "revoke", nil, "put the lost `DEVICE`, or all others that can read, out of the folders (repeatable)")
+	flags.StringArrayVar(&r.Revoke, "revoke", nil, "put the lost `DEVICE` out of the folders, for good; or all (repeatable)")
 	flags.BoolVar(&r.once, "once", false, "wait until everything is here, and end")
 	flags.String("name", "", "the `NAME` of this device, if it is started")
 	flags.StringArray("listen", nil, "listen at `MULTIADDR`, if it is started (repeatable)")

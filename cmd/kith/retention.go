@@ -175,7 +175,7 @@ func (a *app) showRetention(r control.Retention, err error) error {
 		}
 		t.row("quota", quota)
 		if !r.Since.IsZero() {
-			t.row("every moment", "since "+stamp(r.Since, now()))
+			t.row("goes back to", stamp(r.Since, now()))
 		}
 		return t.write(w, terminal{colour: a.outTerminal.colour})
 	})

@@ -24,7 +24,8 @@ func (a *app) scheduleCommand() *cobra.Command {
 			"  weekly sun 02:00   each week\n" +
 			"  monthly 15 02:00   each month on a day; monthly alone is the first, at 00:00\n\n" +
 			"A time that was missed is caught up with. --hook has a shell run a command once each\n" +
-			"time that the backup gets stale; --hook '' ends that.",
+			"time that the backup gets stale; --hook '' ends that. On a device that has the files\n" +
+			"only the hook can be set, which is run there: when a backup is made is set on the backup.",
 		Example: "  kith schedule Documents daily 02:00\n  kith schedule Photos every 6h --hook 'mail -s stale me < /dev/null'\n  kith schedule Photos",
 		Args:    cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {

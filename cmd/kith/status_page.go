@@ -178,9 +178,10 @@ func (p statusPage) protection(f control.FolderStatus) string {
 }
 
 // protects tells whether a member is one of those that hold all that was here
-// at the moment as of which the folder is protected.
+// at the moment as of which the folder is protected, which is shown to the
+// minute.
 func protects(m control.MemberStatus, f control.FolderStatus) bool {
-	return m.Role == entry.RoleBackup && !m.ProtectedAsOf.IsZero() && !m.ProtectedAsOf.Before(f.ProtectedAsOf)
+	return m.Role == entry.RoleBackup && !m.ProtectedAsOf.IsZero() && m.ProtectedAsOf.After(f.ProtectedAsOf.Add(-time.Minute))
 }
 
 // peer is the row of one peer, with what it does for the folders.

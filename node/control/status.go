@@ -83,10 +83,10 @@ type FolderStatus struct {
 // VaultStatus is a vault of this device.
 type VaultStatus struct {
 	Versions int64
-	Bytes    int64 // on disk
-	Quota    int64 // 0: none
-	Since    time.Time
-	Schedule string // of a backup; empty for continuous
+	Bytes    int64     // on disk
+	Quota    int64     // 0: none
+	Since    time.Time // what it holds goes back to then
+	Schedule string    // of a backup; empty for continuous
 	LastRun  time.Time
 	NextRun  time.Time // zero for continuous
 	Scrubbed time.Time // the last round of reading everything was complete

@@ -68,8 +68,8 @@ type Retention struct {
 	Keep     Keeping
 	History  bool // a vault is kept
 	Versions int64
-	Bytes    int64 // of the store on disk
-	Since    time.Time
+	Bytes    int64     // of the store on disk
+	Since    time.Time // what it holds goes back to then
 }
 
 // ScheduleRequest asks for another schedule.
@@ -100,11 +100,11 @@ type PruneRequest struct {
 type Pruned struct {
 	Folder   Folder
 	DryRun   bool
-	Versions int64 // that are held
-	Dropped  int64 // versions that no kept moment needs
-	Freed    int64 // bytes
-	Waiting  int64 // marked, and dropped when the grace time is over
-	Since    time.Time
+	Versions int64     // that are held
+	Dropped  int64     // versions that no kept moment needs
+	Freed    int64     // bytes
+	Waiting  int64     // marked, and dropped when the grace time is over
+	Since    time.Time // from then on every moment is kept
 	Moments  []KeptMoment
 }
 

@@ -975,7 +975,7 @@ type VaultStatus struct {
 	Bytes int64 `protobuf:"varint,2,opt,name=bytes,proto3" json:"bytes,omitempty"`
 	// Zero: none.
 	Quota int64 `protobuf:"varint,3,opt,name=quota,proto3" json:"quota,omitempty"`
-	// The past before it is not kept whole.
+	// What it holds goes back to then.
 	SinceMs int64 `protobuf:"varint,4,opt,name=since_ms,json=sinceMs,proto3" json:"since_ms,omitempty"`
 	// Of a backup; empty: continuous.
 	Schedule  string `protobuf:"bytes,5,opt,name=schedule,proto3" json:"schedule,omitempty"`
@@ -7222,7 +7222,8 @@ type Retention struct {
 	History  bool  `protobuf:"varint,3,opt,name=history,proto3" json:"history,omitempty"`
 	Versions int64 `protobuf:"varint,4,opt,name=versions,proto3" json:"versions,omitempty"`
 	// Of the store, on disk.
-	Bytes         int64 `protobuf:"varint,5,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	Bytes int64 `protobuf:"varint,5,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	// What it holds goes back to then.
 	SinceUs       int64 `protobuf:"varint,6,opt,name=since_us,json=sinceUs,proto3" json:"since_us,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -1,0 +1,379 @@
+package node
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/kithmesh/kith/discovery"
+	"github.com/kithmesh/kith/index/entry"
+	"github.com/kithmesh/kith/index/roster"
+	"github.com/kithmesh/kith/index/version"
+	"github.com/kithmesh/kith/node/control"
+	"github.com/kithmesh/kith/node/membership"
+	"github.com/kithmesh/kith/node/recovery"
+)
+
+// How long the parts of a recovery may take.
+const (
+	reachTime  = 10 * time.Second // a device at a known address
+	lanTime    = 30 * time.Second // finding one on the local network
+	rosterTime = 30 * time.Second // for it to tell its rosters
+	takeTime   = 30 * time.Second // for it to take what is said
+	othersTime = 2 * time.Second  // for others on the local network, once one is found
+)
+
+// Recover implements [control.Recovery].
+func (d *Device) Recover(ctx context.Context, r control.RecoverRequest, progress func(string) error) (control.Recovered, error) {
+	secret, err := unlock(r.Phrase)
+	if err != nil {
+		return control.Recovered{}, fmt.Errorf("recover: %w", err)
+	}
+	r.Phrase = ""
+	if !d.words.recovering.TryLock() {
+		return control.Recovered{}, fmt.Errorf("recover: %w: another recovery is under way", control.ErrInvalid)
+	}
+	defer d.words.recovering.Unlock()
+	at := slices.Clone(r.At)
+	if r.Code != "" {
+		p, err := d.UseCode(ctx, control.UseCodeRequest{Code: r.Code, At: r.At})
+		if err != nil {
+			return control.Recovered{}, fmt.Errorf("recover: %w", err)
+		}
+		if err := progress("paired with " + p.Name); err != nil {
+			return control.Recovered{}, err
+		}
+		at = d.addressesOf(p.ID)
+	}
+	var out control.Recovered
+	var back []*regained
+	err = d.rescue(ctx, secret, len(at) == 0, func(ctx context.Context, x *rescue) error {
+		o := &recovering{device: d, rescue: x, request: r, progress: progress}
+		if err := o.run(ctx, at); err != nil {
+			return err
+		}
+		out, back = o.out, o.back
+		return nil
+	})
+	if err != nil {
+		return control.Recovered{}, fmt.Errorf("recover: %w", err)
+	}
+	if err := d.takeBack(ctx, secret.Public(), back, &out, r, progress); err != nil {
+		return out, fmt.Errorf("recover: %w", err)
+	}
+	return out, nil
+}
+
+// addressesOf are where a paired device was met, with its ID.
+func (d *Device) addressesOf(id entry.DeviceID) (out []string) {
+	p, _ := d.store.Peer(id)
+	for _, a := range p.Addresses {
+		bare, _, _ := strings.Cut(a, "/p2p/")
+		out = append(out, bare+"/p2p/"+string(id))
+	}
+	return out
+}
+
+// recovering is one run of Recover: what is found, chosen and said.
+type recovering struct {
+	device   *Device
+	rescue   *rescue
+	request  control.RecoverRequest
+	progress func(string) error
+
+	back []*regained
+	out  control.Recovered
+}
+
+// regained is a folder that the words open.
+type regained struct {
+	id      entry.FolderID
+	label   string
+	roster  roster.Roster
+	keys    map[entry.Epoch][]keyOf // those that may be the true one, the likeliest first
+	members []whereabouts           // that tell of it
+	put     placement
+	revoked bool // somebody was put out
+}
+
+// whereabouts is a device that was met, and where.
+type whereabouts struct {
+	id        entry.DeviceID
+	name      string
+	addresses []string
+}
+
+func (o *recovering) run(ctx context.Context, at []string) error {
+	if err := o.find(ctx, at); err != nil {
+		return err
+	}
+	all := o.opened()
+	if err := o.tell(all); err != nil {
+		return err
+	}
+	if err := o.choose(all); err != nil {
+		return err
+	}
+	lost, err := o.lost(all)
+	if err != nil {
+		return err
+	}
+	if err := o.device.place(o.request.To, o.back); err != nil {
+		return err
+	}
+	if err := o.state(all, lost); err != nil {
+		return err
+	}
+	for _, f := range all {
+		if !o.rescue.await(ctx, takeTime, func() bool { return o.rescue.taken(f.id) }) {
+			return errors.Join(ctx.Err(), fmt.Errorf("%q: %w: nobody took the statement that this device is a member", f.label, control.ErrTimeout))
+		}
+		f.roster = o.rescue.opens()[f.id]
+	}
+	return nil
+}
+
+// find waits until the devices at the addresses, or those on the local network,
+// have told the rosters that they have.
+func (o *recovering) find(ctx context.Context, at []string) error {
+	x, d := o.rescue, o.device
+	limit, what := lanTime, "looking for a device on the local network that knows the words"
+	if len(at) > 0 {
+		limit, what = reachTime, "looking for a device that knows the words"
+	} else if !d.Settings.MDNS {
+		return fmt.Errorf("%w: %w", control.ErrInvalid, discovery.ErrNoLAN)
+	}
+	if err := o.progress(what); err != nil {
+		return err
+	}
+	there, failed := x.seek(ctx, at)
+	if len(at) > 0 && len(there) == 0 {
+		return errors.Join(ctx.Err(), notReached(failed))
+	}
+	met := func() bool { return len(x.listed()) > 0 }
+	if len(at) > 0 {
+		met = func() bool { return len(x.listed()) == len(there) }
+	}
+	x.await(ctx, limit, met)
+	if len(x.listed()) == 0 {
+		return errors.Join(ctx.Err(), o.nobody(at))
+	}
+	x.await(ctx, rosterTime, func() bool { return x.ready() && (len(at) > 0 || x.quietFor(othersTime)) })
+	return ctx.Err()
+}
+
+func (o *recovering) nobody(at []string) error {
+	if len(at) > 0 {
+		return control.WithHint(fmt.Errorf("a device there that knows these words: %w", control.ErrNotFound),
+			"are these the words that were made last? kith recovery test tells, on a device that still has the folders")
+	}
+	return control.WithHint(fmt.Errorf("a device on this network that knows these words: %w", control.ErrNotFound),
+		"see that the words are right, and that a device with the folders, or a backup of them, is up; or say where it is with --at, or pair with it by --code")
+}
+
+// opened are the folders that the words open, by label. Those that they should
+// open, and do not, are left.
+func (o *recovering) opened() (out []*regained) {
+	x := o.rescue
+	for id, r := range x.opens() {
+		f := &regained{id: id, label: r.Label(), roster: r, keys: candidates(x.secret, r), members: x.tellers(id)}
+		if len(f.keys) == 0 {
+			o.out.Left = append(o.out.Left, f.label)
+			o.device.Log.Warn("recovery words are in force for a folder, and open no key of it", "folder", id)
+			continue
+		}
+		out = append(out, f)
+	}
+	slices.SortFunc(out, func(a, b *regained) int {
+		return cmp.Or(cmp.Compare(a.label, b.label), cmp.Compare(a.id.String(), b.id.String()))
+	})
+	return out
+}
+
+// tell says what was found.
+func (o *recovering) tell(all []*regained) error {
+	if len(all) == 0 {
+		return control.WithHint(fmt.Errorf("a folder that these words open: %w", control.ErrNotFound),
+			"the device that was found keeps none; is there another one?")
+	}
+	by := map[entry.DeviceID][]string{}
+	var order []whereabouts
+	for _, f := range all {
+		for _, w := range f.members {
+			if by[w.id] == nil {
+				order = append(order, w)
+			}
+			by[w.id] = append(by[w.id], f.label)
+		}
+	}
+	for _, w := range order {
+		if err := o.progress(cmp.Or(w.name, string(w.id)) + " keeps " + strings.Join(by[w.id], ", ")); err != nil {
+			return err
+		}
+	}
+	if len(order) > 0 {
+		o.out.From = control.Identity{ID: order[0].id, Name: order[0].name}
+	}
+	return nil
+}
+
+// choose takes the folders that are wanted.
+func (o *recovering) choose(all []*regained) error {
+	wanted := map[*regained]bool{}
+	for _, text := range o.request.Folders {
+		f, err := findRegained(all, text)
+		if err != nil {
+			return err
+		}
+		wanted[f] = true
+	}
+	for _, f := range all {
+		if len(o.request.Folders) > 0 && !wanted[f] {
+			o.out.Left = append(o.out.Left, f.label)
+			continue
+		}
+		o.back = append(o.back, f)
+	}
+	return firstPaths(o.back, o.request.Paths)
+}
+
+func findRegained(all []*regained, text string) (*regained, error) {
+	var named, fit []*regained
+	for _, f := range all {
+		if f.label == text || f.id.String() == text {
+			named = append(named, f)
+		}
+		if isPart(text) && strings.HasPrefix(f.id.String(), strings.ToLower(text)) {
+			fit = append(fit, f)
+		}
+	}
+	if len(named) > 0 {
+		return one(named, text, control.ErrNoFolder)
+	}
+	return one(fit, text, control.ErrNoFolder)
+}
+
+// everyOther stands for all devices that can read and are not there now.
+const everyOther = "all"
+
+// lost are the devices that are to be put out.
+func (o *recovering) lost(all []*regained) (map[entry.DeviceID]string, error) {
+	known, out := map[entry.DeviceID]roster.Member{}, map[entry.DeviceID]string{}
+	for _, f := range all {
+		for _, m := range f.roster.Members() {
+			if m.Device != o.device.id.ID() {
+				known[m.Device] = m
+			}
+		}
+	}
+	for _, text := range o.request.Revoke {
+		if text == everyOther {
+			for id, m := range known {
+				if (m.Role.HoldsKey() || m.Granted.HoldsKey()) && !o.met(id) {
+					out[id] = m.Name
+				}
+			}
+			continue
+		}
+		m, err := findMember(known, text)
+		if err != nil {
+			return nil, fmt.Errorf("revoke: %w", err)
+		}
+		if o.met(m.Device) {
+			return nil, fmt.Errorf("revoke %q: %w: the folders come from it", text, control.ErrInvalid)
+		}
+		out[m.Device] = m.Name
+	}
+	return out, nil
+}
+
+func (o *recovering) met(id entry.DeviceID) bool {
+	return slices.ContainsFunc(o.rescue.listed(), func(w *witness) bool { return w.id == id })
+}
+
+func findMember(known map[entry.DeviceID]roster.Member, text string) (roster.Member, error) {
+	var named, fit []roster.Member
+	for id, m := range known {
+		if string(id) == text || m.Name == text {
+			named = append(named, m)
+		}
+		if isPart(text) && strings.Contains(string(id), text) {
+			fit = append(fit, m)
+		}
+	}
+	if len(named) > 0 {
+		return one(named, text, control.ErrNoDevice)
+	}
+	return one(fit, text, control.ErrNoDevice)
+}
+
+// state makes this device a member of the folders that are wanted, and puts
+// the lost devices out of all.
+func (o *recovering) state(all []*regained, lost map[entry.DeviceID]string) error {
+	x, d := o.rescue, o.device
+	for _, f := range all {
+		if _, member := f.roster.Member(d.id.ID()); !member && slices.Contains(o.back, f) {
+			err := x.say(f.id, func(r roster.Roster, by roster.Signer, now version.Clock) (roster.Statement, error) {
+				return r.Admit(by, roster.Admission{Device: d.id.ID(), Name: d.Name(), Role: entry.RoleSync, Rights: roster.Every}, now)
+			})
+			if err != nil {
+				return fmt.Errorf("%q: %w", f.label, err)
+			}
+		}
+		for id, name := range lost {
+			if _, member := f.roster.Member(id); !member {
+				continue
+			}
+			err := x.say(f.id, func(r roster.Roster, by roster.Signer, now version.Clock) (roster.Statement, error) {
+				return r.Revoke(by, id, now)
+			})
+			if err != nil {
+				return fmt.Errorf("put %q out of %q: %w", name, f.label, err)
+			}
+			f.revoked = true
+			if is := (control.Identity{ID: id, Name: name}); !slices.Contains(o.out.Revoked, is) {
+				o.out.Revoked = append(o.out.Revoked, is)
+			}
+		}
+	}
+	return nil
+}
+
+// keyOf is a key that a member has sealed to the words.
+type keyOf = membership.Key
+
+// candidates are the keys of a folder that may be true: what a member has
+// sealed is as true as that member. Of several for an epoch those come first
+// that a member of today has sealed, and of these the earliest.
+func candidates(secret *recovery.Secret, r roster.Roster) map[entry.Epoch][]keyOf {
+	sealed := slices.Clone(r.SealedTo(secret.Public().Device()))
+	slices.Reverse(sealed) // earliest first
+	slices.SortStableFunc(sealed, func(a, b roster.SealedKeys) int {
+		rank := func(k roster.SealedKeys) int {
+			if _, in := r.Member(k.Author); in {
+				return 0
+			}
+			return 1
+		}
+		return rank(a) - rank(b)
+	})
+	var all [][]byte
+	for _, k := range sealed {
+		all = append(all, k.Payload)
+	}
+	opened, _ := secret.OpenAll(r.Folder(), all)
+	last, out := removals(r.Statements()), map[entry.Epoch][]keyOf{}
+	for e, keys := range opened {
+		for _, k := range keys {
+			g := generationOf(e)
+			if e == 1 || g > 0 && g <= last && epochOf(g, k) == e {
+				out[e] = append(out[e], keyOf(k))
+			}
+		}
+	}
+	return out
+}
