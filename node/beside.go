@@ -45,7 +45,7 @@ const (
 // the disk that the files are on.
 func besideSettings(free int64) backup.Settings {
 	p := retention.Policy{Within: historyDays * 24 * time.Hour, Zone: time.Local}
-	return backup.Settings{Policy: p, Quota: max(free/historyShare, historyLeast), KeepFree: backup.DefaultKeepFree}
+	return backup.Settings{Policy: p, Quota: max(free/historyShare, historyLeast), KeepFree: backup.KeepFree(free)}
 }
 
 // hasHistory tells whether a history is to be kept beside the tree.

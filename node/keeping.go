@@ -37,12 +37,12 @@ func (d *Device) placeVault(id entry.FolderID, dir string) error {
 // keep opens the vault of a backup, or the history beside a tree.
 func (s *share) keep(beside bool) error {
 	dir := s.device.vaultPlace(s.ID)
-	set := backup.Settings{Policy: defaultPolicy(), KeepFree: backup.DefaultKeepFree}
+	free, err := backup.Free(dir)
+	if err != nil {
+		return err
+	}
+	set := backup.Settings{Policy: defaultPolicy(), KeepFree: backup.KeepFree(free)}
 	if beside {
-		free, err := backup.Free(dir)
-		if err != nil {
-			return err
-		}
 		set = besideSettings(free)
 	}
 	k, err := backup.Open(backup.Options{

@@ -309,8 +309,12 @@ func (d *Device) bringRest(ctx context.Context) error {
 		}
 	}
 	for id := range d.words.first() {
-		if s := d.share(id); s != nil {
-			if err := s.choose(ctx, choice.Rule{Path: "", Here: true}); err != nil {
+		if s := d.share(id); s != nil && s.tree != nil {
+			err := s.choose(ctx, choice.Rule{Path: "", Here: true})
+			if err == nil {
+				err = s.tree.Get(ctx, "")
+			}
+			if err != nil {
 				d.Log.Warn("have the rest of a folder come", "folder", id, "error", err)
 				return nil
 			}

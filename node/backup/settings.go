@@ -22,8 +22,9 @@ type Settings struct {
 	Hook     string           `json:"hook"`      // a command for when the backup is stale
 }
 
-// DefaultKeepFree is what is left free on the disk of a vault.
-const DefaultKeepFree = 1 << 30
+// KeepFree is what is left free on the disk of a vault unless its owner says
+// otherwise: a gibibyte, or less on a small disk.
+func KeepFree(free int64) int64 { return min(1<<30, free/20) }
 
 // Keep stores settings for a keeper that is not open.
 func Keep(dir string, s Settings) error { return s.write(filepath.Join(dir, settingsFile)) }

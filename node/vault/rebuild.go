@@ -61,7 +61,9 @@ func (v *Vault) rebuild() error {
 	if err := v.load(); err != nil {
 		return err
 	}
-	v.log.Info("rebuilt the index of a vault", "dir", v.dir, "packs", len(b.files), "unreadable", b.gaps)
+	if len(b.files) > 0 { // else it is a new one
+		v.log.Info("rebuilt the index of a vault", "dir", v.dir, "packs", len(b.files), "unreadable", b.gaps)
+	}
 	return b.finish()
 }
 

@@ -152,7 +152,6 @@ func (v *Vault) open() error {
 	defer v.writing.Unlock()
 	err := v.load()
 	if errors.Is(err, ErrIndex) {
-		v.log.Info("build the index of a vault", "dir", v.dir, "because", err)
 		err = v.rebuild()
 	}
 	if err == nil && v.partial {
