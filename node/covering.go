@@ -6,15 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
-
-	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/kithmesh/kith/index/entry"
 	"github.com/kithmesh/kith/index/roster"
 	"github.com/kithmesh/kith/index/version"
-	"github.com/kithmesh/kith/node/control"
 	"github.com/kithmesh/kith/node/membership"
 	"github.com/kithmesh/kith/node/recovery"
 	"github.com/kithmesh/kith/protocol/seal"
@@ -25,7 +21,6 @@ import (
 const (
 	maxRecoveries = 8                        // of one folder that keys are kept for
 	maxSaid       = roster.MaxByAuthor - 128 // statements of one member, after which it keeps no more
-	maxLet        = 256                      // recovery keys that are admitted
 )
 
 // coverage is for what a folder's keys were last kept: if it is the same, there
@@ -281,116 +276,6 @@ func payloads(sealed []roster.SealedKeys) [][]byte {
 	out := make([][]byte, 0, len(sealed))
 	for _, k := range slices.Backward(sealed) { // earliest first
 		out = append(out, k.Payload)
-	}
-	return out
-}
-
-// letRecoveries admits who has the words of a recovery key in force, and nobody
-// whose words are not. It is no peer: it is shown nowhere and waited for by
-// nobody, and talked with about rosters alone.
-func (d *Device) letRecoveries() {
-	wanted := map[entry.DeviceID]bool{}
-	shares, _ := d.someShares("")
-	for _, s := range shares {
-		if _, in := s.member(d.id.ID()); !in || d.isPausedFolder(s.ID) {
-			continue
-		}
-		for _, r := range s.recoveries() {
-			if _, known := d.store.Peer(r.Device); !known && r.Device != d.id.ID() && len(wanted) < maxLet {
-				wanted[r.Device] = true
-			}
-		}
-	}
-	d.words.mu.Lock()
-	let := d.words.let
-	d.words.let = wanted
-	d.words.mu.Unlock()
-	for id := range let {
-		who, err := peer.Decode(string(id))
-		if _, known := d.store.Peer(id); err == nil && !wanted[id] && !known {
-			d.net.Distrust(who)
-		}
-	}
-	for id := range wanted {
-		who, err := peer.Decode(string(id))
-		if err == nil && !let[id] {
-			err = d.net.Admit(who)
-		}
-		if err != nil {
-			d.Log.Warn("admit who has the recovery words", "recovery", id, "error", err)
-		}
-	}
-}
-
-// recoveryProblems are the conditions of the folder's recovery keys.
-func (s *share) recoveryProblems() (out []control.Problem) {
-	if s.tree == nil {
-		return nil
-	}
-	all := s.recoveries()
-	var by []string
-	for _, r := range all {
-		name := "this device"
-		if r.Author != s.device.id.ID() {
-			name = s.makerName(r.Author)
-		}
-		by = append(by, fmt.Sprintf("by %s on %s", name, r.Clock.Time().Local().Format(time.DateOnly)))
-		if lacks := s.unkept(&r); lacks > 0 {
-			out = append(out, control.Problem{
-				Code: "recovery_incomplete", Message: fmt.Sprintf("the recovery words do not open what is sealed with %d of the folder's keys", lacks),
-				Hint: "kith recovery create on another device makes others, which open all of it",
-			})
-		}
-	}
-	if len(all) > 1 {
-		out = append(out, control.Problem{
-			Code: "recovery_several", Message: fmt.Sprintf("%d sets of recovery words open the folder, made %s", len(all), strings.Join(by, ", ")),
-			Hint: "whoever has one of them reads everything; kith recovery create, where one was made, puts another in its place",
-		})
-	}
-	return out
-}
-
-// unkept is how many keys of the folder nobody has kept for a recovery key.
-func (s *share) unkept(r *roster.Recovery) int {
-	for i := range r.Sealed {
-		public, _, err := recovery.Read(r.Device, r.Sealed[i].Payload)
-		if err != nil {
-			continue
-		}
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		return len(public.Missing(folderKeys(s.record.Keys), payloads(r.Sealed)))
-	}
-	return 0
-}
-
-// makerName is what the maker of recovery words is called, member or not.
-func (s *share) makerName(id entry.DeviceID) string {
-	if m, is := s.member(id); is {
-		return s.device.shownMember(id, m.Name)
-	}
-	for _, st := range slices.Backward(s.statements()) {
-		if st.Subject == id && st.Name != "" {
-			return st.Name + " (no member any more)"
-		}
-	}
-	return string(id)
-}
-
-// examineRecovery finds recovery words whose maker is out of the folder: if it
-// was stolen, so may be the words.
-func (s *share) examineRecovery() (out []control.Finding) {
-	own, _, _ := s.device.words.inEffect()
-	for _, r := range s.recoveries() {
-		if _, in := s.member(r.Author); in || r.Device == own.Device() {
-			continue
-		}
-		out = append(out, control.Finding{
-			Subject: "folder " + s.controlled().Label, Code: "recovery_orphaned",
-			Message: fmt.Sprintf("recovery words that were made by %s on %s still open it", s.makerName(r.Author), r.Clock.Time().Local().Format(time.DateOnly)),
-			Hint:    "if you do not have them at home: kith recovery create puts others in their place",
-		})
 	}
 	return out
 }

@@ -240,7 +240,7 @@ func (l *link) attach(ctx context.Context, id entry.FolderID) error {
 	told, ok := l.told[id]
 	listener := l.listener
 	l.mu.Unlock()
-	if s == nil || !ok || listener == nil || l.device.isPausedFolder(id) {
+	if s == nil || !ok || listener == nil || l.device.isPausedFolder(id) || s.seeding.Load() {
 		return nil
 	}
 	if _, member := s.member(l.id); !member {

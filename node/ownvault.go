@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"time"
 
 	"github.com/kithmesh/kith/index/entry"
 	"github.com/kithmesh/kith/protocol/blocks"
@@ -53,20 +54,59 @@ func (o *ownVault) Start(s exchange.Start) {
 // Ack implements folder.Member.
 func (o *ownVault) Ack(exchange.Ack) {}
 
-// seed tells the folder once what the vault of this device holds.
+// seedPatience is how long the own vault may take for the next file.
+const seedPatience = 30 * time.Second
+
+// seed brings in what the vault of this device holds, and only then lets the
+// folder hear other members.
 func (s *share) seed(ctx context.Context) error {
+	defer s.listen(ctx)
+	s.hearOwn(ctx)
+	moved, last := time.Now(), int64(-1)
+	for {
+		changed := s.device.changed.next()
+		st := s.Status()
+		if st.NeedBytes+st.NeedFiles != last {
+			moved, last = time.Now(), st.NeedBytes+st.NeedFiles
+		}
+		if st.NeedFiles == 0 && st.Quiet || time.Since(moved) > seedPatience {
+			return nil
+		}
+		timer := time.NewTimer(time.Second)
+		select {
+		case <-changed:
+		case <-timer.C:
+		case <-s.done:
+			timer.Stop()
+			return nil
+		case <-ctx.Done():
+			timer.Stop()
+			return nil
+		}
+		timer.Stop()
+	}
+}
+
+// listen has the folder hear all members that are connected.
+func (s *share) listen(ctx context.Context) {
+	s.seeding.Store(false)
+	s.device.eachLink(func(l *link) { _ = l.attach(ctx, s.ID) })
+}
+
+// hearOwn tells the folder once what the vault of this device holds.
+func (s *share) hearOwn(ctx context.Context) {
 	o := &ownVault{s, make(chan exchange.Start, 1)}
 	me, told := o.Device(), s.keeper.State()
 	if err := s.tree.Attach(ctx, o, told); err != nil {
-		return nil
+		return
 	}
 	var at exchange.Start
 	select {
 	case at = <-o.starts:
 	case <-s.done:
-		return nil
+		return
 	case <-ctx.Done():
-		return nil
+		return
 	}
 	for after := at.After; after < told.Head; {
 		b, err := s.keeper.AllRecords(ctx, after)
@@ -75,7 +115,7 @@ func (s *share) seed(ctx context.Context) error {
 		}
 		if err != nil {
 			s.device.Log.Warn("take what the vault holds", "folder", s.ID, "error", err)
-			return nil
+			return
 		}
 		if b.Through == after {
 			break
@@ -84,5 +124,4 @@ func (s *share) seed(ctx context.Context) error {
 	}
 	// It stays a member, so that content is had from it as long as any is
 	// wanted, until the folder ends.
-	return nil
 }

@@ -14,8 +14,6 @@ import (
 	"github.com/kithmesh/kith/index/roster"
 	"github.com/kithmesh/kith/index/version"
 	"github.com/kithmesh/kith/node/control"
-	"github.com/kithmesh/kith/node/membership"
-	"github.com/kithmesh/kith/node/recovery"
 )
 
 // How long the parts of a recovery may take.
@@ -341,39 +339,4 @@ func (o *recovering) state(all []*regained, lost map[entry.DeviceID]string) erro
 		}
 	}
 	return nil
-}
-
-// keyOf is a key that a member has sealed to the words.
-type keyOf = membership.Key
-
-// candidates are the keys of a folder that may be true: what a member has
-// sealed is as true as that member. Of several for an epoch those come first
-// that a member of today has sealed, and of these the earliest.
-func candidates(secret *recovery.Secret, r roster.Roster) map[entry.Epoch][]keyOf {
-	sealed := slices.Clone(r.SealedTo(secret.Public().Device()))
-	slices.Reverse(sealed) // earliest first
-	slices.SortStableFunc(sealed, func(a, b roster.SealedKeys) int {
-		rank := func(k roster.SealedKeys) int {
-			if _, in := r.Member(k.Author); in {
-				return 0
-			}
-			return 1
-		}
-		return rank(a) - rank(b)
-	})
-	var all [][]byte
-	for _, k := range sealed {
-		all = append(all, k.Payload)
-	}
-	opened, _ := secret.OpenAll(r.Folder(), all)
-	last, out := removals(r.Statements()), map[entry.Epoch][]keyOf{}
-	for e, keys := range opened {
-		for _, k := range keys {
-			g := generationOf(e)
-			if e == 1 || g > 0 && g <= last && epochOf(g, k) == e {
-				out[e] = append(out[e], keyOf(k))
-			}
-		}
-	}
-	return out
 }

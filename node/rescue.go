@@ -151,6 +151,9 @@ func (x *rescue) trust(id peer.ID, addrs ...string) error {
 func (x *rescue) watch(ctx context.Context, g *errgroup.Group) {
 	telling := map[entry.DeviceID]context.CancelFunc{}
 	for e := range x.net.Events() {
+		if e.Kind == discovery.Learned {
+			continue
+		}
 		id := entry.DeviceID(e.Device.String())
 		if stop := telling[id]; stop != nil {
 			stop()

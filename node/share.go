@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/kithmesh/kith/index/entry"
@@ -32,6 +33,8 @@ type share struct {
 	device    *Device
 	stop      context.CancelFunc
 	done      <-chan struct{} // closed when the folder has stopped
+
+	seeding atomic.Bool // it hears nobody but its own vault yet
 
 	mu      sync.Mutex
 	record  membership.Folder // as stored
@@ -67,17 +70,20 @@ func (d *Device) startWith(rec membership.Folder, how starting) (*share, error) 
 	if err := errors.Join(s.claim(), s.describe()); err != nil {
 		return nil, errors.Join(err, s.closeKeeper())
 	}
+	s.seeding.Store(how.seeded && s.keeper != nil)
 	d.mu.Lock()
 	d.shares[rec.ID] = s
 	d.mu.Unlock()
 	s.stop, s.done = d.tasks.start(run)
 	s.expectKey()
+	if s.seeding.Load() {
+		d.tasks.start(s.seed)
+		d.news()
+		return s, nil
+	}
 	d.eachLink(func(l *link) {
 		d.tasks.start(func(ctx context.Context) error { _ = l.attach(ctx, rec.ID); return nil })
 	})
-	if how.seeded && s.keeper != nil {
-		d.tasks.start(s.seed)
-	}
 	d.news()
 	return s, nil
 }

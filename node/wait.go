@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/kithmesh/kith/index/entry"
 	"github.com/kithmesh/kith/index/roster"
 	"github.com/kithmesh/kith/node/control"
 	"github.com/kithmesh/kith/node/folder"
@@ -36,7 +37,7 @@ func (d *Device) Wait(ctx context.Context, r control.WaitRequest, progress func(
 	}
 	if r.For == control.Protected {
 		for _, s := range shares {
-			if s.tree != nil && len(s.backups()) == 0 {
+			if s.tree != nil && !s.hasBackup() {
 				err := fmt.Errorf("wait for protected: no member of %q is a backup: %w", s.controlled().Label, control.ErrInvalid)
 				return control.WithHint(err, "kith share FOLDER DEVICE --role backup, and accept it there")
 			}
@@ -123,6 +124,12 @@ func (d *Device) progress(goal control.Goal, shares []*share) (control.Progress,
 		all = d.anyMet()
 	}
 	return p, all
+}
+
+// hasBackup tells whether a device was admitted as a backup, whether it has
+// joined by now or not.
+func (s *share) hasBackup() bool {
+	return slices.ContainsFunc(s.members(), func(m roster.Member) bool { return m.Role == entry.RoleBackup })
 }
 
 // isProtected tells whether a connected backup holds all that is here.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -108,7 +109,7 @@ func (a *actor) advance(now time.Time) (next time.Duration) {
 		busy = a.start(m, now) || busy
 	}
 	if a.full != nil && !now.Before(a.fullDue) {
-		a.full = nil
+		a.full, a.broken = nil, nil
 		return 0
 	}
 	a.endRun(now)
@@ -125,26 +126,27 @@ func (a *actor) advance(now time.Time) (next time.Duration) {
 
 // nextRetry is how long until something that could not be had is tried again.
 func (a *actor) nextRetry(now time.Time) time.Duration {
-	next := idleEvery
+	if a.full != nil {
+		return min(idleEvery, max(0, a.fullDue.Sub(now)))
+	}
+	next := time.Duration(idleEvery)
 	for _, m := range a.roll {
+		if now.Before(m.barren) {
+			next = min(next, m.barren.Sub(now))
+			continue
+		}
 		for _, waiting := range m.again {
 			for _, it := range waiting {
 				next = min(next, max(0, it.due.Sub(now)))
 			}
 		}
-		if now.Before(m.barren) {
-			next = min(next, m.barren.Sub(now))
-		}
-	}
-	if a.full != nil {
-		next = min(next, max(0, a.fullDue.Sub(now)))
 	}
 	return next
 }
 
 // start starts jobs for a member. It tells whether there are any.
 func (a *actor) start(m *member, now time.Time) bool {
-	for m.jobs < memberJobs && a.full == nil && a.broken == nil && !now.Before(m.barren) {
+	for m.jobs < memberJobs && a.full == nil && !now.Before(m.barren) {
 		items := a.take(m, now)
 		if len(items) == 0 {
 			break
@@ -167,23 +169,12 @@ func (a *actor) finish(j *job) {
 	now := a.Clock()
 	j.member.jobs--
 	for i, it := range j.items {
-		switch o := j.outcomes[i]; {
-		case o == stored || o == useless:
-			it.done = true
-		case it.absent:
-			it.done = true // somebody else may tell it who has it
-		default:
-			a.later(it, now)
-		}
-		followers := a.under[it.key()]
-		delete(a.under, it.key())
-		for _, f := range followers {
-			f.due = now
-			if it.done && j.outcomes[i] == stored {
-				f.done = true
-				continue
-			}
-			a.later(f, now)
+		a.settleItem(it, j.outcomes[i], now)
+	}
+	for _, m := range a.roll {
+		// One that cannot be had must not make the queue grow for ever.
+		if len(m.open) > maxQueue/8 {
+			m.open = slices.DeleteFunc(m.open, func(it *item) bool { return it.done })
 		}
 	}
 	switch {
@@ -191,7 +182,7 @@ func (a *actor) finish(j *job) {
 		a.full, a.fullDue = j.err, now.Add(fullWait)
 		a.log().Warn("the vault takes nothing more", "folder", a.ID, "error", j.err)
 	case errors.Is(j.err, errVault):
-		a.full, a.fullDue = j.err, now.Add(fullWait)
+		a.full, a.fullDue, a.broken = j.err, now.Add(fullWait), j.err
 		a.log().Error("the vault cannot be written", "folder", a.ID, "error", j.err)
 	case j.err != nil && a.ctx.Err() == nil:
 		j.member.barren = now.Add(barrenWait)
@@ -201,6 +192,40 @@ func (a *actor) finish(j *job) {
 		return
 	}
 	a.settle()
+}
+
+// settleItem takes what a job has come to with one version, and what others
+// told of the same one.
+func (a *actor) settleItem(it *item, o outcome, now time.Time) {
+	switch {
+	case o == stored || o == useless:
+		it.finish()
+	case it.absent:
+		it.finish() // somebody else may tell it who has it
+	default:
+		a.later(it, now)
+	}
+	key := it.key()
+	followers := a.under[key]
+	delete(a.under, key)
+	for _, f := range followers {
+		if o == stored {
+			f.finish()
+			continue
+		}
+		a.later(f, now)
+		f.due = now
+	}
+	if o != stored {
+		return
+	}
+	for _, m := range a.roll {
+		for _, w := range m.again[it.record.ID] {
+			if w.key() == key {
+				w.due = now // it is there by now
+			}
+		}
+	}
 }
 
 // settle: the vault has all of a member that knows the history of its files.
@@ -224,6 +249,7 @@ type runs struct {
 	// began is when the run began, and last when the last one was complete.
 	began, last time.Time
 	forced      bool // a person has asked for it
+	wrote       time.Time
 }
 
 func (a *actor) loadSchedule() {
@@ -258,7 +284,7 @@ func (a *actor) endRun(now time.Time) {
 		return
 	}
 	for _, m := range a.roll {
-		if !m.asked || m.anew || !m.caughtUp() {
+		if !m.asked || !m.caughtUp() {
 			return
 		}
 	}
@@ -270,9 +296,12 @@ func (a *actor) endRun(now time.Time) {
 		}
 	}
 	if a.runs.plan.Continuous() {
-		if now.Sub(a.notes.LastRun) >= time.Minute || a.notes.LastRun.IsZero() {
-			a.notes.LastRun, a.noted = now, false
+		// Told at once, and written when something else is, or once an hour: the
+		// disk of an idle backup may sleep.
+		if now.Sub(a.runs.wrote) >= time.Hour {
+			a.runs.wrote, a.noted = now, false
 		}
+		a.notes.LastRun = now
 		return
 	}
 	a.runs.open, a.runs.last = false, now

@@ -35,6 +35,7 @@ type member struct {
 	queue []*item                   // heard, and not begun; ascending
 	open  []*item                   // all that is not done, ascending, and some that is
 	again map[seal.RecordID][]*item // what could not be had yet, by its record
+	wants map[seal.RecordID][]*item // all that is not done, by its record
 	bytes int64                     // of queue
 	jobs  int
 	// asked: it was asked to tell what comes after heard. Not so while a
@@ -75,7 +76,7 @@ func (a *actor) attach(link Member, told exchange.FolderState) {
 	d := link.Device()
 	m := a.roll[d]
 	if m == nil || m.told.Index != told.Index {
-		m = &member{again: map[seal.RecordID][]*item{}, theirs: a.acks[d]}
+		m = &member{again: map[seal.RecordID][]*item{}, wants: map[seal.RecordID][]*item{}, theirs: a.acks[d]}
 		if n := a.notes.Members[d]; n.Index == told.Index {
 			m.heard = n.Held
 		}

@@ -33,7 +33,7 @@ func (k *Keeper) SetSettings(ctx context.Context, s Settings) error {
 	k.settings.Store(&s)
 	k.vault.SetLimits(vault.Limits{Quota: s.Quota, KeepFree: s.KeepFree})
 	return k.do(ctx, func(a *actor) {
-		a.runs.plan, a.full = plan, nil
+		a.runs.plan, a.full, a.broken = plan, nil, nil
 		if !plan.Continuous() && a.runs.last.IsZero() {
 			a.runs.open = false // begins at once
 		}

@@ -33,6 +33,7 @@ type item struct {
 	record   *seal.Record
 	absent   bool // the member knows of it and does not hold its content
 	done     bool // in the vault, or of no use any more
+	replaced bool // the member has a later version: if this cannot be had now, it never can
 	tries    int
 	due      time.Time // not before
 }
@@ -79,18 +80,36 @@ func (a *actor) enqueue(m *member, it *item) {
 	m.open = append(m.open, it)
 	m.queue = append(m.queue, it)
 	m.bytes += it.weight()
-	m.again[it.record.ID] = slices.DeleteFunc(m.again[it.record.ID], func(old *item) bool {
-		if it.record.Version.Compare(old.record.Version) != version.After {
-			return false
+	for _, old := range m.wants[it.record.ID] {
+		old.replaced = old.replaced || it.record.Version.Compare(old.record.Version) == version.After
+	}
+	m.wants[it.record.ID] = append(m.wants[it.record.ID], it)
+	for _, old := range m.again[it.record.ID] {
+		if old.replaced {
+			a.missed(old)
 		}
-		if !old.absent {
-			a.log().Info("a version was replaced before it could be fetched", "folder", a.ID, "device", it.from, "record", old.record.ID)
-		}
-		old.done = true
-		return true
-	})
+	}
+	m.again[it.record.ID] = slices.DeleteFunc(m.again[it.record.ID], func(old *item) bool { return old.done })
 	if len(m.again[it.record.ID]) == 0 {
 		delete(m.again, it.record.ID)
+	}
+}
+
+// missed gives up a version that the member has replaced.
+func (a *actor) missed(it *item) {
+	if !it.absent {
+		a.log().Info("a version was replaced before it could be fetched", "folder", a.ID, "device", it.from, "record", it.record.ID)
+	}
+	it.finish()
+}
+
+// finish says that nothing more is to be done about a version.
+func (it *item) finish() {
+	it.done = true
+	m, id := it.member, it.record.ID
+	m.wants[id] = slices.DeleteFunc(m.wants[id], func(w *item) bool { return w == it })
+	if len(m.wants[id]) == 0 {
+		delete(m.wants, id)
 	}
 }
 
@@ -146,6 +165,10 @@ var waits = []time.Duration{time.Second, 5 * time.Second, 30 * time.Second, 2 * 
 func (a *actor) later(it *item, now time.Time) {
 	m := it.member
 	if a.roll[it.from] != m || it.done {
+		return
+	}
+	if it.replaced {
+		a.missed(it)
 		return
 	}
 	it.due = now.Add(waits[min(it.tries, len(waits)-1)])

@@ -78,7 +78,7 @@ func (a *actor) statusNow() Status {
 		if a.runs.open && !caughtUp {
 			st.Quiet = false
 		}
-		trying = trying || m.jobs > 0 || len(m.queue) > 0 || m.asked && m.anew
+		trying = trying || m.jobs > 0 || len(m.queue) > 0 || m.asked && m.anew && m.head > m.heard
 		st.Members[d] = MemberStatus{
 			Connected: true, NeedFiles: int64(m.theirs.NeedFiles), NeedBytes: int64(m.theirs.NeedBytes),
 			Same: caughtUp && m.theirs.Index == now.Index && m.theirs.Held >= now.Head,

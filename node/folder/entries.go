@@ -55,3 +55,16 @@ func (f *Folder) part(from entry.Path) (part []*entry.Entry, err error) {
 	})
 	return part, err
 }
+
+// Entry is what this device has at a path, nil if it knows of nothing there.
+func (f *Folder) Entry(p entry.Path) (e *entry.Entry, err error) {
+	err = f.DB.View(func(tx *index.Tx) error {
+		x, err := tx.Folder(f.ID)
+		if err != nil {
+			return err
+		}
+		e, err = x.Get(p)
+		return err
+	})
+	return e, err
+}

@@ -279,9 +279,9 @@ func TestWhatIsNotAsItWasOnDiskHoldsUpNothing(t *testing.T) {
 	t.Parallel()
 	w, a, b, p := remembering(t)
 	a.write("f", "old")
-	a.write("g", "old")
+	a.write("g", "old too")
 	w.settle()
-	b.rot("f")
+	b.decays("f")
 	a.remove("f")
 	a.remove("g")
 	a.quiet()
@@ -289,14 +289,14 @@ func TestWhatIsNotAsItWasOnDiskHoldsUpNothing(t *testing.T) {
 	if f := w.agree(); len(f) != 0 {
 		t.Errorf("files: %v", f)
 	}
-	if got := p.remembered("g"); len(got) == 0 || got[0] != "file old" {
+	if got := p.remembered("g"); len(got) == 0 || got[0] != "file old too" {
 		t.Errorf("the history: %q", got)
 	}
 }
 
-// rot has the index believe that a file is what it was, though its bytes have
+// decays has the index believe that a file is what it was, though its bytes have
 // changed.
-func (h *hand) rot(p string) {
+func (h *hand) decays(p string) {
 	h.w.t.Helper()
 	h.down()
 	st, err := os.Stat(h.path(p))
@@ -437,4 +437,9 @@ func TestAnIndexThatWasSetBackTellsItsHistoryAnew(t *testing.T) {
 	b.write("g", "content")
 	b.quiet()
 	p.awaits("g", "file ?")
+	w.cut(a.device, b.device)
+	b.down()
+	if !slices.Equal(p.told, []entry.Path{"f", "f", "g"}) {
+		t.Errorf("told of %q", p.told)
+	}
 }

@@ -279,7 +279,8 @@ func (d *device) sameAsLinked(s folder.Status) bool {
 
 var logs = flag.Bool("folder-logs", false, "show what the folders log")
 
-// heard waits until one device has heard all that another has to tell now.
+// heard waits until one device has heard all that another has to tell now, and
+// says in its status what it makes of it.
 func (w *world) heard(to, from *device) {
 	w.t.Helper()
 	to.await("all that was told", func(folder.Status) bool {
@@ -288,4 +289,8 @@ func (w *world) heard(to, from *device) {
 		to.read(func(x *index.Folder) (err error) { p, err = x.Peer(from.id); return err })
 		return p.Epoch == now.Index && p.Received >= now.Head
 	})
+	ctx, cancel := bounded()
+	defer cancel()
+	_, err := to.folder.Missing(ctx, "") // answered when the status is published
+	w.must(err)
 }

@@ -42,16 +42,11 @@ func (p *Past) Log(ctx context.Context, o LogOptions) (Log, error) {
 	ids, asked := t.latest(o.Limit)
 	by, gaps, err := p.histories(ctx, ids, nil)
 	l.Gaps.add(gaps)
-	if err == nil || len(p.Sources) == 0 {
-		if by == nil {
-			by = map[entry.Path][]Version{}
-		}
-		// Of a path whose keys have changed since there are records under other
-		// IDs as well.
-		by, err = p.otherEpochs(ctx, by, ids)
-	}
 	if err == nil {
-		err = withNow(by, o.Now, func(q entry.Path) bool { return o.Below == "" || q == o.Below || q.Below(o.Below) })
+		err = p.otherEpochs(ctx, by, ids)
+	}
+	if err = orAlone(err, o.Now); err == nil {
+		err = withNow(by, o.Now, func(e *entry.Entry) bool { return asked[markOf(e)] })
 	}
 	if err != nil {
 		return l, fmt.Errorf("the log of %q: %w", o.Below, err)
@@ -64,6 +59,10 @@ func (p *Past) Log(ctx context.Context, o LogOptions) (Log, error) {
 type mark struct {
 	author version.ReplicaID
 	count  uint64
+}
+
+func markOf(e *entry.Entry) mark {
+	return mark{e.Version.Author, e.Version.Vector.Count(e.Version.Author)}
 }
 
 // latest are the newest of the events that are asked for.
@@ -99,9 +98,9 @@ func (t timeline) latest(limit int) (ids []seal.RecordID, asked map[mark]bool) {
 }
 
 // otherEpochs adds the versions that paths have under the keys of other epochs.
-func (p *Past) otherEpochs(ctx context.Context, by map[entry.Path][]Version, had []seal.RecordID) (map[entry.Path][]Version, error) {
-	if len(p.Keys) < 2 || len(p.Sources) == 0 {
-		return by, nil
+func (p *Past) otherEpochs(ctx context.Context, by map[entry.Path][]Version, had []seal.RecordID) error {
+	if len(p.Keys) < 2 {
+		return nil
 	}
 	asked := make(map[seal.RecordID]bool, len(had))
 	for _, id := range had {
@@ -121,7 +120,7 @@ func (p *Past) otherEpochs(ctx context.Context, by map[entry.Path][]Version, had
 			by[path] = addVersion(by[path], v)
 		}
 	}
-	return by, err
+	return err
 }
 
 func (p *Past) eventsAmong(by map[entry.Path][]Version, t timeline, asked map[mark]bool, o LogOptions) []Event {

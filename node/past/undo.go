@@ -100,13 +100,9 @@ func (p *Past) undo(ctx context.Context, id BatchID, o UndoOptions) (Undo, error
 
 // pathsOf are the paths that a batch has changed, in tree order.
 func (p *Past) pathsOf(ctx context.Context, r *run, now iter.Seq2[*entry.Entry, error]) ([]entry.Path, Gaps, error) {
-	by := map[entry.Path][]Version{}
-	var gaps Gaps
-	if len(p.Sources) > 0 {
-		var err error
-		if by, gaps, err = p.histories(ctx, r.ids, nil); err != nil {
-			return nil, gaps, err
-		}
+	by, gaps, err := p.histories(ctx, r.ids, nil)
+	if err = orAlone(err, now); err != nil {
+		return nil, gaps, err
 	}
 	changed := map[entry.Path][]Version{}
 	for path, vs := range by {
@@ -114,7 +110,7 @@ func (p *Past) pathsOf(ctx context.Context, r *run, now iter.Seq2[*entry.Entry, 
 			changed[path] = nil
 		}
 	}
-	err := eachKnown(now, func(e *entry.Entry) {
+	err = eachKnown(now, func(e *entry.Entry) {
 		if r.has(e) {
 			changed[e.Path] = nil
 		}
@@ -130,18 +126,17 @@ func (r *run) has(e *entry.Entry) bool {
 
 // undoSome plans for some of the paths.
 func (p *Past) undoSome(ctx context.Context, u *Undo, r *run, paths []entry.Path, o UndoOptions) error {
-	by := map[entry.Path][]Version{}
 	ask := func(whole func(*entry.Entry) bool) (map[entry.Path][]Version, error) {
-		if len(p.Sources) == 0 {
-			return by, nil
-		}
 		vs, gaps, err := p.Histories(ctx, paths, whole)
 		u.Gaps.add(gaps)
-		return vs, err
+		return vs, orAlone(err, o.Now)
 	}
 	by, err := ask(nil)
 	if err == nil {
-		err = withNow(by, o.Now, func(q entry.Path) bool { _, ok := slices.BinarySearchFunc(paths, q, entry.Path.Compare); return ok })
+		err = withNow(by, o.Now, func(e *entry.Entry) bool {
+			_, ok := slices.BinarySearchFunc(paths, e.Path, entry.Path.Compare)
+			return ok
+		})
 	}
 	if err != nil {
 		return err

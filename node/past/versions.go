@@ -50,7 +50,7 @@ func (p *Past) histories(ctx context.Context, ids []seal.RecordID, whole func(*e
 		})
 		gaps.add(g)
 		if err != nil {
-			return nil, gaps, err
+			return out, gaps, err
 		}
 	}
 	for _, vs := range out {
@@ -93,10 +93,7 @@ func (p *Past) timeline(ctx context.Context, below entry.Path, now iter.Seq2[*en
 	}, func(h history.Held, e *entry.Entry) {
 		t.add(e.Version, h.Record.ID, within(e.Path))
 	})
-	if errors.Is(err, ErrNoSource) && now != nil {
-		err = nil
-	}
-	if err == nil {
+	if err = orAlone(err, now); err == nil {
 		err = eachKnown(now, func(e *entry.Entry) {
 			if k := p.Keys[e.Epoch]; k != nil {
 				t.add(e.Version, k.RecordID(e.Path), within(e.Path))
@@ -105,6 +102,15 @@ func (p *Past) timeline(ctx context.Context, below entry.Path, now iter.Seq2[*en
 	}
 	t.sort()
 	return t, gaps, err
+}
+
+// orAlone lets a question do without any source where this device's own entries
+// are known: the gaps tell.
+func orAlone(err error, now iter.Seq2[*entry.Entry, error]) error {
+	if errors.Is(err, ErrNoSource) && now != nil {
+		return nil
+	}
+	return err
 }
 
 // eachKnown goes through entries that have a version.
@@ -123,10 +129,11 @@ func eachKnown(entries iter.Seq2[*entry.Entry, error], each func(*entry.Entry)) 
 	return nil
 }
 
-// withNow adds the entries of this device to histories of their paths.
-func withNow(by map[entry.Path][]Version, now iter.Seq2[*entry.Entry, error], want func(entry.Path) bool) error {
+// withNow adds entries of this device to the histories of their paths: where
+// there is one, or want asks for it.
+func withNow(by map[entry.Path][]Version, now iter.Seq2[*entry.Entry, error], want func(*entry.Entry) bool) error {
 	err := eachKnown(now, func(e *entry.Entry) {
-		if _, known := by[e.Path]; !known && !want(e.Path) {
+		if _, known := by[e.Path]; !known && !want(e) {
 			return
 		}
 		c := *e

@@ -38,6 +38,9 @@ var (
 	// ErrVersion: a newer kith has written the vault. It is untouched.
 	ErrVersion = errors.New("the vault was written by a newer version of kith")
 
+	// ErrReadOnly: the vault was opened to be read only.
+	ErrReadOnly = errors.New("the vault is only read")
+
 	// ErrClosed: the vault is closed.
 	ErrClosed = errors.New("the vault is closed")
 

@@ -12,14 +12,16 @@ import (
 	"github.com/kithmesh/kith/node/durable"
 )
 
-func (v *Vault) indexPath() string { return filepath.Join(v.dir, "index.db") }
+func (v *Vault) indexPath() string {
+	if v.scratch != "" {
+		return filepath.Join(v.scratch, indexFile)
+	}
+	return filepath.Join(v.dir, indexFile)
+}
 
 // load opens the index, if it is whole and in line with the packs, and takes in
 // what lies behind it. Its error wraps ErrIndex where it is to be rebuilt.
 func (v *Vault) load() error {
-	if err := durable.Sweep(v.packDir); err != nil {
-		return err
-	}
 	s, err := checkIndex(v.indexPath())
 	if err != nil {
 		return err
@@ -34,7 +36,7 @@ func (v *Vault) load() error {
 	if err := v.loadRows(s); err != nil {
 		return err
 	}
-	files, err := listPacks(v.packDir)
+	files, err := v.packFiles()
 	if err != nil {
 		return err
 	}
@@ -230,6 +232,9 @@ func (v *Vault) scan(f packFile, from int64, heads bool, fn func(found) error) e
 // notes what is missing and removes what is retired.
 func (v *Vault) doSettle(todo *settling) error {
 	for c, f := range todo.last {
+		if v.scratch != "" {
+			break
+		}
 		w, err := openWriter(v.packDir, f, v.marker())
 		if err != nil {
 			return err
@@ -267,6 +272,10 @@ func (v *Vault) noteMissing(f packFile) error {
 // removePack removes the file of a pack, durably. The caller holds v.writing.
 func (v *Vault) removePack(id packID, c class) error {
 	v.handles.forget(id)
+	if v.scratch != "" {
+		v.replaced[id] = true
+		return nil
+	}
 	if err := v.step("remove"); err != nil {
 		return err
 	}

@@ -41,7 +41,7 @@ func (v *Vault) rebuild() error {
 	if err := v.letGo(); err != nil && !errors.Is(err, ErrIndex) {
 		v.log.Warn("close the index of a vault", "dir", v.dir, "err", err)
 	}
-	fresh := filepath.Join(v.dir, "index.new")
+	fresh := filepath.Join(filepath.Dir(v.indexPath()), "index.new")
 	b := builder{v: v, folder: v.st.folder, again: map[location]int64{}}
 	err := b.build(fresh)
 	if err != nil {

@@ -81,6 +81,9 @@ func (v *Vault) cutTail(f packFile) (end int64, err error) {
 	if err != nil && !errors.Is(err, errTorn) {
 		return 0, err
 	}
+	if v.scratch != "" {
+		return end, nil
+	}
 	if w := v.writers[f.class]; w != nil && w.id == f.id {
 		if err := w.cut(end); err != nil {
 			return 0, err

@@ -233,6 +233,9 @@ func (t *tx) writer(c class, n int64) (*writer, error) {
 
 // create makes a pack.
 func (t *tx) create(c class, copied bool) (*writer, error) {
+	if t.v.scratch != "" {
+		return nil, ErrReadOnly
+	}
 	if err := t.v.step("create"); err != nil {
 		return nil, err
 	}

@@ -38,6 +38,12 @@ type Options struct {
 	// it; 0 is a day.
 	Grace time.Duration
 
+	// Scratch is an empty directory for the index of a vault that is only read:
+	// nothing in Dir is changed, so it may lie on a disk that cannot be written
+	// to, and nothing can be put. What is in Scratch when the vault is closed is
+	// of no use to anybody.
+	Scratch string
+
 	// Clock is the vault's clock; nil is the system's.
 	Clock func() time.Time
 	// Free tells how many bytes may still be written to the file system of a
@@ -61,6 +67,8 @@ type Vault struct {
 	noSync       bool
 	partial      bool
 	rolling      bool
+	scratch      string          // empty unless the vault is only read
+	replaced     map[packID]bool // packs that do not count, and would be removed if it were not
 
 	db    *db
 	queue queue
@@ -114,7 +122,7 @@ func Open(o Options) (*Vault, error) {
 	v := &Vault{
 		dir: o.Dir, packDir: filepath.Join(o.Dir, "packs"), packSize: o.PackSize, grace: o.Grace,
 		clock: o.Clock, free: o.Free, log: o.Log, noSync: o.noSync,
-		partial: o.Partial, rolling: o.Rolling,
+		partial: o.Partial, rolling: o.Rolling, scratch: o.Scratch, replaced: map[packID]bool{},
 		limits: Limits{o.Quota, o.KeepFree}, doubted: map[entry.DeviceID]bool{},
 	}
 	v.st.folder = o.Folder
@@ -145,12 +153,12 @@ func (v *Vault) setDefaults() {
 }
 
 func (v *Vault) open() error {
-	if err := os.MkdirAll(v.packDir, 0o700); err != nil {
-		return err
-	}
 	v.writing.Lock()
 	defer v.writing.Unlock()
-	err := v.load()
+	err := v.prepare()
+	if err == nil {
+		err = v.load()
+	}
 	if errors.Is(err, ErrIndex) {
 		err = v.rebuild()
 	}

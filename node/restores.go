@@ -1,0 +1,248 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/kithmesh/kith/index/entry"
+	"github.com/kithmesh/kith/node/control"
+	"github.com/kithmesh/kith/node/past"
+	"github.com/kithmesh/kith/node/past/back"
+	"github.com/kithmesh/kith/protocol/seal"
+)
+
+var overwrites = map[control.Overwrite]back.Overwrite{
+	"": back.Never, control.OverwriteNever: back.Never, control.OverwriteIfChanged: back.IfChanged, control.OverwriteAlways: back.Always,
+}
+
+var outcomes = map[back.What]control.Outcome{
+	back.Written: control.OutcomeWritten, back.Replaced: control.OutcomeReplaced, back.Beside: control.OutcomeBeside,
+	back.Removed: control.OutcomeRemoved, back.Skipped: control.OutcomeSkipped, back.Missing: control.OutcomeMissing, back.Failed: control.OutcomeSkipped,
+}
+
+// Where files on their way lie: in a folder among kith's own, which are never
+// synced.
+var (
+	stagingInPlace = filepath.Join(entry.Reserved, "restore")
+	stagingBeside  = entry.Reserved + "-restore"
+)
+
+// Restore implements [control.Past].
+func (h historian) Restore(
+	ctx context.Context, r control.RestoreRequest, progress func(control.RestoreProgress) error,
+) (control.Restored, error) {
+	s, at, err := h.device.findPlace(r.Place)
+	if err != nil {
+		return control.Restored{}, fmt.Errorf("restore %w", err)
+	}
+	overwrite, ok := overwrites[r.Overwrite]
+	if !ok {
+		return control.Restored{}, fmt.Errorf("restore: %w: overwrite %q", control.ErrInvalid, r.Overwrite)
+	}
+	x := &restoring{share: s, to: r.To, dry: r.DryRun, progress: progress, overwrite: overwrite}
+	x.out = control.Restored{Folder: s.controlled(), To: r.To, DryRun: r.DryRun}
+	from, closeAll, err := s.sources(ctx, r.Source)
+	if err != nil {
+		return x.out, fmt.Errorf("restore %w", err)
+	}
+	defer closeAll()
+	tree, p, t, err := s.treeAt(ctx, from, r.At)
+	if err != nil {
+		return x.out, pastError("restore", r.Place.Text, err)
+	}
+	defer func() { _ = tree.Close() }()
+	if first, end := tree.Below(at); first == end && at != "" {
+		return x.out, fmt.Errorf("restore %q: at that time %w", r.Place.Text, control.ErrNoPath)
+	}
+	x.out.At, x.out.Source = t, h.device.identity(best(from))
+	if n := tree.Gaps.Unopened; n > 0 {
+		x.out.Problems = append(x.out.Problems, control.Problem{
+			Code: "unreadable", Message: fmt.Sprintf("%d versions of that time cannot be opened: %v", n, tree.Gaps.Cause),
+		})
+	}
+	p.Sources = sourcesOf(from) // for content, those that begin later count too
+	err = x.run(ctx, p, func(o back.Options) (back.Result, error) { return back.Restore(ctx, tree, at, o) })
+	if err != nil {
+		return x.out, pastError("restore", r.Place.Text, err)
+	}
+	return x.out, nil
+}
+
+func sourcesOf(from []source) (out []past.Source) {
+	for _, s := range from {
+		out = append(out, s.Source)
+	}
+	return out
+}
+
+// best is whose vault a person is told of: a backup's rather than this
+// device's own.
+func best(from []source) entry.DeviceID { return from[len(from)-1].device }
+
+// Undo implements [control.Past].
+func (h historian) Undo(ctx context.Context, r control.UndoRequest, progress func(control.RestoreProgress) error) (control.Restored, error) {
+	for _, s := range withTrees(h.device.allShares()) {
+		out, err := h.undoIn(ctx, s, r, progress)
+		if errors.Is(err, past.ErrNoBatch) || errors.Is(err, control.ErrNoHistory) {
+			continue
+		}
+		if err != nil {
+			return out, pastError("undo", r.Batch, err)
+		}
+		return out, nil
+	}
+	return control.Restored{}, fmt.Errorf("undo %q: %w", r.Batch, control.ErrNoBatch)
+}
+
+func (h historian) undoIn(
+	ctx context.Context, s *share, r control.UndoRequest, progress func(control.RestoreProgress) error,
+) (control.Restored, error) {
+	x := &restoring{share: s, dry: r.DryRun, progress: progress, overwrite: back.Always}
+	x.out = control.Restored{Folder: s.controlled(), DryRun: r.DryRun, At: time.Now()}
+	from, closeAll, err := s.sources(ctx, "")
+	if err != nil {
+		return x.out, err
+	}
+	defer closeAll()
+	if err := s.tree.Scan(ctx); err != nil {
+		return x.out, err
+	}
+	p := s.pastOf(from)
+	plan, err := p.Undo(ctx, past.BatchID(r.Batch), past.UndoOptions{Now: s.entries()})
+	if err != nil {
+		return x.out, err
+	}
+	x.out.Source = h.device.identity(best(from))
+	for _, skip := range plan.Skipped {
+		if skip.Why != past.AlreadySo {
+			x.out.Paths = append(x.out.Paths, control.RestoredPath{Path: string(skip.Path), What: control.OutcomeSkipped})
+			x.out.Problems = append(x.out.Problems, control.Problem{Path: string(skip.Path), Code: "skipped", Message: skip.Why.String()})
+		}
+	}
+	return x.out, x.run(ctx, p, func(o back.Options) (back.Result, error) { return back.Undo(ctx, plan.Steps, o) })
+}
+
+// restoring is one restore on its way.
+type restoring struct {
+	share     *share
+	to        string // empty: in place
+	dry       bool
+	overwrite back.Overwrite
+	progress  func(control.RestoreProgress) error
+	out       control.Restored
+	covered   bool // a backup holds all that is here, so that nothing replaced is lost
+}
+
+func (x *restoring) run(ctx context.Context, p *past.Past, do func(back.Options) (back.Result, error)) error {
+	o := back.Options{
+		Past: p, Overwrite: x.overwrite, Dry: x.dry, Now: time.Now(), Staging: stagingBeside,
+		Progress: func(b back.Progress) error {
+			return x.progress(control.RestoreProgress{
+				Folder: x.out.Folder, Files: b.Files, Bytes: b.Bytes, TotalFiles: b.TotalFiles, TotalBytes: b.TotalBytes,
+			})
+		},
+	}
+	dir := x.to
+	if dir == "" {
+		dir, o.Staging, o.Keep, o.Known = x.out.Folder.Path, stagingInPlace, x.keep, x.known
+		if err := x.before(ctx); err != nil {
+			return err
+		}
+	} else if !x.dry {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return err
+		}
+	} else if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
+		empty, err := os.MkdirTemp("", "kith-dry-") // nothing is there to compare with
+		if err != nil {
+			return err
+		}
+		defer func() { _ = os.RemoveAll(empty) }()
+		dir = empty
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = root.Close() }()
+	o.Root = root
+	done, err := do(o)
+	x.take(&done)
+	if x.to == "" && !x.dry {
+		err = errors.Join(err, x.share.tree.Scan(ctx))
+	}
+	return err
+}
+
+// before records what lies here and pins it, so that what is replaced can be
+// had again.
+func (x *restoring) before(ctx context.Context) error {
+	if x.dry {
+		return nil
+	}
+	if err := x.share.tree.Check(ctx); err != nil {
+		return err
+	}
+	if err := x.share.tree.Scan(ctx); err != nil {
+		return err
+	}
+	st := x.share.Status()
+	x.covered = st.Quiet && x.share.isProtected(st)
+	snap, err := x.share.snapshot(ctx, "before restore "+time.Now().Format("2006-01-02 15:04:05.000"))
+	if err != nil {
+		x.covered = false
+		x.share.device.Log.Warn("no snapshot before a restore", "folder", x.share.ID, "error", err)
+	}
+	x.out.Snapshot = snap.Label
+	return nil
+}
+
+// known tells whether what lies at a path is what the index says.
+func (x *restoring) known(p entry.Path) bool {
+	e, err := x.share.tree.Entry(p)
+	return err == nil && e != nil && e.Lives() && !e.Unknown
+}
+
+// keep sees to it that what lies at a path can be had again.
+func (x *restoring) keep(ctx context.Context, p entry.Path) error {
+	e, err := x.share.tree.Entry(p)
+	switch {
+	case err != nil:
+		return err
+	case e == nil || e.Unknown || !e.Lives():
+		return fmt.Errorf("%q: what lies there is not known yet", p)
+	case e.Kind != entry.File || x.covered:
+		return nil
+	case x.share.keeper == nil:
+		return fmt.Errorf("%q: no backup holds what lies there", p)
+	}
+	for _, k := range x.share.keys() {
+		if k.Epoch() != e.Epoch {
+			continue
+		}
+		r, err := k.SealRecord(e)
+		if err != nil {
+			return err
+		}
+		return x.share.keeper.StoreAll(ctx, []*seal.Record{r}, x.share.contentHere)
+	}
+	return past.ErrNoKey
+}
+
+func (x *restoring) take(done *back.Result) {
+	x.out.Files, x.out.Bytes, x.out.Same, x.out.Removed = done.Files, done.Bytes, done.Same, done.Removed
+	for _, p := range done.Paths {
+		x.out.Paths = append(x.out.Paths, control.RestoredPath{Path: string(p.Path), As: string(p.As), What: outcomes[p.What]})
+		if p.Err != nil {
+			code := "not_restored"
+			if p.What == back.Missing {
+				code = "missing"
+			}
+			x.out.Problems = append(x.out.Problems, control.Problem{Path: string(p.Path), Code: code, Message: p.Err.Error()})
+		}
+	}
+}
