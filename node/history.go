@@ -16,29 +16,29 @@ import (
 type archive struct{ device *Device }
 
 // keeperFor is the keeper of a folder, for a member of it.
-func (a archive) keeperFor(peer entry.DeviceID, id entry.FolderID) (*backup.Keeper, error) {
-	s := a.device.share(id)
+func (a archive) keeperFor(by history.Asker) (*backup.Keeper, error) {
+	s := a.device.share(by.Folder)
 	if s == nil || s.keeper == nil {
-		return nil, fmt.Errorf("folder %s: %w", id, history.ErrRefused)
+		return nil, fmt.Errorf("folder %s: %w", by.Folder, history.ErrRefused)
 	}
-	if _, member := s.member(peer); !member || a.device.isPausedFolder(id) {
-		return nil, fmt.Errorf("folder %s: %w", id, history.ErrRefused)
+	if _, member := s.member(by.Peer); !member || a.device.isPausedFolder(by.Folder) {
+		return nil, fmt.Errorf("folder %s: %w", by.Folder, history.ErrRefused)
 	}
 	return s.keeper, nil
 }
 
 // State implements [history.Source].
-func (a archive) State(_ context.Context, peer entry.DeviceID, id entry.FolderID) (history.State, error) {
-	k, err := a.keeperFor(peer, id)
+func (a archive) State(_ context.Context, by history.Asker) (history.State, error) {
+	k, err := a.keeperFor(by)
 	if err != nil {
 		return history.State{}, err
 	}
-	return k.Standing(peer)
+	return k.Standing(by.Peer)
 }
 
 // AsOf implements [history.Source].
-func (a archive) AsOf(ctx context.Context, peer entry.DeviceID, id entry.FolderID, t time.Time, each func(history.Held) error) error {
-	k, err := a.keeperFor(peer, id)
+func (a archive) AsOf(ctx context.Context, by history.Asker, t time.Time, each func(history.Held) error) error {
+	k, err := a.keeperFor(by)
 	if err != nil {
 		return err
 	}
@@ -47,9 +47,9 @@ func (a archive) AsOf(ctx context.Context, peer entry.DeviceID, id entry.FolderI
 
 // Versions implements [history.Source].
 func (a archive) Versions(
-	ctx context.Context, peer entry.DeviceID, id entry.FolderID, ids []seal.RecordID, each func(history.Held) error,
+	ctx context.Context, by history.Asker, ids []seal.RecordID, each func(history.Held) error,
 ) error {
-	k, err := a.keeperFor(peer, id)
+	k, err := a.keeperFor(by)
 	if err != nil {
 		return err
 	}
@@ -58,9 +58,9 @@ func (a archive) Versions(
 
 // Received implements [history.Source].
 func (a archive) Received(
-	ctx context.Context, peer entry.DeviceID, id entry.FolderID, after entry.Sequence, each func(history.Held) error,
+	ctx context.Context, by history.Asker, after entry.Sequence, each func(history.Held) error,
 ) error {
-	k, err := a.keeperFor(peer, id)
+	k, err := a.keeperFor(by)
 	if err != nil {
 		return err
 	}
@@ -68,19 +68,19 @@ func (a archive) Received(
 }
 
 // Pin implements [history.Keeping].
-func (a archive) Pin(_ context.Context, peer entry.DeviceID, id entry.FolderID, at time.Time, label []byte) (history.Pin, error) {
-	k, err := a.keeperFor(peer, id)
+func (a archive) Pin(_ context.Context, by history.Asker, at time.Time, label []byte) (history.Pin, error) {
+	k, err := a.keeperFor(by)
 	if err != nil {
 		return history.Pin{}, err
 	}
-	return k.Pin(peer, at, label)
+	return k.Pin(by.Peer, at, label)
 }
 
 // Prove implements [history.Keeping].
 func (a archive) Prove(
-	ctx context.Context, peer entry.DeviceID, id entry.FolderID, nonce [32]byte, ids []entry.BlockID, each func([]history.Proven) error,
+	ctx context.Context, by history.Asker, nonce [32]byte, ids []entry.BlockID, each func([]history.Proven) error,
 ) error {
-	k, err := a.keeperFor(peer, id)
+	k, err := a.keeperFor(by)
 	if err != nil {
 		return err
 	}
@@ -88,10 +88,10 @@ func (a archive) Prove(
 }
 
 // Mend implements [history.Keeping].
-func (a archive) Mend(ctx context.Context, peer entry.DeviceID, id entry.FolderID, ids []entry.BlockID) (int, error) {
-	k, err := a.keeperFor(peer, id)
+func (a archive) Mend(ctx context.Context, by history.Asker, ids []entry.BlockID) (int, error) {
+	k, err := a.keeperFor(by)
 	if err != nil {
 		return 0, err
 	}
-	return k.Mend(ctx, peer, ids)
+	return k.Mend(ctx, by.Peer, ids)
 }

@@ -22,7 +22,7 @@ type many struct {
 	sent atomic.Int64
 }
 
-func (m *many) AsOf(_ context.Context, _ entry.DeviceID, _ entry.FolderID, _ time.Time, each func(Held) error) error {
+func (m *many) AsOf(_ context.Context, by Asker, _ time.Time, each func(Held) error) error {
 	h := held(1)
 	for {
 		if err := each(h); err != nil {
@@ -91,9 +91,9 @@ func TestASlowVaultTellsWhatItHas(t *testing.T) {
 // slowly needs seven seconds to find a version.
 type slowly struct{ *past }
 
-func (s slowly) AsOf(ctx context.Context, by entry.DeviceID, folder entry.FolderID, at time.Time, each func(Held) error) error {
-	return s.past.AsOf(ctx, by, folder, at, func(h Held) error {
-		time.Sleep(7 * time.Second)
+func (s slowly) AsOf(ctx context.Context, by Asker, at time.Time, each func(Held) error) error {
+	return s.past.AsOf(ctx, by, at, func(h Held) error {
+		<-time.After(7 * time.Second)
 		return each(h)
 	})
 }

@@ -92,9 +92,9 @@ type past struct {
 	on    func(context.Context) (again error) // first, if set
 }
 
-func (p *past) note(ctx context.Context, by entry.DeviceID, folder entry.FolderID, format string, args ...any) error {
+func (p *past) note(ctx context.Context, by Asker, format string, args ...any) error {
 	p.mu.Lock()
-	p.asked = append(p.asked, fmt.Sprintf("%s %s: ", by, folder[:4])+fmt.Sprintf(format, args...))
+	p.asked = append(p.asked, fmt.Sprintf("%s %s: ", by.Peer, by.Folder[:4])+fmt.Sprintf(format, args...))
 	p.mu.Unlock()
 	if p.on != nil {
 		return p.on(ctx)
@@ -111,43 +111,43 @@ func (p *past) tell(each func(Held) error) error {
 	return p.err
 }
 
-func (p *past) State(ctx context.Context, by entry.DeviceID, folder entry.FolderID) (State, error) {
-	if err := p.note(ctx, by, folder, "state"); err != nil {
+func (p *past) State(ctx context.Context, by Asker) (State, error) {
+	if err := p.note(ctx, by, "state"); err != nil {
 		return State{}, err
 	}
 	return p.state, p.err
 }
 
-func (p *past) AsOf(ctx context.Context, by entry.DeviceID, folder entry.FolderID, t time.Time, each func(Held) error) error {
-	if err := p.note(ctx, by, folder, "as of %d", t.UnixMicro()); err != nil {
+func (p *past) AsOf(ctx context.Context, by Asker, t time.Time, each func(Held) error) error {
+	if err := p.note(ctx, by, "as of %d", t.UnixMicro()); err != nil {
 		return err
 	}
 	return p.tell(each)
 }
 
-func (p *past) Versions(ctx context.Context, by entry.DeviceID, folder entry.FolderID, ids []seal.RecordID, each func(Held) error) error {
-	if err := p.note(ctx, by, folder, "versions %s", ids); err != nil {
+func (p *past) Versions(ctx context.Context, by Asker, ids []seal.RecordID, each func(Held) error) error {
+	if err := p.note(ctx, by, "versions %s", ids); err != nil {
 		return err
 	}
 	return p.tell(each)
 }
 
-func (p *past) Received(ctx context.Context, by entry.DeviceID, folder entry.FolderID, after entry.Sequence, each func(Held) error) error {
-	if err := p.note(ctx, by, folder, "received after %d", after); err != nil {
+func (p *past) Received(ctx context.Context, by Asker, after entry.Sequence, each func(Held) error) error {
+	if err := p.note(ctx, by, "received after %d", after); err != nil {
 		return err
 	}
 	return p.tell(each)
 }
 
-func (p *past) Pin(ctx context.Context, by entry.DeviceID, folder entry.FolderID, t time.Time, label []byte) (Pin, error) {
-	if err := p.note(ctx, by, folder, "pin %d %q", t.UnixMicro(), label); err != nil {
+func (p *past) Pin(ctx context.Context, by Asker, t time.Time, label []byte) (Pin, error) {
+	if err := p.note(ctx, by, "pin %d %q", t.UnixMicro(), label); err != nil {
 		return Pin{}, err
 	}
 	return p.pin, p.err
 }
 
-func (p *past) Prove(ctx context.Context, by entry.DeviceID, folder entry.FolderID, nonce [32]byte, ids []entry.BlockID, each func([]Proven) error) error {
-	if err := p.note(ctx, by, folder, "prove %x %d", nonce[:5], len(ids)); err != nil {
+func (p *past) Prove(ctx context.Context, by Asker, nonce [32]byte, ids []entry.BlockID, each func([]Proven) error) error {
+	if err := p.note(ctx, by, "prove %x %d", nonce[:5], len(ids)); err != nil {
 		return err
 	}
 	for i := range ids {
@@ -158,8 +158,8 @@ func (p *past) Prove(ctx context.Context, by entry.DeviceID, folder entry.Folder
 	return p.err
 }
 
-func (p *past) Mend(ctx context.Context, by entry.DeviceID, folder entry.FolderID, ids []entry.BlockID) (int, error) {
-	if err := p.note(ctx, by, folder, "mend %d", len(ids)); err != nil {
+func (p *past) Mend(ctx context.Context, by Asker, ids []entry.BlockID) (int, error) {
+	if err := p.note(ctx, by, "mend %d", len(ids)); err != nil {
 		return 0, err
 	}
 	return p.mends, p.err

@@ -54,15 +54,15 @@ func (d *diary) Versions(context.Context, entry.DeviceID, entry.FolderID, []seal
 	return nil
 }
 
-func (d *diary) Received(_ context.Context, by entry.DeviceID, folder entry.FolderID, after entry.Sequence, each func(history.Held) error) error {
-	if by != d.member || folder != photos {
+func (d *diary) Received(_ context.Context, by Asker, after entry.Sequence, each func(history.Held) error) error {
+	if by != (history.Asker{Peer: d.member, Folder: photos}) {
 		return history.ErrRefused
 	}
 	for n := after + 1; n <= 20_000; n++ {
 		if n == d.breaks {
 			return errDisk
 		}
-		if err := each(history.Held{Record: d.record, Sequence: n, Received: time.UnixMicro(int64(n)), From: by}); err != nil {
+		if err := each(history.Held{Record: d.record, Sequence: n, Received: time.UnixMicro(int64(n)), From: by.Peer}); err != nil {
 			return err
 		}
 	}

@@ -52,30 +52,30 @@ func (s *Server) answer(ctx context.Context, peer entry.DeviceID, r *request, a 
 	}
 	switch r.kind {
 	case askState:
-		st, err := s.Source.State(ctx, peer, r.folder)
+		st, err := s.Source.State(ctx, Asker{peer, r.folder})
 		if err != nil {
 			return err
 		}
 		return a.state(st)
 	case askAsOf:
-		return s.Source.AsOf(ctx, peer, r.folder, r.moment, a.version)
+		return s.Source.AsOf(ctx, Asker{peer, r.folder}, r.moment, a.version)
 	case askVersions:
-		return s.Source.Versions(ctx, peer, r.folder, r.ids, a.version)
+		return s.Source.Versions(ctx, Asker{peer, r.folder}, r.ids, a.version)
 	case askReceived:
-		return s.Source.Received(ctx, peer, r.folder, r.after, a.version)
+		return s.Source.Received(ctx, Asker{peer, r.folder}, r.after, a.version)
 	case askPin:
-		p, err := s.Keeping.Pin(ctx, peer, r.folder, r.moment, r.label)
+		p, err := s.Keeping.Pin(ctx, Asker{peer, r.folder}, r.moment, r.label)
 		if err != nil {
 			return err
 		}
 		return a.pin(p)
 	case askProve:
-		if err := s.Keeping.Prove(ctx, peer, r.folder, r.nonce, r.blocks, a.proofs); err != nil {
+		if err := s.Keeping.Prove(ctx, Asker{peer, r.folder}, r.nonce, r.blocks, a.proofs); err != nil {
 			return err
 		}
 		return a.proven()
 	default:
-		n, err := s.Keeping.Mend(ctx, peer, r.folder, r.blocks)
+		n, err := s.Keeping.Mend(ctx, Asker{peer, r.folder}, r.blocks)
 		if err != nil {
 			return err
 		}

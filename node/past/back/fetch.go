@@ -25,8 +25,9 @@ func newFetcher(_ context.Context, p *past.Past) *fetcher { return &fetcher{past
 
 // plains are opened blocks.
 type plains struct {
-	mu sync.Mutex
-	of map[entry.BlockID][]byte
+	epochs map[entry.BlockID]entry.Epoch // of all that are wanted
+	mu     sync.Mutex
+	of     map[entry.BlockID][]byte
 }
 
 func (p *plains) put(id entry.BlockID, plain []byte) {
@@ -38,7 +39,7 @@ func (p *plains) put(id entry.BlockID, plain []byte) {
 // get fetches blocks, whose epochs are given. What nobody has is not in the
 // result. Of a block in several forms the first that opens counts.
 func (f *fetcher) get(ctx context.Context, epochs map[entry.BlockID]entry.Epoch) (map[entry.BlockID][]byte, error) {
-	out := &plains{of: make(map[entry.BlockID][]byte, len(epochs))}
+	out := &plains{epochs: epochs, of: make(map[entry.BlockID][]byte, len(epochs))}
 	var failed error
 	for form := range past.MaxForms {
 		more := false // some source has so many forms
@@ -52,7 +53,7 @@ func (f *fetcher) get(ctx context.Context, epochs map[entry.BlockID]entry.Epoch)
 			if len(want) == 0 {
 				return out.of, nil
 			}
-			some, err := f.ask(ctx, s, want, form, epochs, out)
+			some, err := f.ask(ctx, s, want, form, out)
 			if err := ctx.Err(); err != nil {
 				return nil, err
 			}
@@ -68,9 +69,7 @@ func (f *fetcher) get(ctx context.Context, epochs map[entry.BlockID]entry.Epoch)
 
 // ask asks one source for one form of blocks, and opens what comes beside. It
 // tells whether any came.
-func (f *fetcher) ask(
-	ctx context.Context, s past.Source, want []entry.BlockID, form int, epochs map[entry.BlockID]entry.Epoch, out *plains,
-) (some bool, err error) {
+func (f *fetcher) ask(ctx context.Context, s past.Source, want []entry.BlockID, form int, out *plains) (some bool, err error) {
 	var open errgroup.Group
 	open.SetLimit(2 * runtime.GOMAXPROCS(0))
 	for len(want) > 0 && err == nil {
@@ -81,7 +80,7 @@ func (f *fetcher) ask(
 				return nil
 			}
 			some = true
-			id, k := part[i], f.past.Keys[epochs[part[i]]]
+			id, k := part[i], f.past.Keys[out.epochs[part[i]]]
 			if k == nil {
 				return nil
 			}
