@@ -54,7 +54,7 @@ func (d *diary) Versions(context.Context, entry.DeviceID, entry.FolderID, []seal
 	return nil
 }
 
-func (d *diary) Received(_ context.Context, by Asker, after entry.Sequence, each func(history.Held) error) error {
+func (d *diary) Received(_ context.Context, by history.Asker, after entry.Sequence, each func(history.Held) error) error {
 	if by != (history.Asker{Peer: d.member, Folder: photos}) {
 		return history.ErrRefused
 	}
