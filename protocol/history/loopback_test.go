@@ -42,15 +42,15 @@ type diary struct {
 
 var errDisk = errors.New("the disk is gone")
 
-func (d *diary) State(context.Context, entry.DeviceID, entry.FolderID) (history.State, error) {
+func (d *diary) State(context.Context, history.Asker) (history.State, error) {
 	return history.State{}, nil
 }
 
-func (d *diary) AsOf(context.Context, entry.DeviceID, entry.FolderID, time.Time, func(history.Held) error) error {
+func (d *diary) AsOf(context.Context, history.Asker, time.Time, func(history.Held) error) error {
 	return history.ErrFuture
 }
 
-func (d *diary) Versions(context.Context, entry.DeviceID, entry.FolderID, []seal.RecordID, func(history.Held) error) error {
+func (d *diary) Versions(context.Context, history.Asker, []seal.RecordID, func(history.Held) error) error {
 	return nil
 }
 
