@@ -183,6 +183,17 @@ func (s *share) held(h folder.Held) control.HeldBatch {
 
 // Approve implements [control.Care].
 func (d *Device) Approve(ctx context.Context, batch string) (control.HeldBatch, error) {
+	for _, s := range withTrees(d.allShares()) {
+		all, err := s.tree.Held(ctx)
+		if err != nil {
+			return control.HeldBatch{}, fmt.Errorf("approve %q: %w", batch, err)
+		}
+		for i := range all {
+			if all[i].ID == batch {
+				d.noteApproval(s, all[i], time.Now())
+			}
+		}
+	}
 	return d.settleBatch(ctx, "approve", batch, (*folder.Folder).Approve)
 }
 

@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -50,55 +51,74 @@ func candidates(secret *recovery.Secret, r roster.Roster) map[entry.Epoch][]keyO
 }
 
 // trueKeys picks one key for each epoch. Where members have sealed different
-// ones, one of them lied: the true key opens what is sealed with it.
-func (d *Device) trueKeys(ctx context.Context, f *regained) map[entry.Epoch]membership.Key {
-	out, open := map[entry.Epoch]membership.Key{}, map[entry.Epoch][]keyOf{}
-	for e, keys := range f.keys {
-		out[e] = keys[0]
-		if len(keys) > 1 {
-			open[e] = keys
+// ones, one of them lied: the true key opens what is sealed with it. The versions
+// of each history are gone through for that, as far as need be.
+func trueKeys(id entry.FolderID, all map[entry.Epoch][]keyOf, histories ...func(each func(history.Held) error) error) (
+	keys map[entry.Epoch]membership.Key, unsure []entry.Epoch,
+) {
+	keys, open := map[entry.Epoch]membership.Key{}, map[entry.Epoch][]keyOf{}
+	for e, some := range all {
+		keys[e] = some[0]
+		if len(some) > 1 {
+			open[e] = some
 		}
 	}
-	for _, w := range f.members {
-		if len(open) > 0 {
-			d.tryKeys(ctx, f.id, w.id, open, out)
+	settled := errors.New("settled")
+	for _, received := range histories {
+		if len(open) == 0 {
+			break
+		}
+		_ = received(func(h history.Held) error {
+			if k, opens := opener(id, open[h.Record.Epoch], h.Record); opens {
+				keys[h.Record.Epoch] = k
+				delete(open, h.Record.Epoch)
+			}
+			if len(open) == 0 {
+				return settled
+			}
+			return nil
+		})
+	}
+	return keys, slices.Sorted(maps.Keys(open))
+}
+
+// opener is the key that opens a record.
+func opener(id entry.FolderID, some []keyOf, r *seal.Record) (keyOf, bool) {
+	for _, k := range some {
+		keys, err := seal.Derive(id, r.Epoch, seal.FolderKey(k))
+		if err != nil {
+			continue
+		}
+		if _, err := keys.OpenRecord(r); err == nil {
+			return k, true
 		}
 	}
-	for e := range open {
-		d.Log.Error("members have kept different keys for recovery, and which is true could not be found", "folder", f.id, "epoch", e)
-	}
-	return out
+	return keyOf{}, false
 }
 
 // tryTime bounds the look for what is sealed with a contested key.
 const tryTime = 20 * time.Second
 
-func (d *Device) tryKeys(ctx context.Context, id entry.FolderID, at entry.DeviceID, open map[entry.Epoch][]keyOf, out map[entry.Epoch]membership.Key) {
-	ctx, cancel := context.WithTimeout(ctx, tryTime)
-	defer cancel()
-	l := d.linkSoon(ctx, at)
-	if l == nil {
-		return
+// keysOf picks the keys of a folder that is got back; its members are asked
+// where they are contested.
+func (d *Device) keysOf(ctx context.Context, f *regained) map[entry.Epoch]membership.Key {
+	var histories []func(func(history.Held) error) error
+	for _, w := range f.members {
+		histories = append(histories, func(each func(history.Held) error) error {
+			ctx, cancel := context.WithTimeout(ctx, tryTime)
+			defer cancel()
+			l := d.linkSoon(ctx, w.id)
+			if l == nil {
+				return ctx.Err()
+			}
+			past := l.past(f.id)
+			defer past.Close()
+			return past.Received(ctx, 0, each)
+		})
 	}
-	past := l.past(id)
-	defer past.Close()
-	settled := errors.New("settled")
-	_ = past.Received(ctx, 0, func(h history.Held) error {
-		e := h.Record.Epoch
-		for _, k := range open[e] {
-			keys, err := seal.Derive(id, e, seal.FolderKey(k))
-			if err != nil {
-				continue
-			}
-			if _, err := keys.OpenRecord(h.Record); err == nil {
-				out[e] = k
-				delete(open, e)
-				break
-			}
-		}
-		if len(open) == 0 {
-			return settled
-		}
-		return nil
-	})
+	keys, unsure := trueKeys(f.id, f.keys, histories...)
+	if len(unsure) > 0 {
+		d.Log.Error("members have kept different keys for recovery, and which is true could not be found", "folder", f.id, "epochs", len(unsure))
+	}
+	return keys
 }

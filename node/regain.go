@@ -153,7 +153,7 @@ func (d *Device) meetAgain(f *regained) {
 func (d *Device) regain(ctx context.Context, f *regained, wait bool) (*share, error) {
 	rec := membership.Folder{
 		ID: f.id, Label: f.put.label, Path: f.put.root, Role: entry.RoleSync, AddedAt: time.Now(),
-		Keys: d.trueKeys(ctx, f), Roster: f.roster.Statements(),
+		Keys: d.keysOf(ctx, f), Roster: f.roster.Statements(),
 	}
 	if wait {
 		rec.Choices = []membership.Choice{{Path: "", Here: false}}

@@ -95,7 +95,11 @@ func (h historian) Undo(ctx context.Context, r control.UndoRequest, progress fun
 		}
 		return out, nil
 	}
-	return control.Restored{}, fmt.Errorf("undo %q: %w", r.Batch, control.ErrNoBatch)
+	out, err := h.undoApproved(ctx, r, progress)
+	if err != nil {
+		return out, pastError("undo", r.Batch, err)
+	}
+	return out, nil
 }
 
 func (h historian) undoIn(

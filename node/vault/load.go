@@ -272,7 +272,7 @@ func (v *Vault) noteMissing(f packFile) error {
 // removePack removes the file of a pack, durably. The caller holds v.writing.
 func (v *Vault) removePack(id packID, c class) error {
 	v.handles.forget(id)
-	if false {
+	if v.scratch != "" {
 		v.replaced[id] = true
 		return nil
 	}
