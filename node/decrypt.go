@@ -40,9 +40,10 @@ type DecryptRequest struct {
 // directory changes: its index is copied to the system's directory for
 // temporary files, or rebuilt there from the packs if it is missing.
 //
-// It wraps [control.ErrInvalid] for what are not the words of a phrase,
-// [control.ErrNoVault] if there is no vault, or a device that runs has it open,
-// [control.ErrNotHere] if the keys do not open it, and [control.ErrNoPath].
+// It wraps [control.ErrInvalid] for what are not the words of a phrase, or not
+// of one that opens the vault, [control.ErrNotFound] if the home has no keys of
+// it, [control.ErrNoVault] if there is no vault, [vault.ErrLocked] if a device
+// that runs has it open, and [control.ErrNoPath].
 func Decrypt(ctx context.Context, r DecryptRequest, progress func(control.RestoreProgress)) (control.Restored, error) {
 	d := &decrypting{request: r, dir: r.Vault}
 	out, err := d.run(ctx, progress)
@@ -67,6 +68,9 @@ func (d *decrypting) run(ctx context.Context, progress func(control.RestoreProgr
 	overwrite, ok := overwrites[r.Overwrite]
 	if !ok {
 		return control.Restored{}, fmt.Errorf("%w: overwrite %q", control.ErrInvalid, r.Overwrite)
+	}
+	if !r.List && !filepath.IsAbs(r.To) {
+		return control.Restored{}, fmt.Errorf("%w: write to %q", control.ErrInvalid, r.To)
 	}
 	at, err := placeIn(strings.Trim(r.Path, "/"))
 	if err != nil {
@@ -117,12 +121,12 @@ func (x *restoring) list(tree *past.Tree, at entry.Path) error {
 }
 
 // open opens the vault with the keys that the words or the home give.
-func (d *decrypting) open(ctx context.Context) (done func(), err error) {
+func (d *decrypting) open(ctx context.Context) (_ func(), err error) {
 	if !backup.IsDir(d.dir) && backup.IsDir(filepath.Dir(d.dir)) && backup.VaultDir(filepath.Dir(d.dir)) == d.dir {
 		d.dir = filepath.Dir(d.dir)
 	}
 	if !backup.IsDir(d.dir) {
-		return nil, control.WithHint(fmt.Errorf("%w", control.ErrNoVault), "the directory of a vault holds one named vault; on a backup, kith paths tells where they lie")
+		return nil, control.WithHint(control.ErrNoVault, "the directory of a vault holds one named vault; on a backup, kith paths tells where they lie")
 	}
 	id, err := d.readRoster()
 	if err != nil {
@@ -131,7 +135,7 @@ func (d *decrypting) open(ctx context.Context) (done func(), err error) {
 	if d.scratch, err = os.MkdirTemp("", "kith-decrypt-"); err != nil {
 		return nil, err
 	}
-	done = func() {
+	done := func() {
 		if d.keeper != nil {
 			_ = d.keeper.Close()
 		}
@@ -144,7 +148,7 @@ func (d *decrypting) open(ctx context.Context) (done func(), err error) {
 	}()
 	d.keeper, err = backup.OpenReading(backup.Options{ID: id, Dir: d.dir, Log: slog.New(slog.DiscardHandler)}, d.below("vault"))
 	if errors.Is(err, vault.ErrLocked) {
-		return nil, control.WithHint(fmt.Errorf("%w: %w", control.ErrNoVault, err), "a device runs that keeps it: stop that first, or decrypt a copy of the directory")
+		return nil, control.WithHint(err, "a device runs that keeps it: stop that first, or decrypt a copy of the directory")
 	}
 	if err != nil {
 		return nil, err
@@ -197,7 +201,7 @@ func (d *decrypting) keys(ctx context.Context) (map[entry.Epoch]membership.Key, 
 		return d.keeper.Received(ctx, 0, each)
 	})
 	if len(keys) == 0 {
-		return nil, control.WithHint(fmt.Errorf("%w: these words do not open it", control.ErrNotHere), "are these the words that were made for this folder?")
+		return nil, control.WithHint(fmt.Errorf("%w: these words do not open it", control.ErrInvalid), "are these the words that were made for this folder?")
 	}
 	return keys, nil
 }
@@ -209,7 +213,7 @@ func (d *decrypting) keysAtHome() (map[entry.Epoch]membership.Key, error) {
 	copied := d.below("membership")
 	err := copyPrivately(copied, d.request.Home.Membership)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, control.WithHint(fmt.Errorf("%w: there is no device in this home that has its keys", control.ErrNotHere), hint)
+		return nil, control.WithHint(fmt.Errorf("keys of it, as there is no device in this home: %w", control.ErrNotFound), hint)
 	}
 	if err != nil {
 		return nil, err
@@ -220,7 +224,7 @@ func (d *decrypting) keysAtHome() (map[entry.Epoch]membership.Key, error) {
 	}
 	f, _ := store.Folder(d.keeper.ID)
 	if len(f.Keys) == 0 {
-		return nil, control.WithHint(fmt.Errorf("%w: the device of this home has no keys of it", control.ErrNotHere), hint)
+		return nil, control.WithHint(fmt.Errorf("keys of it, in the home of this device: %w", control.ErrNotFound), hint)
 	}
 	return f.Keys, nil
 }

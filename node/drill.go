@@ -70,7 +70,7 @@ func (x *drilling) run(ctx context.Context, l *link, sample float64) error {
 		return err
 	}
 	x.source = &vaultOf{client, l, x.share.ID, st}
-	tree, err := x.share.pastOf([]source{{Source: x.source, device: l.id}}).AsOf(ctx, time.Now())
+	tree, err := x.share.pastOf([]source{{Source: x.source, device: l.id}}).AsOf(ctx, st.Moment)
 	if err != nil {
 		return err
 	}

@@ -180,7 +180,7 @@ func (x *proving) run(ctx context.Context) error {
 	}
 	p := x.share.pastOf([]source{{Source: &vaultOf{client, x.link, x.share.ID, st}, device: x.link.id}})
 	same := x.share.Status().Members[x.link.id].Same
-	tree, err := p.AsOf(ctx, time.Now())
+	tree, err := p.AsOf(ctx, st.Moment)
 	if err != nil {
 		return err
 	}

@@ -58,6 +58,7 @@ type source struct {
 	past.Source
 	device entry.DeviceID
 	begins time.Time // from when on it holds anything; zero for nothing
+	head   time.Time // its last change
 	pins   []history.Pin
 }
 
@@ -85,7 +86,7 @@ func (s *share) sources(ctx context.Context, only string) (out []source, closeAl
 		if err != nil {
 			return nil, nil, err
 		}
-		out = append(out, source{s.keeper, me, st.Begins, st.Pins})
+		out = append(out, source{s.keeper, me, st.Begins, st.Moment, st.Pins})
 	}
 	for _, l := range s.vaultLinks() {
 		if want != "" && want != l.id {
@@ -98,7 +99,7 @@ func (s *share) sources(ctx context.Context, only string) (out []source, closeAl
 			s.device.Log.Info("a backup could not be asked for the past", "folder", s.ID, "device", l.id, "error", err)
 			continue
 		}
-		out = append(out, source{&vaultOf{c, l, s.ID, st}, l.id, st.Begins, st.Pins})
+		out = append(out, source{&vaultOf{c, l, s.ID, st}, l.id, st.Begins, st.Moment, st.Pins})
 	}
 	if len(out) == 0 {
 		closeAll()
@@ -136,13 +137,18 @@ func (s *share) pastOf(from []source) *past.Past {
 func (s *share) at(from []source, m control.Moment) (out []source, t time.Time, err error) {
 	if m.Label == "" {
 		t = m.At
-		if t.IsZero() {
-			t = time.Now()
-		}
 		for _, src := range from {
-			if !src.begins.IsZero() && !src.begins.After(t) {
+			switch {
+			case src.begins.IsZero():
+			case t.IsZero(): // now, by whatever clock
+				src.Source = pinnedAt{src.Source, src.head}
+				out = append(out, src)
+			case !src.begins.After(t):
 				out = append(out, src)
 			}
+		}
+		if t.IsZero() {
+			t = time.Now()
 		}
 		if len(out) == 0 {
 			return nil, t, fmt.Errorf("%q at %s: %w%s", s.controlled().Label, t.Local().Format(time.DateTime), control.ErrNoHistory, beginning(from))

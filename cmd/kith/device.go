@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/kithmesh/kith/node"
+	"github.com/kithmesh/kith/node/control"
 )
 
 // runDevice runs a device until ctx ends. It is a variable so that tests can
@@ -14,6 +15,9 @@ var runDevice = func(ctx context.Context, o upOptions) error {
 	})
 }
 
-// decryptVault opens a vault with no device running; nil if this program
-// cannot.
-var decryptVault decrypter
+// decryptVault opens a vault with no device running.
+var decryptVault decrypter = func(
+	ctx context.Context, r decryptRequest, progress func(control.RestoreProgress),
+) (control.Restored, error) {
+	return node.Decrypt(ctx, node.DecryptRequest(r), progress)
+}

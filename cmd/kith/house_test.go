@@ -68,6 +68,7 @@ var house = []room{
 	{"node/past", "What a folder was: trees, logs and batches, opened from vaults.",
 		rooms(words, "node/folder/merge", "protocol/history", "protocol/seal")},
 	{"node/past/back", "Files of the past, brought back to a disk.", rooms(words, "node/past", "protocol/seal")},
+	{"node/past/restore", "What a folder was, brought back to a disk by a plan.", rooms(words, "node/past", "node/tree", "protocol/seal")},
 	{"node/vault", "Sealed blocks and records over time.", rooms(words, "index", "node/durable", "node/vault/retention", "protocol/seal")},
 	{"node/vault/retention", "Which moments of the past are kept (pure).", nil},
 

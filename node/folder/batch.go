@@ -135,8 +135,8 @@ func (i *inflight) remove(it *item) {
 
 func (i *inflight) reset() { *i = newInflight() }
 
-// launch gathers the content of a batch beside the actor, which then finishes
-// it; with no content to gather that is now.
+// launch gathers the content of a batch beside the actor, and keeps what goes
+// with it; then the actor finishes it. With neither to do that is now.
 func (a *actor) launch(b *batch) {
 	a.inflight.batches++
 	a.stale = true

@@ -25,6 +25,9 @@
 //     it is not, a person was there first: their change is recorded before
 //     anything else happens to the path.
 //   - A conflict copy is durable and committed before its version loses the path.
+//   - Where there is a [History], what another device's change takes from the
+//     tree is kept there, durably, before it goes; only a history that is full is
+//     not waited for.
 //   - A folder whose root or marker is not what it was stops, and says so. What
 //     cannot be read is never taken for deleted.
 //

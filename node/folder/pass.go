@@ -164,7 +164,23 @@ func (a *actor) consider(x *index.Folder, wants []merge.Want, now time.Time) (*i
 		return it, nil // forgotten: l has met others since it was heard
 	}
 	it.choice = a.around.decide(it.here(), w.Entry, living)
+	if it.choice.Action == merge.Forget && a.orphan(w) {
+		if it.choice = merge.Adopted(it.here(), w.Entry); it.choice.Action != merge.Forget && !a.caughtUp() {
+			return nil, nil // who has settled it may still tell so
+		}
+	}
 	return a.equip(x, it)
+}
+
+// orphan tells whether only vaults hold a version: they never lay it beside
+// what won over it, as every other holder does.
+func (a *actor) orphan(w merge.Want) bool {
+	for d := range w.Tellers {
+		if !a.blind(d) {
+			return false
+		}
+	}
+	return len(w.Tellers) > 0
 }
 
 // onDisk tells whether anything lies at a path.

@@ -15,9 +15,12 @@ import (
 // This file tells the history what the folder's versions are, beside all else.
 
 const (
-	// recordPause is how long changes are let come together before the history
-	// is told of them, and recordSlice how many at once.
-	recordPause = 250 * time.Millisecond
+	// recordPause is how long nothing must have changed before the history is
+	// told: it would only make a large change slower. It is told after
+	// recordLatest all the same.
+	recordPause  = 500 * time.Millisecond
+	recordLatest = 15 * time.Second
+	// recordSlice is how many versions it is told of at once.
 	recordSlice = 2000
 	// recordRefs bounds the blocks that the versions of one slice name.
 	recordRefs = 200_000
@@ -44,17 +47,30 @@ func (f *Folder) recordBeside(ctx context.Context) <-chan struct{} {
 				return
 			case <-timer.C:
 			case <-f.edited.news():
-				// More is about to come.
-				timer.Reset(recordPause)
-				select {
-				case <-ctx.Done():
-					return
-				case <-timer.C:
-				}
+				f.calm(ctx)
 			}
 		}
 	}()
 	return ended
+}
+
+// calm returns when no more changes come.
+func (f *Folder) calm(ctx context.Context) {
+	latest, pause := time.NewTimer(recordLatest), time.NewTimer(recordPause)
+	defer latest.Stop()
+	defer pause.Stop()
+	for {
+		select {
+		case <-f.edited.news():
+			pause.Reset(recordPause)
+		case <-pause.C:
+			return
+		case <-latest.C:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // recorder is how far the history was told.

@@ -100,6 +100,17 @@ func Decide(l, r *entry.Entry, living bool) Decision {
 	return settle(r, both, nil, living)
 }
 
+// Adopted is what becomes of a version r that l wins over, where nobody who holds
+// r would keep it: whoever holds l lays it beside instead. The name of the copy
+// is the same on all devices, so that it does no harm if two do so.
+func Adopted(l, r *entry.Entry) Decision {
+	if l == nil || l.Unknown || l.Version.Compare(r.Version) != version.Concurrent ||
+		!HoldsContent(r) || l.Removes(r) || l.SameContent(r) {
+		return Decision{Action: Forget}
+	}
+	return Decision{Action: Join, Version: l.Version.Join(r.Version), Keep: r}
+}
+
 // editAgainstDelete is the rule that an edit beats a concurrent delete, unless
 // the delete removed these very bytes.
 func editAgainstDelete(l, r *entry.Entry, both version.Version) (Decision, bool) {

@@ -240,6 +240,9 @@ func (r *run) makeSymlink(e *entry.Entry, to entry.Path, instead fs.FileInfo) er
 	if err := r.Root.Symlink(e.Target, name); err != nil {
 		return err
 	}
+	if err := setLinkTime(r.Root, name, e.Modified()); err != nil {
+		return errors.Join(err, r.Root.Remove(name))
+	}
 	return r.moveIn(name, to, instead)
 }
 
