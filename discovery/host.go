@@ -27,7 +27,7 @@ const bufferWarning = "QUIC_GO_DISABLE_RECEIVE_BUFFER_WARNING"
 // build makes the host without listening.
 //
 // TLS is the only security offered: it has the post-quantum key exchange, Noise
-// has not. Ports are not reused for dialling: two devices that dial each other
+// has not. Its certificates hold at any time. Ports are not reused for dialling: two devices that dial each other
 // from listening port to listening port meet in the middle as two TLS clients,
 // and fail. There is no connection manager: the gate admits paired devices
 // only, none of which is ever to be trimmed. The black-hole detectors would
@@ -49,8 +49,8 @@ func (n *Net) build(o Options) error {
 		libp2p.Identity(o.Key),
 		libp2p.NoListenAddrs,
 		libp2p.Transport(tcp.NewTCPTransport, tcp.DisableReuseport()),
-		libp2p.Transport(quic.NewTransport),
-		libp2p.Security(libp2ptls.ID, libp2ptls.New),
+		libp2p.Transport(quic.NewTransport, quic.WithTLSIdentityOption(timeless())),
+		libp2p.Security(libp2ptls.ID, newSecurity),
 		libp2p.Muxer(yamux.ID, multiplexer()),
 		libp2p.ConnectionGater(n.gate),
 		libp2p.ConnectionManager(connmgr.NullConnMgr{}),

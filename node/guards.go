@@ -35,6 +35,12 @@ type guard struct {
 	// connected; its clock is not known of that.
 	ToldIndex uint64         `json:"told_index"`
 	Told      entry.Sequence `json:"told"`
+	// WasIndex and WasTold are those of the vault before, until it is looked
+	// into.
+	WasIndex uint64         `json:"was_index"`
+	WasTold  entry.Sequence `json:"was_told"`
+	// SetBack is when it noted itself that it was set back, as last shown.
+	SetBack time.Time `json:"set_back"`
 
 	Schedule string    `json:"schedule"`
 	LastRun  time.Time `json:"last_run"`

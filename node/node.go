@@ -41,6 +41,7 @@ import (
 	"github.com/kithmesh/kith/index/entry"
 	"github.com/kithmesh/kith/node/config"
 	"github.com/kithmesh/kith/node/control"
+	"github.com/kithmesh/kith/node/durable"
 	"github.com/kithmesh/kith/node/identity"
 	"github.com/kithmesh/kith/node/membership"
 	"github.com/kithmesh/kith/protocol"
@@ -147,6 +148,11 @@ func (d *Device) open() (err error) {
 // openIndex opens the index. One that is damaged is put aside and begun anew:
 // the folders' histories are then learnt from their other members.
 func (d *Device) openIndex() (err error) {
+	if _, err := os.Stat(d.forgetMark()); err == nil {
+		if err := errors.Join(index.Compact(d.Places.Index), durable.Remove(d.forgetMark())); err != nil {
+			d.Log.Warn("the index still has traces of a folder that this device cannot read any more", "error", err)
+		}
+	}
 	d.db, err = index.Open(d.Places.Index)
 	if !errors.Is(err, index.ErrDamaged) {
 		return err
@@ -163,6 +169,10 @@ func (d *Device) openIndex() (err error) {
 	d.db, err = index.Open(d.Places.Index)
 	return err
 }
+
+// forgetMark is a file that says that the index is to be written anew when the
+// device next starts, since what was deleted from it must not stay readable.
+func (d *Device) forgetMark() string { return d.Places.Index + ".forget" }
 
 // run starts everything and waits for the first thing to end.
 func (d *Device) run(parent context.Context) error {

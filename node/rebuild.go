@@ -12,6 +12,7 @@ import (
 	"github.com/kithmesh/kith/index/version"
 	"github.com/kithmesh/kith/node/backup"
 	"github.com/kithmesh/kith/node/control"
+	"github.com/kithmesh/kith/node/durable"
 	"github.com/kithmesh/kith/node/tree"
 	"github.com/kithmesh/kith/protocol/seal"
 )
@@ -80,7 +81,8 @@ func (d *Device) becomeVault(ctx context.Context, s *share) (*share, error) {
 	if err := d.store.Strip(rec); err != nil {
 		return nil, errors.Join(err, s.again())
 	}
-	err = errors.Join(d.db.Update(func(tx *index.Tx) error { return tx.DropFolder(rec.ID) }), tree.Unmark(root, rec.ID))
+	err = errors.Join(d.db.Update(func(tx *index.Tx) error { return tx.DropFolder(rec.ID) }), tree.Unmark(root, rec.ID),
+		durable.Write(d.forgetMark(), nil, 0o600))
 	if err != nil {
 		d.Log.Warn("leave a tree behind", "path", root, "error", err)
 	}

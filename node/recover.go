@@ -18,7 +18,7 @@ import (
 
 // How long the parts of a recovery may take.
 const (
-	reachTime  = 10 * time.Second // a device at a known address
+	reachTime  = 8 * time.Second  // a device at a known address
 	lanTime    = 30 * time.Second // finding one on the local network
 	rosterTime = 30 * time.Second // for it to tell its rosters
 	takeTime   = 30 * time.Second // for it to take what is said

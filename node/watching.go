@@ -113,6 +113,9 @@ func (d *Device) toldHead(s *share, m entry.DeviceID, index uint64, head entry.S
 	}
 	d.noteGuard(s, m, false, func(g *guard) {
 		if g.ToldIndex != index {
+			if g.Told > 0 {
+				g.WasIndex, g.WasTold = g.ToldIndex, g.Told
+			}
 			g.ToldIndex, g.Told = index, 0
 		}
 		g.Told = max(g.Told, head)
@@ -225,7 +228,12 @@ func (d *Device) inspect(ctx context.Context, l *link, s *share) {
 	g, known := d.guards.get(s.ID, l.id)
 	code, text := "", ""
 	switch {
-	case !known || g.Sequence == 0 && g.Told == 0:
+	case !known:
+	case g.WasTold > 0 && g.WasIndex != backup.IndexOf(st.Vault) && g.Vault != st.Vault:
+		code, text = faultAnew, fmt.Sprintf("it begins anew: the store that it had, with %d changes, is gone", max(g.WasTold, g.Sequence))
+	case !st.SetBack.IsZero() && !st.SetBack.Equal(g.SetBack):
+		code, text = faultSetBack, fmt.Sprintf("its store was set back: a device remembered %d changes of it when it had fewer, %s", st.SetBackFrom, onDay(st.SetBack))
+	case g.Sequence == 0 && g.Told == 0:
 	case g.Sequence > 0 && g.Vault != st.Vault:
 		code, text = faultAnew, fmt.Sprintf("it begins anew: the store that it had %s, with %d changes, is gone", onDay(g.Moment), g.Sequence)
 	case st.Sequence < max(g.Sequence, g.toldOf(st.Vault)):
@@ -240,12 +248,17 @@ func (d *Device) inspect(ctx context.Context, l *link, s *share) {
 	if code != "" {
 		d.Log.Error("a backup does not have what it had", "device", l.id, "folder", s.ID, "problem", text)
 	}
+	if code == faultSetBack {
+		if err := s.tree.HearAnew(ctx, l.id); err != nil {
+			d.Log.Warn("hear a backup anew", "device", l.id, "error", err)
+		}
+	}
 	d.noteGuard(s, l.id, code != "", func(g *guard) {
 		if code != "" {
 			g.fault(code, text)
 		}
 		g.Vault, g.Sequence, g.Moment, g.Told = st.Vault, st.Sequence, st.Moment, st.Sequence
-		g.ToldIndex = backup.IndexOf(st.Vault)
+		g.ToldIndex, g.WasIndex, g.WasTold, g.SetBack = backup.IndexOf(st.Vault), 0, 0, st.SetBack
 		g.Schedule, g.LastRun, g.Full, g.Damaged = st.Schedule, st.LastRun, st.Full, st.Damaged
 	})
 	d.changed.tell()

@@ -75,6 +75,7 @@ type Keeper struct {
 	settings atomic.Pointer[Settings]
 	settled  atomic.Bool
 	own      atomic.Pointer[heardOf] // how far this device's own index was recorded
+	setBack  atomic.Pointer[SetBack] // that of the notes
 	notes    notes
 }
 
@@ -116,6 +117,7 @@ func Open(o Options) (*Keeper, error) {
 	}
 	k.notes = loadNotes(filepath.Join(o.Dir, progressFile), k.vault.Head(), o.Log)
 	k.settled.Store(k.notes.Settled)
+	k.setBack.Store(k.notes.SetBack)
 	own := k.notes.Own
 	k.own.Store(&own)
 	k.status.Store(&Status{Members: map[entry.DeviceID]MemberStatus{}})

@@ -48,10 +48,11 @@ func (k *Keeper) StoreAll(ctx context.Context, rs []*seal.Record, content Conten
 		}
 	}
 	var put []vault.Block
+	var room slab
 	bytes := 0
 	if len(lacking) > 0 {
 		err = content(ctx, lacking, func(id entry.BlockID, sealed []byte) error {
-			put = append(put, vault.Block{ID: id, Epoch: epochs[id], Sealed: append([]byte(nil), sealed...)})
+			put = append(put, vault.Block{ID: id, Epoch: epochs[id], Sealed: room.keep(sealed)})
 			if bytes += len(sealed); bytes < putBytes {
 				return nil
 			}

@@ -8,7 +8,6 @@ import (
 
 	"github.com/kithmesh/kith/index/entry"
 	"github.com/kithmesh/kith/node/vault"
-	"github.com/kithmesh/kith/protocol/blocks"
 )
 
 // job brings some versions of one member into the vault.
@@ -32,9 +31,6 @@ var (
 	errFull  = errors.New("there is no room")
 	errVault = errors.New("the vault failed")
 )
-
-// putBytes is about how much a job has in memory before it goes to the vault.
-const putBytes = 16 << 20
 
 // run fetches and stores. The member that was connected when it began is asked,
 // whoever takes its place meanwhile.
@@ -89,41 +85,6 @@ func (j *job) wanted() (ids []entry.BlockID) {
 		}
 	}
 	return ids
-}
-
-// fetch gets blocks, stores them as they become too many, and returns the last.
-func (j *job) fetch(ctx context.Context, v *vault.Vault, link Member, ids []entry.BlockID) (rest []vault.Block, err error) {
-	sizes := map[entry.BlockID]uint32{}
-	epochs := map[entry.BlockID]entry.Epoch{}
-	for _, it := range j.items {
-		for _, b := range it.record.Blocks {
-			sizes[b.ID], epochs[b.ID] = max(sizes[b.ID], b.SealedSize), it.record.Epoch
-		}
-	}
-	bytes := 0
-	for len(ids) > 0 {
-		part := ids[:min(len(ids), blocks.MaxWants)]
-		ids = ids[len(part):]
-		err := link.Fetch(ctx, part, func(i int, sealed []byte) error {
-			if sealed == nil {
-				return nil
-			}
-			if len(sealed) > int(sizes[part[i]]) {
-				return nil // not what the record means, and so not there
-			}
-			rest = append(rest, vault.Block{ID: part[i], Epoch: epochs[part[i]], Sealed: append([]byte(nil), sealed...), From: link.Device()})
-			if bytes += len(sealed); bytes < putBytes {
-				return nil
-			}
-			err := storeBlocks(ctx, v, rest)
-			rest, bytes = nil, 0
-			return err
-		})
-		if err != nil {
-			return rest, err // what has come is not lost
-		}
-	}
-	return rest, nil
 }
 
 // put stores the last blocks and all versions, and notes what was refused.

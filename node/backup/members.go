@@ -77,10 +77,13 @@ func (a *actor) attach(link Member, told exchange.FolderState) {
 	m := a.roll[d]
 	if m == nil || m.told.Index != told.Index {
 		m = &member{again: map[seal.RecordID][]*item{}, wants: map[seal.RecordID][]*item{}, theirs: a.acks[d]}
-		if n := a.notes.Members[d]; n.Index == told.Index {
-			m.heard = n.Held
+		if n := a.notes.Members[d]; n.Index == told.Index && n.Held <= told.Head {
+			m.heard = n.Held // beyond its head: it was set back, and is heard anew
 		}
 		a.roll[d] = m
+	}
+	if m.heard > told.Head {
+		m.heard = 0
 	}
 	m.Member, m.told, m.head = link, told, max(m.heard, told.Head)
 	m.asked, m.anew, m.barren = false, false, time.Time{}
@@ -200,6 +203,7 @@ func (a *actor) wasSetBack(d entry.DeviceID, remembered entry.Sequence) {
 	a.log().Error("the vault was set back", "folder", a.ID, "device", d, "remembers", remembered, "has", had)
 	if a.notes.SetBack == nil || a.notes.SetBack.Sequence < remembered {
 		a.notes.SetBack, a.noted = &SetBack{Found: a.Clock(), Device: d, Sequence: remembered, Had: had}, false
+		a.setBack.Store(a.notes.SetBack)
 	}
 }
 

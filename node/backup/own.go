@@ -76,7 +76,10 @@ func (k *Keeper) Accept(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return k.do(ctx, func(a *actor) { a.notes.SetBack, a.noted = nil, false })
+	return k.do(ctx, func(a *actor) {
+		a.notes.SetBack, a.noted = nil, false
+		a.setBack.Store(nil)
+	})
 }
 
 // Doubt names the devices whose gifts are not to be relied on any more.

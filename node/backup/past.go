@@ -25,6 +25,9 @@ func (k *Keeper) Standing(peer entry.DeviceID) (history.State, error) {
 		Versions: t.Versions, Blocks: t.Blocks, Bytes: t.PackBytes, Quota: set.Quota, Damaged: t.Damaged,
 		Scrubbed: k.vault.LastRound(), Policy: Describe(set.Policy), Schedule: set.Schedule, LastRun: st.LastRun, NextRun: st.NextRun,
 	}
+	if b := k.setBack.Load(); b != nil {
+		out.SetBack, out.SetBackFrom = b.Found, b.Sequence
+	}
 	for _, p := range st.Problems {
 		out.Full = out.Full || p.Code == "vault_full"
 	}

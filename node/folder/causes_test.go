@@ -273,19 +273,25 @@ var ofTheFolder = map[string]cause{
 		do:   func(_ *world, a, _ *hand) { a.w.must(os.Rename(a.root, a.root+".away")); a.checks() },
 		hint: func(w *world, a, _ *hand) { a.w.must(os.Rename(a.root+".away", a.root)); a.checks(); w.settle() },
 	},
-	"another directory lies there": {
+	"something else lies there": {
 		path: "d/f", code: "root_replaced",
+		do: func(_ *world, a, _ *hand) {
+			a.w.must(os.Rename(a.root, a.root+".away"))
+			a.w.must(os.WriteFile(a.root, nil, 0o644))
+			a.checks()
+			a.checks() // the first may have found that there is none
+		},
+		hint: func(w *world, a, _ *hand) { a.putBack(); w.settle() },
+	},
+	"another directory lies there": {
+		path: "d/f", code: "marker_missing", names: []string{"marker"},
 		do: func(_ *world, a, _ *hand) {
 			a.w.must(os.Rename(a.root, a.root+".away"))
 			a.w.must(os.Mkdir(a.root, 0o755))
 			a.checks()
+			a.checks() // the first may have found that it is another
 		},
-		hint: func(w *world, a, _ *hand) {
-			a.w.must(os.Remove(a.root))
-			a.w.must(os.Rename(a.root+".away", a.root))
-			a.checks()
-			w.settle()
-		},
+		hint: func(w *world, a, _ *hand) { a.putBack(); w.settle() },
 	},
 	"its marker is gone": {
 		path: "d/f", code: "marker_missing", names: []string{"marker"},
@@ -306,4 +312,12 @@ var ofTheFolder = map[string]cause{
 		},
 		hint: func(w *world, a, _ *hand) { a.does("go on", a.folder.GoOn); w.settle() },
 	},
+}
+
+// putBack puts the folder's own directory in the place of what lies there.
+func (h *hand) putBack() {
+	h.w.t.Helper()
+	h.w.must(os.Remove(h.root))
+	h.w.must(os.Rename(h.root+".away", h.root))
+	h.checks()
 }

@@ -73,6 +73,12 @@ func (a *actor) attach(link Member, told exchange.FolderState) error {
 			}
 			m.peer.Epoch, m.peer.Received, m.peer.Session, m.peer.SessionSeen = told.Index, 0, 0, 0
 		}
+		if m.peer.Received > told.Head {
+			// Its index was set back, and what it numbers from now on is
+			// something else than what it told under these numbers before.
+			a.Log.Warn("the index of a device was set back", "device", d, "had", m.peer.Received, "has", told.Head)
+			m.peer.Received = 0
+		}
 		if m.peer.Ours != x.Epoch() {
 			m.peer.Ours, m.peer.TheyReceived, m.peer.TheyHold = x.Epoch(), 0, 0
 		}
@@ -106,6 +112,21 @@ func (a *actor) listen(m *member) {
 	})
 	m.Start(start)
 	a.stale = true
+}
+
+// HearAnew has a member tell everything once more: the numbers under which it
+// told before may stand for something else by now.
+func (f *Folder) HearAnew(ctx context.Context, d entry.DeviceID) error {
+	return f.do(ctx, func(a *actor) {
+		m := a.roll[d]
+		if m == nil {
+			return
+		}
+		m.peer.Received, m.anew = 0, true
+		if a.update(func(x *index.Folder) error { return x.SetPeer(d, m.peer) }) == nil {
+			a.listen(m)
+		}
+	})
 }
 
 // listenAnew has all members tell everything once more.

@@ -598,7 +598,12 @@ type HistoryState struct {
 	// How many pins follow: at most 4,096, in the order of their moments.
 	Pins uint32 `protobuf:"varint,17,opt,name=pins,proto3" json:"pins,omitempty"`
 	// How many more there are, of earlier moments.
-	Untold        uint64 `protobuf:"varint,18,opt,name=untold,proto3" json:"untold,omitempty"`
+	Untold uint64 `protobuf:"varint,18,opt,name=untold,proto3" json:"untold,omitempty"`
+	// When a member was found to remember more changes of the vault than it had,
+	// and how many: its disk was set back. 0 for never, or if its owner has seen
+	// it.
+	SetBack       uint64 `protobuf:"varint,19,opt,name=set_back,json=setBack,proto3" json:"set_back,omitempty"`
+	SetBackFrom   uint64 `protobuf:"varint,20,opt,name=set_back_from,json=setBackFrom,proto3" json:"set_back_from,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -755,6 +760,20 @@ func (x *HistoryState) GetPins() uint32 {
 func (x *HistoryState) GetUntold() uint64 {
 	if x != nil {
 		return x.Untold
+	}
+	return 0
+}
+
+func (x *HistoryState) GetSetBack() uint64 {
+	if x != nil {
+		return x.SetBack
+	}
+	return 0
+}
+
+func (x *HistoryState) GetSetBackFrom() uint64 {
+	if x != nil {
+		return x.SetBackFrom
 	}
 	return 0
 }
@@ -1380,7 +1399,7 @@ const file_wirepb_history_proto_rawDesc = "" +
 	"\breceived\x18\x03 \x01(\x04R\breceived\x12\x14\n" +
 	"\x05until\x18\x04 \x01(\x04R\x05until\x12\x12\n" +
 	"\x04from\x18\x05 \x01(\rR\x04from\x12\x14\n" +
-	"\x05giver\x18\x06 \x01(\tR\x05giver\"\xcc\x03\n" +
+	"\x05giver\x18\x06 \x01(\tR\x05giver\"\x8b\x04\n" +
 	"\fHistoryState\x12\x14\n" +
 	"\x05vault\x18\x01 \x01(\fR\x05vault\x12\x1a\n" +
 	"\bsequence\x18\x02 \x01(\x04R\bsequence\x12\x16\n" +
@@ -1400,7 +1419,9 @@ const file_wirepb_history_proto_rawDesc = "" +
 	"\blast_run\x18\x0f \x01(\x04R\alastRun\x12\x19\n" +
 	"\bnext_run\x18\x10 \x01(\x04R\anextRun\x12\x12\n" +
 	"\x04pins\x18\x11 \x01(\rR\x04pins\x12\x16\n" +
-	"\x06untold\x18\x12 \x01(\x04R\x06untold\"Z\n" +
+	"\x06untold\x18\x12 \x01(\x04R\x06untold\x12\x19\n" +
+	"\bset_back\x18\x13 \x01(\x04R\asetBack\x12\"\n" +
+	"\rset_back_from\x18\x14 \x01(\x04R\vsetBackFrom\"Z\n" +
 	"\n" +
 	"HistoryPin\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x16\n" +

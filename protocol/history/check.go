@@ -87,7 +87,7 @@ func (s *State) check() error {
 			return err
 		}
 	}
-	return checkMoments(s.Moment, s.Begins, s.Complete, s.Scrubbed, s.LastRun, s.NextRun)
+	return checkMoments(s.Moment, s.Begins, s.Complete, s.Scrubbed, s.LastRun, s.NextRun, s.SetBack)
 }
 
 func (p *Pin) check() error {

@@ -67,7 +67,7 @@ func stateFromWire(m *wirepb.HistoryState) (State, error) {
 		Complete: momentFromWire(m.GetComplete()), Scrubbed: momentFromWire(m.GetScrubbed()),
 		Policy: m.GetPolicy(), Schedule: m.GetSchedule(),
 		LastRun: momentFromWire(m.GetLastRun()), NextRun: momentFromWire(m.GetNextRun()),
-		Untold: numberFromWire(m.GetUntold()),
+		Untold: numberFromWire(m.GetUntold()), SetBack: momentFromWire(m.GetSetBack()), SetBackFrom: entry.Sequence(m.GetSetBackFrom()),
 	}
 	if m.GetPins() > MaxPins {
 		return State{}, wrong("%d pins", m.GetPins())

@@ -70,6 +70,10 @@ type State struct {
 	// had told it; zero for never.
 	Complete time.Time
 	Scrubbed time.Time // when all was last read and compared; zero for never
+	// SetBack is when a member was found to remember more of the vault than it
+	// had, up to SetBackFrom; zero for never.
+	SetBack     time.Time
+	SetBackFrom entry.Sequence
 	// Pins are at most [MaxPins], by their moments; Untold is how many more
 	// there are, of earlier moments.
 	Pins   []Pin

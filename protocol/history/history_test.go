@@ -88,7 +88,7 @@ func TestARequestArrivesAsItWasMade(t *testing.T) {
 func TestAStateComesWhole(t *testing.T) {
 	s := State{
 		Vault: VaultID{1, 15: 2}, Sequence: 1 << 60, Moment: at(9), Begins: at(1), Versions: 2, Blocks: 3, Bytes: maxNumber, Quota: 5, Damaged: 6,
-		Full: true, Complete: at(8), Scrubbed: at(7), Untold: 4, Policy: "keep daily 7", Schedule: "at 3 o'clock", LastRun: at(2), NextRun: at(99),
+		Full: true, Complete: at(8), Scrubbed: at(7), SetBack: at(6), SetBackFrom: 77, Untold: 4, Policy: "keep daily 7", Schedule: "at 3 o'clock", LastRun: at(2), NextRun: at(99),
 		Pins: []Pin{{ID: PinID{1}, At: at(2), Label: []byte{1, 2}, By: anna}, {ID: PinID{2}, At: at(2), Label: []byte{}}, {ID: PinID{3}, At: at(5), Label: make([]byte, MaxLabel)}},
 	}
 	p := &past{state: s}

@@ -33,6 +33,7 @@ func stateToWire(s *State) *wirepb.HistoryState {
 		Complete: momentToWire(s.Complete), Scrubbed: momentToWire(s.Scrubbed), Full: s.Full,
 		Policy: s.Policy, Schedule: s.Schedule, LastRun: momentToWire(s.LastRun), NextRun: momentToWire(s.NextRun),
 		Pins: uint32(len(s.Pins)), Untold: uint64(s.Untold),
+		SetBack: momentToWire(s.SetBack), SetBackFrom: uint64(s.SetBackFrom),
 	}
 }
 

@@ -37,7 +37,7 @@ func (k *Keys) SealBlock(dst []byte, id entry.BlockID, plain []byte, enc Encodin
 		return nil, fmt.Errorf("seal block %s: no such %s", id, enc)
 	}
 	dst = grow(dst, len(plain)+Overhead)
-	if enc == Raw || len(plain) < minCompressed {
+	if enc == Raw || len(plain) < minCompressed || enc == Auto && looksRandom(plain) {
 		return k.sealEncoded(dst, id, Raw, plain), nil
 	}
 	frame := frames.Get().(*[]byte)

@@ -3,6 +3,8 @@ package seal
 import (
 	"bytes"
 	"crypto/rand"
+	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"runtime"
 	"strings"
@@ -97,6 +99,40 @@ func TestTheEncodingIsTheOneThatPays(t *testing.T) {
 		}
 		if opened, err := k.OpenBlock(nil, id, sealed); err != nil || !bytes.Equal(opened, tt.plain) {
 			t.Errorf("%s does not open: %v", tt.name, err)
+		}
+	}
+}
+
+func TestOnlyWhatLooksRandomIsNotTried(t *testing.T) {
+	tried := 0
+	for i := range byte(250) {
+		for _, size := range []int{sampleSize, 6000, 100_000, 1 << 20} {
+			if !looksRandom(noise(size, i)) {
+				tried++
+			}
+		}
+	}
+	if tried > 50 {
+		t.Errorf("of 1000 blocks of noise %d are tried", tried)
+	}
+	image := noise(1<<20, 1)
+	clear(image[300_000:333_000])
+	numbers := make([]byte, 1<<20)
+	for i := range len(numbers) / 4 {
+		binary.LittleEndian.PutUint32(numbers[i*4:], uint32(i)*2654435761>>4)
+	}
+	hexadecimal := []byte(hex.EncodeToString(noise(50_000, 1)))
+	seven := noise(100_000, 1)
+	for i := range seven {
+		seven[i] &= 0x7f
+	}
+	for name, b := range map[string][]byte{
+		"nothing": nil, "little": noise(sampleSize-1, 1), "zeros": make([]byte, 100_000), "text": prose(100_000),
+		"a gap of 3 %": image, "text of 3 %": append(append(noise(500_000, 1), prose(33_000)...), noise(500_000, 2)...), "numbers": numbers, "hexadecimal": hexadecimal, "seven bits": seven,
+		"text at the end": append(noise(900_000, 1), prose(60_000)...), "text at the front": append(prose(60_000), noise(900_000, 1)...),
+	} {
+		if looksRandom(b) {
+			t.Errorf("%s looks random", name)
 		}
 	}
 }

@@ -15,7 +15,9 @@
 //   - I4: at any moment, a file that can be seen is something that was written
 //     in full;
 //   - I5: nothing outside the folders has changed;
-//   - I6: all that with kill -9 at any moment.
+//   - I6: all that with kill -9 at any moment;
+//   - I7: with -mesh-backup, one device more keeps a backup, and every tree on
+//     which all had agreed comes back from it.
 //
 // # A mesh of five
 //

@@ -18,7 +18,8 @@ func (m *mesh) befall(ctx context.Context, r *rand.Rand) {
 	if len(m.faults) == 0 {
 		return
 	}
-	d := m.devices[r.IntN(len(m.devices))]
+	all := m.all()
+	d := all[r.IntN(len(all))]
 	fault := m.faults[r.IntN(len(m.faults))]
 	delay := time.Duration(r.IntN(40)) * time.Millisecond
 	if r.IntN(100) < 35 {
@@ -113,7 +114,7 @@ func (m *mesh) heal(ctx context.Context) {
 		m.report(m.net.group(ctx, make([]int, len(m.devices))))
 		m.report(m.net.slowOnly(ctx, nil))
 	}
-	for _, d := range m.devices {
+	for _, d := range m.all() {
 		m.mend(ctx, d)
 	}
 	m.users.Wait()
@@ -149,7 +150,7 @@ func (d *device) connected(ctx context.Context) bool {
 			n++
 		}
 	}
-	return n == len(d.mesh.devices)-1
+	return n == len(d.mesh.all())-1
 }
 
 // settle waits as scripts do, and judges. It returns whether all agree.
@@ -175,6 +176,7 @@ func (m *mesh) settle(ctx context.Context) bool {
 	m.note("settled in %v: %d paths", took.Round(time.Millisecond), len(first))
 	m.settled = append(m.settled, took)
 	m.judge(ctx, first)
+	m.remember(ctx, first)
 	return true
 }
 
@@ -227,7 +229,7 @@ func (m *mesh) tellAll(ctx context.Context) {
 // down ends all devices.
 func (m *mesh) down() {
 	m.users.Wait()
-	for _, d := range m.devices {
+	for _, d := range m.all() {
 		d.kill()
 	}
 }
@@ -235,11 +237,11 @@ func (m *mesh) down() {
 // judgeOutside looks at what lies beside the folders (I5).
 func (m *mesh) judgeOutside() {
 	var want []string
-	for _, d := range m.devices {
+	for _, d := range m.all() {
 		want = append(want, d.name)
 	}
 	want = append(want, "canary", "canary/bird")
-	for _, d := range m.devices {
+	for _, d := range m.all() {
 		want = append(want, d.name+"/files", d.name+"/hold", d.name+"/home", d.name+"/"+d.name+".log")
 	}
 	slices.Sort(want)

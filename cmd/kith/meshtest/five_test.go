@@ -26,7 +26,7 @@ func TestMeshOfFive(t *testing.T) {
 		t.Skip(reason)
 	}
 	t.Parallel()
-	p := plan{seed: *flagSeed, profile: storm, devices: 5, lasting: *flagFor, pairing: *flagPairing}
+	p := plan{seed: *flagSeed, profile: storm, devices: 5, lasting: *flagFor, pairing: *flagPairing, backup: *flagBackup}
 	pairings := []string{pairAll, pairChain, pairStar}
 	if p.pairing == "" {
 		p.pairing = pairings[p.seed%3]

@@ -39,14 +39,31 @@ type plan struct {
 	faults  []string
 	lasting time.Duration // of a storm, instead of ops
 	pairing string        // pairAll if empty
+	backup  bool          // one device more keeps a backup
 }
 
 func (p plan) String() string {
-	return fmt.Sprintf("%s-%d-devices-seed-%d", p.profile, p.devices, p.seed)
+	name := fmt.Sprintf("%s-%d-devices-seed-%d", p.profile, p.devices, p.seed)
+	if p.backup {
+		name += "-backup"
+	}
+	return name
+}
+
+// spaces is how many devices need a namespace.
+func (p plan) spaces() int {
+	if p.backup {
+		return p.devices + 1
+	}
+	return p.devices
 }
 
 // replay is the command that runs it again.
 func (p plan) replay() string {
+	if p.backup {
+		p.backup = false
+		return p.replay() + " -mesh-backup"
+	}
 	if p.lasting > 0 {
 		return fmt.Sprintf("go test ./cmd/kith/meshtest -run 'TestMeshOfFive$' -timeout 0 -mesh-for %v -mesh-seed %d -mesh-devices %d -mesh-pairing %s -mesh-keep",
 			p.lasting, p.seed, p.devices, p.pairing)
@@ -67,6 +84,7 @@ func handful() []plan {
 		{seed: 3, profile: "dirs", devices: 3, ops: 18},
 		{seed: 4, profile: "kill", devices: 2, ops: 16},
 		{seed: 5, profile: "apart", devices: 3, ops: 15},
+		{seed: 6, profile: "kill", devices: 2, ops: 14, backup: true},
 	}
 }
 
@@ -83,7 +101,7 @@ func plans(t *testing.T) []plan {
 	for i := range *flagRuns {
 		seed := *flagSeed + uint64(i)
 		r := rand.New(rand.NewPCG(seed, 77))
-		p := plan{seed: seed, profile: names[i%len(names)], devices: *flagDevices, ops: *flagOps}
+		p := plan{seed: seed, profile: names[i%len(names)], devices: *flagDevices, ops: *flagOps, backup: *flagBackup}
 		if _, ok := profiles[p.profile]; !ok {
 			t.Fatalf("no profile %q; there are %s", p.profile, strings.Join(profileNames(), ", "))
 		}
@@ -165,17 +183,19 @@ func build(t *testing.T) string {
 // wrong.
 type mesh struct {
 	plan
-	profile profile
-	dir     string
-	devices []*device
-	net     *network // nil on loopback
-	book    *book
-	begun   time.Time
-	settled []time.Duration
-	agreed  listing // what all last agreed upon
-	relays  []*relay
-	steps   atomic.Int64    // of a storm
-	ctx     context.Context // of the run; users keep to it
+	profile    profile
+	dir        string
+	devices    []*device
+	keeper     *device  // keeps a backup; nil if none does
+	net        *network // nil on loopback
+	book       *book
+	begun      time.Time
+	settled    []time.Duration
+	agreed     listing     // what all last agreed upon
+	agreements []agreement // while the backup had all
+	relays     []*relay
+	steps      atomic.Int64    // of a storm
+	ctx        context.Context // of the run; users keep to it
 
 	mu      sync.Mutex
 	journal journal
@@ -205,7 +225,7 @@ func runMesh(t *testing.T, p plan, program string) []time.Duration {
 		if reason := cannotPartition(); reason != "" {
 			t.Skip(reason)
 		}
-		if m.net, err = newNetwork(ctx, p.devices); err != nil {
+		if m.net, err = newNetwork(ctx, p.spaces()); err != nil {
 			t.Fatal(err)
 		}
 		defer m.net.remove()

@@ -85,8 +85,10 @@ func (n *network) space(i int) string   { return fmt.Sprintf("%sd%d", n.prefix, 
 func (n *network) door(i int) string    { return fmt.Sprintf("10.231.7.%d", 4*i+1) }
 func (n *network) address(i int) string { return fmt.Sprintf("10.231.7.%d", 4*i+2) }
 
-// group lets just those devices hear each other that have the same number.
+// group lets just those devices hear each other that have the same number;
+// those that are given none have the number 0.
 func (n *network) group(ctx context.Context, groups []int) error {
+	groups = append(slices.Clone(groups), make([]int, n.devices-len(groups))...)
 	var cuts []way
 	for _, w := range n.ways() {
 		if groups[w.from] != groups[w.to] {

@@ -169,7 +169,7 @@ func byHand(t *testing.T, seed uint64) *mesh {
 		t.Fatal(err)
 	}
 	for i := range m.plan.devices {
-		d, err := m.newDevice(i, "")
+		d, err := m.newDevice(i, deviceNames[i], "")
 		if err != nil {
 			t.Fatal(err)
 		}

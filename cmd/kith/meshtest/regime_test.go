@@ -139,13 +139,13 @@ func (m *mesh) wayNames(ways []way) string {
 	for _, w := range ways {
 		cut[w] = true
 	}
-	text := ""
+	text, all := "", m.all()
 	for _, w := range ways {
 		switch back := cut[way{w.to, w.from}]; {
 		case back && w.from < w.to:
-			text += fmt.Sprintf(" %s=%s", m.devices[w.from].name, m.devices[w.to].name)
+			text += fmt.Sprintf(" %s=%s", all[w.from].name, all[w.to].name)
 		case !back:
-			text += fmt.Sprintf(" %s>%s", m.devices[w.from].name, m.devices[w.to].name)
+			text += fmt.Sprintf(" %s>%s", all[w.from].name, all[w.to].name)
 		}
 	}
 	if text == "" {

@@ -25,7 +25,7 @@ func (m *mesh) setUp(ctx context.Context, program string) error {
 		return err
 	}
 	for i := range m.plan.devices {
-		d, err := m.newDevice(i, program)
+		d, err := m.newDevice(i, deviceNames[i], program)
 		if err != nil {
 			return err
 		}
@@ -44,6 +44,11 @@ func (m *mesh) setUp(ctx context.Context, program string) error {
 	}
 	if err := m.meet(ctx, r); err != nil {
 		return err
+	}
+	if m.plan.backup {
+		if err := m.keepBackup(ctx, program); err != nil {
+			return err
+		}
 	}
 	m.note("all take part")
 	if !m.settle(ctx) {
@@ -73,7 +78,7 @@ func (m *mesh) meet(ctx context.Context, r *rand.Rand) error {
 			u := &user{m: m, d: d, rng: r}
 			m.note("%s before: %s", d.name, ops["write"](u))
 		}
-		return m.devices[j].accept(ctx)
+		return m.devices[j].accept(ctx, m.devices[j].root)
 	}
 	last := len(m.devices) - 1
 	for i := range m.devices {
@@ -114,10 +119,10 @@ func (m *mesh) canary() error {
 	return os.WriteFile(filepath.Join(m.dir, "canary", "bird"), []byte("sings"), 0o600)
 }
 
-func (m *mesh) newDevice(i int, program string) (*device, error) {
-	base := filepath.Join(m.dir, deviceNames[i])
+func (m *mesh) newDevice(i int, name, program string) (*device, error) {
+	base := filepath.Join(m.dir, name)
 	d := &device{
-		mesh: m, name: deviceNames[i], program: program, busy: map[string]bool{},
+		mesh: m, name: name, program: program, busy: map[string]bool{},
 		home: filepath.Join(base, "home"), root: filepath.Join(base, "files"), hold: filepath.Join(base, "hold"),
 	}
 	for _, dir := range []string{d.root, d.hold} {
@@ -138,8 +143,8 @@ func (m *mesh) newDevice(i int, program string) (*device, error) {
 	return d, l.Close()
 }
 
-// accept takes the offer, as soon as it is there.
-func (d *device) accept(ctx context.Context) error {
+// accept takes the offer, as soon as it is there, at a path or as flags say.
+func (d *device) accept(ctx context.Context, how ...string) error {
 	for range 200 {
 		out, err := d.ask(ctx, "offers")
 		if err != nil {
@@ -150,7 +155,7 @@ func (d *device) accept(ctx context.Context) error {
 			return err
 		}
 		if len(v.Offers) > 0 {
-			_, err := d.ask(ctx, "accept", folderName, d.root)
+			_, err := d.ask(ctx, append([]string{"accept", folderName}, how...)...)
 			return err
 		}
 		pause(ctx, 50*time.Millisecond)
@@ -183,6 +188,10 @@ func (m *mesh) run(ctx context.Context) {
 	if m.lasting > 0 && !m.failed() {
 		m.noteBack(m.agreed)
 		m.runAftermath(ctx)
+	}
+	if m.keeper != nil && !m.failed() {
+		m.judgePast(ctx)
+		m.judgeBackup(ctx)
 	}
 	cancel()
 	<-done

@@ -17,8 +17,9 @@ import (
 // ID is the folder's.
 var ID = entry.FolderID{7, 15: 9}
 
-// Folder is a folder that has a past. Its paths are changed by its methods; each
-// change is in the vault when it returns, unless the vault is nil.
+// Folder is a folder that has a past. Its paths are changed by its methods; what
+// they do is in the vault, unless that is nil, by the next Moment, Past or
+// Flush.
 type Folder struct {
 	T     testing.TB
 	Vault *vault.Vault // nil: changes stay on the device
@@ -35,6 +36,8 @@ type Folder struct {
 	replica version.ReplicaID
 	count   map[version.ReplicaID]uint64
 	names   map[version.ReplicaID]string
+	blocks  []vault.Block // that are not in the vault yet
+	records []vault.Received
 }
 
 // New is an empty folder, whose vault lies in a directory of the test.
@@ -67,6 +70,8 @@ func (f *Folder) must(err error) {
 
 // Past is the folder's past, from its vault and others.
 func (f *Folder) Past(more ...past.Source) *past.Past {
+	f.T.Helper()
+	f.Flush()
 	p := &past.Past{Keys: f.Keys, Spool: f.T.TempDir()}
 	if f.Vault != nil {
 		p.Sources = append(p.Sources, Vault{f.Vault})
@@ -96,9 +101,20 @@ func (f *Folder) Pass(d time.Duration) *Folder {
 	return f
 }
 
+// Flush puts what was done into the vault.
+func (f *Folder) Flush() {
+	f.T.Helper()
+	if f.Vault != nil && len(f.blocks)+len(f.records) > 0 {
+		f.must(f.Vault.Put(f.T.Context(), f.blocks, f.records))
+	}
+	f.blocks, f.records = nil, nil
+}
+
 // Moment is a moment after all that was done, and before all that follows.
 func (f *Folder) Moment() time.Time {
-	t := f.Now
+	f.T.Helper()
+	f.Flush()
+	t := f.Pass(time.Second).Now
 	f.Pass(time.Second)
 	return t
 }
@@ -124,20 +140,16 @@ func (f *Folder) Write(p entry.Path, content string) *entry.Entry {
 	return f.change(e, content)
 }
 
-// Cut gives an entry the blocks of its content, and puts those into the vault.
+// Cut gives an entry the blocks of its content, which go to the vault.
 func (f *Folder) Cut(e *entry.Entry, content string) {
 	f.T.Helper()
 	k := f.Keys[f.Epoch]
-	var blocks []vault.Block
 	for part := range slices.Chunk([]byte(content), f.Block) {
 		id := k.BlockID(part)
 		e.Blocks = append(e.Blocks, entry.Block{ID: id, Length: uint32(len(part))})
 		sealed, err := k.SealBlock(nil, id, part, seal.Auto)
 		f.must(err)
-		blocks = append(blocks, vault.Block{ID: id, Epoch: f.Epoch, Sealed: sealed})
-	}
-	if f.Vault != nil {
-		f.must(f.Vault.PutBlocks(f.T.Context(), blocks))
+		f.blocks = append(f.blocks, vault.Block{ID: id, Epoch: f.Epoch, Sealed: sealed})
 	}
 }
 
@@ -190,12 +202,9 @@ func (f *Folder) change(e *entry.Entry, content string) *entry.Entry {
 // Put puts a version into the vault.
 func (f *Folder) Put(e *entry.Entry) {
 	f.T.Helper()
-	if f.Vault == nil {
-		return
-	}
 	r, err := f.Keys[e.Epoch].SealRecord(e)
 	f.must(err)
-	f.must(f.Vault.PutRecords(f.T.Context(), []vault.Received{{Record: r}}))
+	f.records = append(f.records, vault.Received{Record: r})
 }
 
 // Entries are what an index of the device would hold, in tree order.
