@@ -27,11 +27,12 @@ const bufferWarning = "QUIC_GO_DISABLE_RECEIVE_BUFFER_WARNING"
 // build makes the host without listening.
 //
 // TLS is the only security offered: it has the post-quantum key exchange, Noise
-// has not. Its certificates hold at any time. Ports are not reused for dialling: two devices that dial each other
-// from listening port to listening port meet in the middle as two TLS clients,
-// and fail. There is no connection manager: the gate admits paired devices
-// only, none of which is ever to be trimmed. The black-hole detectors would
-// count attempts at devices that are off as proof that UDP does not work.
+// has not. Its certificates are timeless. Ports are not reused for dialling: two
+// devices that dial each other from listening port to listening port meet in
+// the middle as two TLS clients, and fail. There is no connection manager: the
+// gate admits paired devices only, none of which is ever to be trimmed. The
+// black-hole detectors would count attempts at devices that are off as proof
+// that UDP does not work.
 func (n *Net) build(o Options) error {
 	if o.Key == nil || o.Key.Type() != crypto.Ed25519 {
 		return ErrKey

@@ -24,18 +24,14 @@ import (
 // handshake.
 const plainALPN = "libp2p"
 
-// errUnproven would be a fault of libp2p: a handshake that has ended without
-// its check of the certificate.
-var errUnproven = errors.New("the other side has not proved its key")
-
 // timeless has a certificate made that holds at any time, as a device is its
 // key, and no clock is asked who it is. Every side checks the dates by its own
 // clock, and libp2p's begin when the program does: a device without a battery
 // behind its clock, which wakes up in 1970, would believe nobody.
 //
-// The dates are the first that a clock shows and not every check can read an
-// earlier one, and the last, by which RFC 5280 (4.1.2.5) says that there is no
-// end. The template is good for one identity, which adds the proof of its key.
+// It begins with 1970, as some checks cannot read an earlier date, and ends with
+// the date by which RFC 5280 (4.1.2.5) says that there is no end. The template
+// is good for one identity, which adds the proof of its key.
 func timeless() libp2ptls.IdentityOption {
 	return libp2ptls.WithCertTemplate(&x509.Certificate{
 		NotBefore: time.Unix(0, 0).UTC(),
@@ -115,7 +111,7 @@ func owner(proven <-chan crypto.PubKey) (crypto.PubKey, peer.ID, error) {
 		}
 	default:
 	}
-	return nil, "", errUnproven
+	return nil, "", errors.New("the handshake has ended without a proof of the key")
 }
 
 // secured is a connection on which both sides have proved their keys.

@@ -14,6 +14,7 @@ import (
 	"github.com/kithmesh/kith/node/control"
 	"github.com/kithmesh/kith/node/durable"
 	"github.com/kithmesh/kith/node/folder"
+	"github.com/kithmesh/kith/node/vault"
 	"github.com/kithmesh/kith/node/vault/retention"
 )
 
@@ -22,16 +23,15 @@ type beside struct{ *backup.Keeper }
 
 // Keep implements [folder.History].
 func (b beside) Keep(ctx context.Context, old []folder.Old) error {
+	all := make([]vault.Content, 0, len(old))
 	for _, o := range old {
-		err := b.Store(ctx, o.Record, backup.Content(o.Blocks))
-		if errors.Is(err, backup.ErrNoRoom) {
-			err = fmt.Errorf("%w: %w", folder.ErrHistoryFull, err)
-		}
-		if err != nil {
-			return err
-		}
+		all = append(all, vault.Content{Record: o.Record, Read: o.Blocks})
 	}
-	return nil
+	err := b.Vault().Keep(ctx, all)
+	if vault.IsFull(err) {
+		err = fmt.Errorf("%w: %w", folder.ErrHistoryFull, err)
+	}
+	return err
 }
 
 // Bounds of a history that nobody has set.

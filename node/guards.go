@@ -51,6 +51,12 @@ type guard struct {
 	Drilled time.Time `json:"drilled"`
 	// Faults are what was found wrong, until a person has seen it.
 	Faults []fault `json:"faults"`
+	// What was here at a moment, to be noted when the member says that it holds
+	// that: where something changes all the time it never holds just what is.
+	nextAt    time.Time
+	nextIndex uint64
+	nextHead  entry.Sequence
+
 	// Warned is for which stale moment the hook has been called.
 	Warned time.Time `json:"warned"`
 }

@@ -47,23 +47,18 @@ func (d *Device) Recover(ctx context.Context, r control.RecoverRequest, progress
 		}
 		at = d.addressesOf(p.ID)
 	}
-	var out control.Recovered
-	var back []*regained
+	o := &recovering{device: d, request: r, progress: progress}
 	err = d.rescue(ctx, secret, len(at) == 0, func(ctx context.Context, x *rescue) error {
-		o := &recovering{device: d, rescue: x, request: r, progress: progress}
-		if err := o.run(ctx, at); err != nil {
-			return err
-		}
-		out, back = o.out, o.back
-		return nil
+		o.rescue = x
+		return o.run(ctx, at)
 	})
+	if err == nil {
+		err = o.takeBack(ctx, secret.Public())
+	}
 	if err != nil {
 		return control.Recovered{}, fmt.Errorf("recover: %w", err)
 	}
-	if err := d.takeBack(ctx, secret.Public(), back, &out, r, progress); err != nil {
-		return out, fmt.Errorf("recover: %w", err)
-	}
-	return out, nil
+	return o.out, nil
 }
 
 // addressesOf are where a paired device was met, with its ID.

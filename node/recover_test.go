@@ -349,3 +349,25 @@ func TestABackupIsFoundOnTheLocalNetwork(t *testing.T) {
 	}
 	l.back(fresh)
 }
+
+// TestADeviceThatWasPutOutComesBackByTheWords to the folder that it still has.
+func TestADeviceThatWasPutOutComesBackByTheWords(t *testing.T) {
+	t.Parallel()
+	laptop, phone := start(t, "laptop"), start(t, "phone")
+	laptop.write("a.txt", "a")
+	addFolder(t, laptop)
+	words := laptop.words()
+	phone.join(laptop)
+	phone.covers(words, "docs")
+	until(t, "the file on the phone", func() bool { return phone.holds("a.txt", "a") })
+	phone.unshare(laptop)
+	until(t, "the laptop to hear that it is out", func() bool { return slices.Contains(laptop.codes("docs"), "removed") })
+	phone.write("b.txt", "sealed with a key that the laptop does not have")
+	out, err := laptop.recover(control.RecoverRequest{Phrase: words, At: phone.addrs})
+	if err != nil || len(out.Folders) != 1 || out.Folders[0].Path != laptop.root {
+		t.Fatal(out, err)
+	}
+	until(t, "what was made meanwhile", func() bool { return laptop.holds("b.txt", "sealed with a key that the laptop does not have") })
+	laptop.write("c.txt", "c")
+	until(t, "what is made now", func() bool { return phone.holds("c.txt", "c") })
+}

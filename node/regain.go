@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/kithmesh/kith/index/entry"
-	"github.com/kithmesh/kith/node/control"
 	"github.com/kithmesh/kith/node/folder/choice"
 	"github.com/kithmesh/kith/node/membership"
 	"github.com/kithmesh/kith/node/recovery"
@@ -66,37 +65,52 @@ func directoryOf(label string) string {
 
 // takeBack makes folders of what was found, of which this device is a member
 // now, and has their files come.
-func (d *Device) takeBack(
-	ctx context.Context, public recovery.Public, back []*regained, out *control.Recovered, r control.RecoverRequest, progress func(string) error,
-) error {
-	if err := d.rememberWords(public, back, len(r.Paths) > 0); err != nil {
+func (o *recovering) takeBack(ctx context.Context, public recovery.Public) error {
+	d, wait := o.device, len(o.request.Paths) > 0
+	if err := d.rememberWords(public, o.back, wait); err != nil {
 		return err
 	}
-	for _, f := range back {
+	for _, f := range o.back {
 		d.meetAgain(f)
 		s := d.share(f.id)
+		var err error
 		if s == nil {
-			var err error
-			if s, err = d.regain(ctx, f, len(r.Paths) > 0); err != nil {
-				return fmt.Errorf("put %q at %q: %w", f.label, f.put.root, err)
-			}
-			d.dropOffers(f.id)
-		} else if _, err := s.add(f.roster.Statements()...); err != nil {
-			return fmt.Errorf("%q: %w", f.label, err)
+			s, err = d.regain(ctx, f, wait)
+		} else {
+			err = d.rejoin(ctx, s, f)
+		}
+		if err != nil {
+			return fmt.Errorf("take %q back: %w", f.label, err)
 		}
 		d.meetAgain(f)
 		if f.revoked {
 			s.catchUp()
 		}
-		out.Folders = append(out.Folders, s.controlled())
+		o.out.Folders = append(o.out.Folders, s.controlled())
 	}
 	d.coverAll()
 	d.news()
-	if len(r.Paths) == 0 {
+	if !wait {
 		return nil
 	}
 	_, done := d.tasks.start(d.bringRest)
-	return d.awaitFirst(ctx, done, progress)
+	return d.awaitFirst(ctx, done, o.progress)
+}
+
+// rejoin tells a folder that is here, and of which this device may have been put
+// out, what was found.
+func (d *Device) rejoin(ctx context.Context, s *share, f *regained) error {
+	before := s.members()
+	if _, err := s.add(f.roster.Statements()...); err != nil {
+		return err
+	}
+	if s.controlled().Role.HoldsKey() {
+		if refused, err := s.addKeys(folderKeys(d.keysOf(ctx, f))); err != nil || refused != nil {
+			d.Log.Warn("take keys that were kept for recovery", "folder", s.ID, "refused", refused, "error", err)
+		}
+	}
+	s.rosterChanged(before)
+	return nil
 }
 
 // rememberWords stores that the words with which this device came back cover
@@ -170,7 +184,11 @@ func (d *Device) regain(ctx context.Context, f *regained, wait bool) (*share, er
 	if err := d.placeFree(f.put.root, f.put.label); err != nil {
 		return nil, err
 	}
-	return d.setUp(rec, false)
+	s, err := d.setUp(rec, false)
+	if err == nil {
+		d.dropOffers(f.id)
+	}
+	return s, err
 }
 
 func (d *Device) dropOffers(id entry.FolderID) {

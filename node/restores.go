@@ -10,6 +10,7 @@ import (
 
 	"github.com/kithmesh/kith/index/entry"
 	"github.com/kithmesh/kith/node/control"
+	"github.com/kithmesh/kith/node/folder"
 	"github.com/kithmesh/kith/node/past"
 	"github.com/kithmesh/kith/node/past/back"
 	"github.com/kithmesh/kith/protocol/seal"
@@ -194,7 +195,13 @@ func (x *restoring) before(ctx context.Context) error {
 	if err := x.share.tree.Scan(ctx); err != nil {
 		return err
 	}
-	st := x.share.Status()
+	st := x.settled(ctx)
+	if n := st.NeedFiles + st.Held; n > 0 {
+		x.out.Problems = append(x.out.Problems, control.Problem{
+			Code: "more_to_come", Message: fmt.Sprintf("%d changes of other devices are still to come, or held: they change what is restored now", n),
+			Hint: "kith wait, or kith reject what is held, and then restore again",
+		})
+	}
 	x.covered = st.Quiet && x.share.isProtected(st)
 	snap, err := x.share.snapshot(ctx, "before restore "+time.Now().Format("2006-01-02 15:04:05.000"))
 	if err != nil {
@@ -203,6 +210,27 @@ func (x *restoring) before(ctx context.Context) error {
 	}
 	x.out.Snapshot = snap.Label
 	return nil
+}
+
+// settleTime is how long changes of others are waited for that are on their way.
+const settleTime = 20 * time.Second
+
+// settled is the status once what is on its way has come, or time is over.
+func (x *restoring) settled(ctx context.Context) folder.Status {
+	ctx, cancel := context.WithTimeout(ctx, settleTime)
+	defer cancel()
+	for {
+		changed := x.share.device.changed.next()
+		st := x.share.Status()
+		if st.Quiet || st.NeedFiles == 0 || st.State == folder.Waiting || st.State == folder.Braked {
+			return st
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return st
+		}
+	}
 }
 
 // known tells whether what lies at a path is what the index says.

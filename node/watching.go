@@ -13,6 +13,7 @@ import (
 	"github.com/kithmesh/kith/node/backup"
 	"github.com/kithmesh/kith/node/backup/schedule"
 	"github.com/kithmesh/kith/node/control"
+	"github.com/kithmesh/kith/protocol/exchange"
 	"github.com/kithmesh/kith/protocol/history"
 )
 
@@ -62,9 +63,9 @@ func (d *Device) noteBackups(ctx context.Context) {
 		}
 		st, now := s.Status(), s.State()
 		for _, m := range s.backups() {
-			if st.Quiet && st.Members[m.Device].Same {
-				at := time.Now()
-				d.noteGuard(s, m.Device, false, func(g *guard) { g.AsOf, g.Index, g.Head = at, now.Index, now.Head })
+			if seen := st.Members[m.Device]; seen.Connected {
+				at, same := time.Now(), st.Quiet && seen.Same
+				d.noteGuard(s, m.Device, false, func(g *guard) { g.holds(seen.Held, same, now, at) })
 			}
 			d.warn(ctx, s, m.Device)
 			if l := d.link(m.Device); l != nil && st.Members[m.Device].Connected && l.mayInspect(s.ID, now.Head) {
@@ -120,6 +121,23 @@ func (d *Device) toldHead(s *share, m entry.DeviceID, index uint64, head entry.S
 		}
 		g.Told = max(g.Told, head)
 	})
+}
+
+// holds notes what a connected vault says that it holds of this device's
+// changes.
+func (g *guard) holds(held entry.Sequence, same bool, now exchange.FolderState, at time.Time) {
+	switch {
+	case same:
+		g.AsOf, g.Index, g.Head = at, now.Index, now.Head
+	case g.nextIndex == now.Index && held >= g.nextHead:
+		g.AsOf, g.Index, g.Head = g.nextAt, g.nextIndex, g.nextHead
+	case g.nextIndex == now.Index:
+		if g.Index == now.Index && g.Head > held {
+			g.Index, g.Head = 0, 0 // it does not hold any more what it said
+		}
+		return
+	}
+	g.nextAt, g.nextIndex, g.nextHead = at, now.Index, now.Head
 }
 
 func (d *Device) noteGuard(s *share, m entry.DeviceID, matters bool, change func(*guard)) {

@@ -113,7 +113,7 @@ func (a *actor) advance(now time.Time) (next time.Duration) {
 		return 0
 	}
 	a.endRun(now)
-	a.sendAcks(now)
+	next = min(next, a.sendAcks(now))
 	if err := a.writeNotes(); err != nil {
 		a.log().Warn("keep the past", "folder", a.ID, "error", err)
 	}

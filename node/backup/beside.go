@@ -2,7 +2,6 @@ package backup
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/kithmesh/kith/index/entry"
@@ -24,51 +23,15 @@ func (k *Keeper) Store(ctx context.Context, r *seal.Record, content Content) err
 	return k.StoreAll(ctx, []*seal.Record{r}, content)
 }
 
-// StoreAll is [Keeper.Store] for several versions, whose content is asked for
-// together.
+// StoreAll is [Keeper.Store] for several versions; those for which there is no
+// room do not hold up the others.
 func (k *Keeper) StoreAll(ctx context.Context, rs []*seal.Record, content Content) error {
-	var ids []entry.BlockID
-	epochs := map[entry.BlockID]entry.Epoch{}
+	all := make([]vault.Content, 0, len(rs))
 	for _, r := range rs {
-		for _, b := range r.Blocks {
-			if _, twice := epochs[b.ID]; !twice {
-				ids = append(ids, b.ID)
-			}
-			epochs[b.ID] = r.Epoch
-		}
+		all = append(all, vault.Content{Record: r, Read: content})
 	}
-	held, err := k.vault.HasBlocks(ids)
-	if err != nil {
-		return err
-	}
-	var lacking []entry.BlockID
-	for i, id := range ids {
-		if !held[i] {
-			lacking = append(lacking, id)
-		}
-	}
-	var put []vault.Block
-	var room slab
-	bytes := 0
-	if len(lacking) > 0 {
-		err = content(ctx, lacking, func(id entry.BlockID, sealed []byte) error {
-			put = append(put, vault.Block{ID: id, Epoch: epochs[id], Sealed: room.keep(sealed)})
-			if bytes += len(sealed); bytes < putBytes {
-				return nil
-			}
-			err := k.vault.PutBlocks(ctx, put)
-			put, bytes = nil, 0
-			return err
-		})
-	}
-	if err == nil {
-		var records []vault.Received
-		for _, r := range rs {
-			records = append(records, vault.Received{Record: r})
-		}
-		err = k.vault.Put(ctx, put, records)
-	}
-	if errors.Is(err, vault.ErrQuota) || errors.Is(err, vault.ErrDiskFull) {
+	err := k.vault.Keep(ctx, all)
+	if vault.IsFull(err) {
 		return fmt.Errorf("%w: %w", ErrNoRoom, err)
 	}
 	return err

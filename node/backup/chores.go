@@ -244,21 +244,19 @@ func (k *Keeper) healRecords(ctx context.Context, m *member, ids []seal.RecordID
 
 // fetchAgain stores a member's form of blocks beside what is held.
 func (a *actor) fetchAgain(m mending) {
-	var got []vault.Block
 	err := m.member.Fetch(a.ctx, m.ids, func(i int, sealed []byte) error {
-		if sealed != nil {
-			got = append(got, vault.Block{ID: m.ids[i], Epoch: 1, Sealed: append([]byte(nil), sealed...), From: m.member.Device()})
+		if sealed == nil {
+			return nil
 		}
-		return nil
+		b := vault.Block{ID: m.ids[i], Epoch: 1, Sealed: sealed, From: m.member.Device()}
+		if _, err := a.vault.Repair(a.ctx, b); err == nil {
+			return nil
+		}
+		if err := a.vault.PutBlocks(a.ctx, []vault.Block{b}); err != nil {
+			a.log().Warn("a true form of a block could not be stored", "folder", a.ID, "block", b.ID, "error", err)
+		}
+		return a.ctx.Err()
 	})
-	for i := range got {
-		if _, repaired := a.vault.Repair(a.ctx, got[i]); repaired == nil {
-			continue
-		}
-		if err := a.vault.PutBlocks(a.ctx, got[i:i+1]); err != nil {
-			a.log().Warn("a true form of a block could not be stored", "folder", a.ID, "block", got[i].ID, "error", err)
-		}
-	}
 	if err != nil {
 		a.log().Info("a member could not be asked for blocks to mend", "folder", a.ID, "error", err)
 	}

@@ -223,8 +223,10 @@ func (k *Keeper) Acked(ctx context.Context, d entry.DeviceID, ack exchange.Ack) 
 // ackEvery is how often members are told of progress while there is any.
 const ackEvery = 250 * time.Millisecond
 
-// sendAcks tells each member how far this device is, where that has changed.
-func (a *actor) sendAcks(at time.Time) {
+// sendAcks tells each member how far this device is, where that has changed. It
+// tells in how long there is more to say, if that has to wait.
+func (a *actor) sendAcks(at time.Time) (next time.Duration) {
+	next = idleEvery
 	now := a.State()
 	for _, d := range slices.Sorted(maps.Keys(a.roll)) {
 		m := a.roll[d]
@@ -232,7 +234,11 @@ func (a *actor) sendAcks(at time.Time) {
 			Folder: a.ID, Index: m.told.Index, Received: m.heard, Held: m.held(), OwnIndex: now.Index, OwnHead: now.Head,
 		}
 		k.NeedFiles, k.NeedBytes = m.needs()
-		if k == m.acked || k.NeedFiles > 0 && at.Before(a.ackDue) {
+		if k == m.acked {
+			continue
+		}
+		if k.NeedFiles > 0 && at.Before(a.ackDue) {
+			next = a.ackDue.Sub(at)
 			continue
 		}
 		m.acked = k
@@ -242,6 +248,7 @@ func (a *actor) sendAcks(at time.Time) {
 	if !at.Before(a.ackDue) {
 		a.ackDue = at.Add(ackEvery)
 	}
+	return next
 }
 
 // needs is how much of what the member told is not in the vault. How many

@@ -20,8 +20,12 @@ func (k *Keeper) Standing(peer entry.DeviceID) (history.State, error) {
 	if err != nil {
 		return history.State{}, err
 	}
+	begins, err := k.vault.Earliest()
+	if err != nil {
+		return history.State{}, err
+	}
 	out := history.State{
-		Vault: history.VaultID(h.Vault), Sequence: h.Sequence, Moment: h.Moment, Begins: t.Oldest,
+		Vault: history.VaultID(h.Vault), Sequence: h.Sequence, Moment: h.Moment, Begins: begins,
 		Versions: t.Versions, Blocks: t.Blocks, Bytes: t.PackBytes, Quota: set.Quota, Damaged: t.Damaged,
 		Scrubbed: k.vault.LastRound(), Policy: Describe(set.Policy), Schedule: set.Schedule, LastRun: st.LastRun, NextRun: st.NextRun,
 	}

@@ -36,6 +36,8 @@ type MemberStatus struct {
 	// Same: it holds all that the vault has to tell, and the vault all that it
 	// has to tell.
 	Same bool
+	// Held is up to where it holds all that the vault has told.
+	Held entry.Sequence
 }
 
 // publish shows how things are, if that has changed since it last did.
@@ -81,7 +83,7 @@ func (a *actor) statusNow() Status {
 		trying = trying || m.jobs > 0 || len(m.queue) > 0 || m.asked && m.anew && m.head > m.heard
 		st.Members[d] = MemberStatus{
 			Connected: true, NeedFiles: int64(m.theirs.NeedFiles), NeedBytes: int64(m.theirs.NeedBytes),
-			Same: caughtUp && m.theirs.Index == now.Index && m.theirs.Held >= now.Head,
+			Held: m.theirs.Held, Same: caughtUp && m.theirs.Index == now.Index && m.theirs.Held >= now.Head,
 		}
 	}
 	st.Waiting = !st.Quiet && !trying

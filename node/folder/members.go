@@ -361,10 +361,12 @@ func (a *actor) memberStatuses(x *index.Folder) map[entry.DeviceID]MemberStatus 
 		out[d] = MemberStatus{NeedFiles: p.NeedFiles, NeedBytes: p.NeedBytes}
 	}
 	for d, m := range a.roll {
-		out[d] = MemberStatus{
-			Connected: true, NeedFiles: m.peer.NeedFiles, NeedBytes: m.peer.NeedBytes,
-			Same: m.caughtUp() && m.peer.Ours == x.Epoch() && m.peer.TheyHold >= x.Head(),
+		st := MemberStatus{Connected: true, NeedFiles: m.peer.NeedFiles, NeedBytes: m.peer.NeedBytes}
+		// What it said on an earlier connection it may have lost since.
+		if _, said := a.acks[d]; said && m.peer.Ours == x.Epoch() {
+			st.Held, st.Same = m.peer.TheyHold, m.caughtUp() && m.peer.TheyHold >= x.Head()
 		}
+		out[d] = st
 	}
 	return out
 }

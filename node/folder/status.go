@@ -60,6 +60,9 @@ type MemberStatus struct {
 	// Same: it holds all that this device has told, and this device has heard
 	// all that it has to tell.
 	Same bool
+	// Held is up to which change of this device it holds all, as it has said
+	// since it was connected.
+	Held entry.Sequence
 }
 
 // Status is how the folder is now.

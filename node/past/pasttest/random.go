@@ -99,15 +99,11 @@ func (f *Folder) free(r *rand.Rand) entry.Path {
 	slices.Sort(dirs)
 	dirs = append(dirs, "")
 	names := []string{"a", "b", "c d", "e.txt", "\xff\xfe", "ü.tar.gz", "a-b", "A"}
-	for {
-		p := dirs[r.IntN(len(dirs))].Join(names[r.IntN(len(names))])
-		if len(f.Living) > 40 {
-			p += entry.Path("abcdefghij"[r.IntN(10)])
-		}
-		if f.Living[p] == nil {
-			return p
-		}
+	p := dirs[r.IntN(len(dirs))].Join(names[r.IntN(len(names))])
+	for f.Living[p] != nil {
+		p += entry.Path("abcdefghij"[r.IntN(10)])
 	}
+	return p
 }
 
 // remove deletes a path and all below it, from below.
