@@ -157,11 +157,23 @@ func (e *ear) Heard(ctx context.Context, h exchange.Heard) error {
 		if s == nil {
 			return nil
 		}
+		e.link.heardOf(h.Batch)
 		return s.Hear(ctx, e.link.id, *h.Batch, h.Refused)
 	case h.Ask != nil:
 		e.answer(*h.Ask)
 	}
 	return nil
+}
+
+// heardOf notes how far the peer's index has come: a folder that is attached
+// later must not take it for one that was set back.
+func (l *link) heardOf(b *exchange.Batch) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if st, ok := l.told[b.Folder]; ok && st.Index == b.Index && b.Head > st.Head {
+		st.Head = b.Head
+		l.told[b.Folder] = st
+	}
 }
 
 // maxAsks bounds the scans that a peer may have asked for at a time.
