@@ -69,7 +69,9 @@ func (d *Device) noteBackups(ctx context.Context) {
 			}
 			d.warn(ctx, s, m.Device)
 			if l := d.link(m.Device); l != nil && st.Members[m.Device].Connected && l.mayInspect(s.ID, now.Head) {
-				d.inspect(ctx, l, s)
+				if !d.inspect(ctx, l, s) {
+					l.inspectAgain(s.ID, now.Head)
+				}
 			}
 			if l := d.link(m.Device); l != nil && st.Quiet && st.Members[m.Device].Same {
 				d.proveByAndBy(ctx, s, l)
@@ -104,6 +106,16 @@ func (l *link) mayInspect(id entry.FolderID, head entry.Sequence) bool {
 	}
 	l.inspected[id] = inspected{time.Now(), head}
 	return true
+}
+
+// inspectSoon is when a vault is looked at again that could not be asked.
+const inspectSoon = 5 * time.Second
+
+func (l *link) inspectAgain(id entry.FolderID, head entry.Sequence) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.inspected[id] = inspected{time.Now().Add(inspectSoon - inspectEvery), head}
+	time.AfterFunc(inspectSoon, l.device.changed.tell)
 }
 
 // toldHead notes how far a vault says it is. One that says less than before was
@@ -230,8 +242,8 @@ func (d *Device) callHook(_ context.Context, s *share, command, device string, s
 }
 
 // inspect looks at the vault of a member that has just been met: whether it has
-// what it had, and what rules it.
-func (d *Device) inspect(ctx context.Context, l *link, s *share) {
+// what it had, and what rules it. It tells whether the member has answered.
+func (d *Device) inspect(ctx context.Context, l *link, s *share) (answered bool) {
 	ctx, cancel := context.WithTimeout(ctx, inspectTime)
 	defer cancel()
 	past := l.past(s.ID)
@@ -241,7 +253,7 @@ func (d *Device) inspect(ctx context.Context, l *link, s *share) {
 		if !errors.Is(err, history.ErrRefused) {
 			d.Log.Info("a backup could not be asked how it stands", "device", l.id, "error", err)
 		}
-		return
+		return false
 	}
 	g, known := d.guards.get(s.ID, l.id)
 	code, text := "", ""
@@ -280,6 +292,7 @@ func (d *Device) inspect(ctx context.Context, l *link, s *share) {
 		g.Schedule, g.LastRun, g.Full, g.Damaged = st.Schedule, st.LastRun, st.Full, st.Damaged
 	})
 	d.changed.tell()
+	return true
 }
 
 // toldOf is how far a vault said that it was.

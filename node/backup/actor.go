@@ -152,7 +152,7 @@ func (a *actor) start(m *member, now time.Time) bool {
 			break
 		}
 		m.jobs++
-		j := &job{member: m, items: items}
+		j := &job{member: m, link: m.Member, items: items}
 		a.jobs.Go(func() {
 			j.run(a.ctx, a.vault, &a.claims)
 			select {

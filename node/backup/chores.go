@@ -25,7 +25,7 @@ type chores struct {
 
 // mending is blocks that a member says are not true in the vault.
 type mending struct {
-	member *member
+	member Member
 	ids    []entry.BlockID
 }
 
@@ -54,7 +54,7 @@ func (c *chores) mend(m *member, ids []entry.BlockID) int {
 	if n > maxMending {
 		return -1
 	}
-	c.mending = append(c.mending, mending{m, ids})
+	c.mending = append(c.mending, mending{m.Member, ids})
 	return len(ids)
 }
 
@@ -130,12 +130,17 @@ func (a *actor) scrub() {
 	}
 }
 
+// members are the connections to all that are connected now.
+func (a *actor) members() (out []Member) {
+	for _, m := range a.roll {
+		out = append(out, m.Member)
+	}
+	return out
+}
+
 // healer fetches what is damaged from the members that are connected now.
 func (a *actor) healer() func() {
-	var from []*member
-	for _, m := range a.roll {
-		from = append(from, m)
-	}
+	from := a.members()
 	return func() {
 		if left := a.heal(a.ctx, from); left > 0 {
 			_ = a.do(a.ctx, func(a *actor) { a.hearAgain() })
@@ -158,7 +163,7 @@ func (a *actor) hearAgain() {
 
 // heal asks members for what is damaged, and tells how many versions of records
 // nobody had.
-func (k *Keeper) heal(ctx context.Context, from []*member) (left int) {
+func (k *Keeper) heal(ctx context.Context, from []Member) (left int) {
 	damaged, err := k.vault.Damaged()
 	if err != nil {
 		return 0
@@ -196,7 +201,7 @@ func (k *Keeper) heal(ctx context.Context, from []*member) (left int) {
 
 // healBlocks fetches damaged blocks from a member, and returns those that it
 // could not give.
-func (k *Keeper) healBlocks(ctx context.Context, m *member, ids []entry.BlockID) (left []entry.BlockID) {
+func (k *Keeper) healBlocks(ctx context.Context, m Member, ids []entry.BlockID) (left []entry.BlockID) {
 	for len(ids) > 0 && ctx.Err() == nil {
 		part := ids[:min(len(ids), jobBlocks)]
 		ids = ids[len(part):]
@@ -224,7 +229,7 @@ func (k *Keeper) healBlocks(ctx context.Context, m *member, ids []entry.BlockID)
 
 // healRecords puts what a member holds of damaged records: what is the same is
 // repaired by that.
-func (k *Keeper) healRecords(ctx context.Context, m *member, ids []seal.RecordID) {
+func (k *Keeper) healRecords(ctx context.Context, m Member, ids []seal.RecordID) {
 	for len(ids) > 0 && ctx.Err() == nil {
 		part := ids[:min(len(ids), history.MaxIDs)]
 		ids = ids[len(part):]

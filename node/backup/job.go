@@ -12,7 +12,8 @@ import (
 
 // job brings some versions of one member into the vault.
 type job struct {
-	member   *member
+	member   *member // for the actor
+	link     Member  // that was connected when it began
 	items    []*item
 	outcomes []outcome
 	err      error // why the member or the vault could not be asked
@@ -36,7 +37,7 @@ var (
 // whoever takes its place meanwhile.
 func (j *job) run(ctx context.Context, v *vault.Vault, c *claims) {
 	j.outcomes = make([]outcome, len(j.items))
-	link := j.member.Member
+	link := j.link
 	ids := j.wanted()
 	held, err := v.HasBlocks(ids)
 	if err != nil {

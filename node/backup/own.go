@@ -53,12 +53,8 @@ func (k *Keeper) RunNow(ctx context.Context) error {
 
 // Heal asks all connected members for what is damaged.
 func (k *Keeper) Heal(ctx context.Context) error {
-	var from []*member
-	err := k.do(ctx, func(a *actor) {
-		for _, m := range a.roll {
-			from = append(from, m)
-		}
-	})
+	var from []Member
+	err := k.do(ctx, func(a *actor) { from = a.members() })
 	if err == nil {
 		k.heal(ctx, from)
 		err = k.do(ctx, func(*actor) {}) // so that the status shows it

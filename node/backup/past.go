@@ -38,6 +38,9 @@ func (k *Keeper) Standing(peer entry.DeviceID) (history.State, error) {
 	if m, ok := st.Members[peer]; ok && m.Same {
 		out.Complete = k.Clock()
 	}
+	if out.Moment.UnixMicro() <= 0 {
+		out.Moment = time.Time{} // it has received nothing
+	}
 	pins, err := k.vault.Pins()
 	if over := len(pins) - history.MaxPins; over > 0 {
 		out.Untold, pins = int64(over), pins[over:]

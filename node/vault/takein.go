@@ -31,7 +31,7 @@ func (v *Vault) takeIn(tails []packFile) error {
 		v.log.Info("take in the end of a pack", "dir", v.dir, "pack", f.id.String(), "bytes", end-f.size)
 	}
 	return v.update(func(t *tx) error {
-		in := intake{t: t, dropped: map[location]bool{}}
+		in := intake{t: t, dropped: map[location]bool{}, whole: !v.partial}
 		for i, f := range tails {
 			r, known := t.pack(f.id)
 			r.class, r.length = f.class, ends[i]
@@ -50,9 +50,14 @@ func (v *Vault) takeIn(tails []packFile) error {
 				}
 			}
 		}
-		for i, f := range tails {
-			if err := v.scan(packFile{f.id, f.class, ends[i]}, f.size, false, in.add); err != nil {
-				return err
+		for _, c := range []class{classBlocks, classRecords} { // which name those
+			for i, f := range tails {
+				if f.class != c {
+					continue
+				}
+				if err := v.scan(packFile{f.id, f.class, ends[i]}, f.size, false, in.add); err != nil {
+					return err
+				}
 			}
 		}
 		if err := in.number(); err != nil {
@@ -105,6 +110,9 @@ type intake struct {
 	// again are entries that are held elsewhere too, and were not dropped: what
 	// is to be made dead, with its size.
 	again map[location]int64
+	// whole: a record counts only with all blocks that it names. The two kinds
+	// of packs are made durable at once, so a crash may have left it alone.
+	whole bool
 	// numbers are of the sequence, to be written.
 	numbers []numbered
 }
@@ -201,6 +209,14 @@ func (in *intake) addRecord(e found) error {
 		r, err := parseRecord(e.epoch, e.data)
 		if err != nil {
 			return fmt.Errorf("entry %s: %w", e.at, err)
+		}
+		if in.whole {
+			if lacks, err := t.missing(r); err != nil {
+				return err
+			} else if len(lacks) > 0 {
+				t.drop(e.at, e.size()) // so that it does not come back
+				return nil
+			}
 		}
 		row.version = r.Version
 	} else if err := t.damage(kindRecord, key, shortSum(e.sum[:16]), e.giver); err != nil {
