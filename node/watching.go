@@ -248,6 +248,8 @@ func (d *Device) inspect(ctx context.Context, l *link, s *share) (answered bool)
 	defer cancel()
 	past := l.past(s.ID)
 	defer past.Close()
+	// What it is known to have had is what was known before it was asked.
+	g, known := d.guards.get(s.ID, l.id)
 	st, err := past.State(ctx)
 	if err != nil {
 		if !errors.Is(err, history.ErrRefused) {
@@ -255,7 +257,6 @@ func (d *Device) inspect(ctx context.Context, l *link, s *share) (answered bool)
 		}
 		return false
 	}
-	g, known := d.guards.get(s.ID, l.id)
 	code, text := "", ""
 	switch {
 	case !known:
@@ -287,7 +288,10 @@ func (d *Device) inspect(ctx context.Context, l *link, s *share) (answered bool)
 		if code != "" {
 			g.fault(code, text)
 		}
-		g.Vault, g.Sequence, g.Moment, g.Told = st.Vault, st.Sequence, st.Moment, st.Sequence
+		if code != "" {
+			g.Told = 0
+		}
+		g.Vault, g.Sequence, g.Moment, g.Told = st.Vault, st.Sequence, st.Moment, max(g.Told, st.Sequence)
 		g.ToldIndex, g.WasIndex, g.WasTold, g.SetBack = backup.IndexOf(st.Vault), 0, 0, st.SetBack
 		g.Schedule, g.LastRun, g.Full, g.Damaged = st.Schedule, st.LastRun, st.Full, st.Damaged
 	})
