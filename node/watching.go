@@ -287,8 +287,6 @@ func (d *Device) inspect(ctx context.Context, l *link, s *share) (answered bool)
 	d.noteGuard(s, l.id, code != "", func(g *guard) {
 		if code != "" {
 			g.fault(code, text)
-		}
-		if code != "" {
 			g.Told = 0
 		}
 		g.Vault, g.Sequence, g.Moment, g.Told = st.Vault, st.Sequence, st.Moment, max(g.Told, st.Sequence)

@@ -35,6 +35,7 @@ type item struct {
 	job     *gather.Job // the content of the path, nil if none is needed
 	copyJob *gather.Job // the content of a conflict copy
 
+	copied bool         // its content lies here already, not only in what its author brought lately
 	result *entry.Entry // what the path is now, once it is on disk
 
 	// absent: the version is known from now on, and its content stays away.

@@ -257,6 +257,7 @@ func (a *actor) commitItems(done []*item) error {
 	for _, it := range done {
 		a.stuck.clear(it.path)
 		a.took(it)
+		a.brought(it)
 		delete(a.reverting, it.path)
 		for d := range it.tellers {
 			if m := a.roll[d]; m != nil && it.job != nil {
@@ -283,6 +284,7 @@ func (a *actor) commitItem(x *index.Folder, it *item) error {
 		}
 		e.Version, e.AuthorName = v, a.Name
 	}
+	a.noteCopied(x, it)
 	if _, err := x.Put(e); err != nil {
 		return err
 	}

@@ -165,9 +165,8 @@ func (a *actor) tooMuch(now time.Time) (some, others bool) {
 	var files int64
 	_ = a.view(func(x *index.Folder) error { files = filesHere(x); return nil })
 	for author, n := range h.by {
-		held := h.holds(author)
-		if h.meter.Reaches(author, n, files, held, now) {
-			some, others = true, others || !held
+		if h.reaches(author, n, files, now) {
+			some, others = true, others || !h.holds(author)
 		}
 	}
 	return some, others

@@ -29,6 +29,7 @@ func (a *actor) keepCopies(items []*item) []*item {
 		}
 		if e != nil {
 			copies = append(copies, e)
+			a.brake.meter.Brought(it.remote.AuthorName, e.Path, true, a.Clock())
 		}
 		ready = append(ready, it)
 	}

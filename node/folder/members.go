@@ -60,6 +60,7 @@ func (f *Folder) Attach(ctx context.Context, m Member, told exchange.FolderState
 func (a *actor) attach(link Member, told exchange.FolderState) error {
 	d := link.Device()
 	m := &member{Member: link, told: told, head: told.Head, news: a.Clock()}
+	settled := false
 	err := a.update(func(x *index.Folder) (err error) {
 		if m.peer, err = x.Peer(d); err != nil {
 			return err
@@ -83,11 +84,13 @@ func (a *actor) attach(link Member, told exchange.FolderState) error {
 			m.peer.Ours, m.peer.TheyReceived, m.peer.TheyHold = x.Epoch(), 0, 0
 		}
 		m.peer.LastSeen = a.Clock().UnixNano()
+		settled = x.Joined()
 		return x.SetPeer(d, m.peer)
 	})
 	if err != nil {
 		return fmt.Errorf("attach %s: %w", d, err)
 	}
+	a.settled = settled
 	a.roll[d] = m
 	if k, ok := a.acks[d]; ok {
 		a.takeAck(m, k)
@@ -192,6 +195,9 @@ func (a *actor) forgetTold(x *index.Folder, d entry.DeviceID) error {
 		if err := a.changeWanted(x, p, func(w []merge.Want) []merge.Want { return merge.Withdraw(w, d) }); err != nil {
 			return err
 		}
+		if err := unsettle(x, p); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -281,7 +287,9 @@ func (a *actor) takeAck(m *member, k exchange.Ack) {
 		return
 	}
 	m.peer.Ours = k.Index
-	m.peer.TheyReceived, m.peer.TheyHold = min(k.Received, now.Head), min(k.Held, now.Head)
+	// What it has read it has read, though it asks to be told once more.
+	m.peer.TheyReceived = max(m.peer.TheyReceived, min(k.Received, now.Head))
+	m.peer.TheyHold = min(k.Held, now.Head)
 	m.peer.NeedFiles, m.peer.NeedBytes = clampInt(k.NeedFiles), clampInt(k.NeedBytes)
 	if k.OwnIndex == m.peer.Epoch {
 		m.head = max(m.head, k.OwnHead)

@@ -38,6 +38,7 @@ func (a *actor) plan(now time.Time) {
 	if a.stuck.ripen(now) || !a.wordDue.IsZero() && !now.Before(a.wordDue) {
 		a.pass.again, a.wordDue = true, time.Time{}
 	}
+	a.brake.meter.Forget(a.brake.holds, now)
 	if !a.planning() {
 		return
 	}
@@ -251,8 +252,10 @@ func (a *actor) findMove(x *index.Folder, it *item) (wait bool, err error) {
 	n := 0
 	for o := range x.FindContent(it.remote) {
 		if n++; n > maxSameFiles {
+			it.copied = true
 			break
 		}
+		it.copied = it.copied || o.Path != it.path && !a.brake.meter.Own(it.remote.AuthorName, o.Path)
 		if o.Path == it.path || o.Unknown || a.inflight.has(o.Path) {
 			continue
 		}

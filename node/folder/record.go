@@ -273,6 +273,7 @@ func (a *actor) recordOne(x *index.Folder, e *entry.Entry, f look.Finding) (wrot
 			return false, err
 		}
 	}
+	a.brake.meter.Gone(f.Path)
 	if e == nil || !e.Lives() {
 		a.arrivals.add(n, a.Clock())
 	}
@@ -316,6 +317,7 @@ func (a *actor) recordMissing(x *index.Folder, e *entry.Entry) (bool, error) {
 	if merge.HoldsContent(e) {
 		gone.Gone = e.Digest()
 	}
+	a.brake.meter.Gone(e.Path)
 	if taken, err := a.takeOver(x, e, gone); err != nil || taken {
 		return taken, err
 	}

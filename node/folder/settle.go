@@ -57,6 +57,22 @@ func (a *actor) mayWriteHistory() bool {
 	return first
 }
 
+// unsettle has unknown history be ended once more if that of a path was left
+// unknown, as it was to meet what others know, and nothing is to be met any more.
+func unsettle(x *index.Folder, p entry.Path) error {
+	if !x.Joined() {
+		return nil
+	}
+	e, err := x.Get(p)
+	if err != nil || e == nil || !e.Unknown {
+		return err
+	}
+	if w, err := x.Wanted(p); err != nil || len(w) > 0 {
+		return err
+	}
+	return x.SetJoined(false)
+}
+
 // settleSome makes versions of some of the files of unknown history.
 func (a *actor) settleSome(x *index.Folder) (more bool, err error) {
 	var paths []entry.Path

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -57,8 +58,8 @@ func checkTree(t testing.TB, tree *past.Tree, living map[entry.Path]*entry.Entry
 	for r, p := range want {
 		e, err := tree.Whole(past.Row(r))
 		must(t, err)
-		if diff := cmp.Diff(living[p], e); diff != "" {
-			t.Fatalf("%q: %s", p, diff)
+		if !reflect.DeepEqual(living[p], e) {
+			t.Fatalf("%q: %s", p, cmp.Diff(living[p], e))
 		}
 	}
 }

@@ -215,6 +215,10 @@ func nearer(a, b, t *trail) bool {
 // latest puts events in order, newest first by the clocks of who made them.
 func latest(es []Event) {
 	slices.SortFunc(es, func(a, b Event) int {
-		return cmp.Or(cmp.Compare(b.Version.Clock, a.Version.Clock), cmp.Compare(b.Author, a.Author), a.Path.Compare(b.Path))
+		x, y := a.Version, b.Version
+		return cmp.Or(
+			cmp.Compare(y.Clock, x.Clock), cmp.Compare(y.Author, x.Author),
+			cmp.Compare(y.Vector.Count(y.Author), x.Vector.Count(x.Author)), a.Path.Compare(b.Path),
+		)
 	})
 }

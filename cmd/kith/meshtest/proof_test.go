@@ -111,7 +111,7 @@ func (m *mesh) prove() int {
 // is not told what they were as all last agreed, but for what need not have
 // been there, it has to go by the book.
 func (m *mesh) verdict(told bool) []string {
-	v := &mesh{plan: m.plan, profile: m.profile, dir: m.dir, book: m.book, ctx: m.ctx, begun: m.begun}
+	v := &mesh{plan: m.plan, profile: m.profile, dir: m.dir, keeper: m.keeper, book: m.book, ctx: m.ctx, begun: m.begun}
 	v.journal = journal{file: m.journal.file}
 	for _, d := range m.devices {
 		v.devices = append(v.devices, &device{mesh: v, name: d.name, home: d.home, root: d.root, hold: d.hold})

@@ -6,7 +6,8 @@
 // What counts is how much of this device's content one author's changes would
 // take away, together with what they took away lately: a program that
 // encrypts file after file is noticed though each batch is small. Content that
-// only moves is not taken away.
+// only moves is not taken away. What the author brought lately is no part of
+// the folder: with however many new files, a share does not become small.
 //
 // The package is pure; a Meter belongs to one goroutine.
 package brake
@@ -15,6 +16,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"hash/maphash"
 	"slices"
 	"time"
 
@@ -31,7 +33,7 @@ type Limits struct {
 // Default is what holds unless a person says otherwise.
 var Default = Limits{Files: 100, Share: 50}
 
-// window is how long what was taken away counts.
+// window is how long what was taken away counts, and what was brought does not.
 const window = 10 * time.Minute
 
 // Doomed is a file here whose content a wanted version would take away.
@@ -53,87 +55,158 @@ type Batch struct {
 	Bytes    int64
 }
 
-// Meter remembers what was taken away lately.
+// Meter remembers what was taken away and what was brought lately.
 type Meter struct {
 	Limits
-	taken map[string]*toll // by author
-}
-
-// toll is what one author took. A file that is rewritten again and again is
-// taken away once.
-type toll struct {
-	files   map[entry.Path]loss
-	deleted int64 // of them, those that are gone altogether
+	tolls   map[string]*toll // by author
+	brought map[uint64]bringing
+	seed    maphash.Seed
 	checked time.Time
 }
 
+// toll is what one author took and brought. A file that is rewritten again and
+// again is taken away once.
+type toll struct {
+	files map[entry.Path]loss
+	lost  tally // the files
+	own   tally // of them, those that the author had brought
+
+	brought int64     // files that are remembered
+	more    int64     // files beyond what is remembered
+	last    time.Time // when the last of those came
+	late    int64     // of all of these, those that came while the author is held
+	held    bool
+	holds   uint32 // the number of the last hold
+}
+
 type loss struct {
-	at      time.Time
-	deleted bool
+	at           time.Time
+	deleted, own bool
+}
+
+// tally counts files that were taken away, and those that are gone altogether.
+type tally struct{ files, deleted int64 }
+
+func (c *tally) count(deleted bool, n int64) {
+	if c.files += n; deleted {
+		c.deleted += n
+	}
+}
+
+func (m *Meter) toll(author string) *toll {
+	if m.tolls == nil {
+		m.tolls, m.brought, m.seed = map[string]*toll{}, map[uint64]bringing{}, maphash.MakeSeed()
+	}
+	t := m.tolls[author]
+	if t == nil {
+		t = &toll{files: map[entry.Path]loss{}}
+		m.tolls[author] = t
+	}
+	return t
 }
 
 // Took notes that a change of an author took away the content of a file, by
 // deleting or rewriting it.
 func (m *Meter) Took(author string, p entry.Path, deleted bool, now time.Time) {
-	if m.taken == nil {
-		m.taken = map[string]*toll{}
-	}
-	t := m.taken[author]
-	if t == nil {
-		t = &toll{files: map[entry.Path]loss{}, checked: now}
-		m.taken[author] = t
-	}
+	t := m.toll(author)
+	was, again := t.files[p]
+	l := loss{now, deleted, m.Own(author, p) && (!again || was.own)}
 	t.drop(p)
-	t.files[p] = loss{now, deleted}
-	if deleted {
-		t.deleted++
-	}
+	t.files[p] = l
+	t.count(l, 1)
 }
 
 func (t *toll) drop(p entry.Path) {
-	if t.files[p].deleted {
-		t.deleted--
+	if l, ok := t.files[p]; ok {
+		t.count(l, -1)
+		delete(t.files, p)
 	}
-	delete(t.files, p)
 }
 
-// Excuse forgets what an author took: a person approved of it.
-func (m *Meter) Excuse(author string) { delete(m.taken, author) }
+func (t *toll) count(l loss, n int64) {
+	t.lost.count(l.deleted, n)
+	if l.own {
+		t.own.count(l.deleted, n)
+	}
+}
+
+// hold notes whether the author is held.
+func (t *toll) hold(held bool) {
+	if held && !t.held {
+		t.holds++
+	}
+	if held != t.held {
+		t.held, t.late = held, 0
+	}
+}
+
+// Excuse forgets what an author took: a person has judged it. What was brought
+// is no part of the folder for that.
+func (m *Meter) Excuse(author string) {
+	if t := m.tolls[author]; t != nil {
+		t.hold(false)
+		clear(t.files)
+		t.lost, t.own = tally{}, tally{}
+	}
+}
 
 // forgetEvery is how often what has become old is looked for.
 const forgetEvery = 10 * time.Second
 
-// lately is what an author took within the window. Of one who is held nothing
-// is forgotten: to wait is no way past the brake.
-func (m *Meter) lately(author string, held bool, now time.Time) toll {
-	t := m.taken[author]
-	if t == nil {
-		return toll{}
+// Forget lets go of what has become old. Of one who is held nothing is
+// forgotten: to wait is no way past the brake.
+func (m *Meter) Forget(held func(author string) bool, now time.Time) {
+	free := false
+	for author, t := range m.tolls {
+		was := t.held
+		t.hold(held(author))
+		free = free || was && !t.held
 	}
-	if !held && now.Sub(t.checked).Abs() >= forgetEvery {
-		t.checked = now
+	if !free && now.Sub(m.checked).Abs() < forgetEvery {
+		return
+	}
+	m.checked = now
+	m.forgetBrought(now)
+	for author, t := range m.tolls {
+		if t.held {
+			continue
+		}
 		for p, l := range t.files {
 			if now.Sub(l.at).Abs() > window {
 				t.drop(p)
 			}
 		}
+		if len(t.files) == 0 && t.brought+t.more == 0 {
+			delete(m.tolls, author)
+		}
 	}
-	if len(t.files) == 0 {
-		delete(m.taken, author)
-	}
-	return *t
 }
 
-// Reaches tells whether it may be too much what an author would take away, in
-// files, of those that lie here now. Held: the author is held already.
-func (m *Meter) Reaches(author string, doomed, files int64, held bool, now time.Time) bool {
-	return doomed > 0 && m.tooMuch(doomed, files, m.lately(author, held, now))
+// Count is how many files an author would take away.
+type Count struct {
+	All int64
+	Own int64 // of them, those that [Meter.Own] tells of
 }
 
-func (m *Meter) tooMuch(doomed, files int64, lately toll) bool {
-	n := doomed + int64(len(lately.files))
-	return n >= m.Files && n*100 >= m.Share*(files+lately.deleted)
+// Reaches tells whether it may be too much what an author would take away, of
+// the files that lie here now. Held tells who is held already.
+func (m *Meter) Reaches(author string, doomed Count, files int64, held func(author string) bool, now time.Time) bool {
+	m.Forget(held, now)
+	return doomed.All > 0 && m.tooMuch(doomed.All, doomed.All-doomed.Own, files, m.tolls[author])
 }
+
+// tooMuch measures twice. First all that is taken, as a share of all but what
+// its author brought since being held: that lets nothing go. Then what the
+// author had not brought, rest, as a share of what the author has not brought.
+func (m *Meter) tooMuch(doomed, rest, files int64, t *toll) bool {
+	if t == nil {
+		return m.exceeds(doomed, files)
+	}
+	return m.exceeds(doomed+t.lost.files, files+t.lost.deleted-t.late) ||
+		m.exceeds(rest+t.lost.files-t.own.files, files+t.lost.deleted-t.own.deleted-t.brought-t.more)
+}
+
+func (m *Meter) exceeds(n, files int64) bool { return n >= m.Files && n*100 >= m.Share*files }
 
 // Hold says which of the doomed are to wait, as a batch for each author.
 // Files is how many lie here now, and held tells who is held already.
@@ -142,20 +215,39 @@ func (m *Meter) Hold(doomed []Doomed, files int64, held func(author string) bool
 	for _, d := range doomed {
 		by[d.Author] = append(by[d.Author], d)
 	}
+	m.Forget(held, now)
 	var out []Batch
 	for author, list := range by {
-		lately, more := m.lately(author, held(author), now), int64(0)
-		for i := range list {
-			if _, again := lately.files[list[i].Path]; !again {
-				more++
-			}
-		}
-		if m.tooMuch(more, files, lately) {
+		all, rest := m.more(author, list)
+		much := m.tooMuch(all, rest, files, m.tolls[author])
+		if much {
 			out = append(out, batchOf(author, list))
+		}
+		if t := m.tolls[author]; t != nil || much {
+			m.toll(author).hold(much)
 		}
 	}
 	slices.SortFunc(out, func(a, b Batch) int { return cmpText(a.Author, b.Author) })
 	return out
+}
+
+// more is how many of the doomed have not been taken away lately as it is:
+// all, and the rest but what their author brought.
+func (m *Meter) more(author string, list []Doomed) (all, rest int64) {
+	t := m.tolls[author]
+	if t == nil {
+		return int64(len(list)), int64(len(list))
+	}
+	for i := range list {
+		l, again := t.files[list[i].Path]
+		if !again {
+			all++
+		}
+		if (!again || l.own) && !m.Own(author, list[i].Path) {
+			rest++
+		}
+	}
+	return all, rest
 }
 
 func cmpText(a, b string) int {

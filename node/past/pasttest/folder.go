@@ -184,6 +184,7 @@ func (f *Folder) Delete(p entry.Path) *entry.Entry {
 // change records what a path is now, by the replica and under the keys of now.
 func (f *Folder) change(e *entry.Entry, content string) *entry.Entry {
 	f.T.Helper()
+	f.Pass(time.Millisecond)
 	e.Version = f.Version(f.last[e.Path])
 	e.AuthorName, e.Epoch = f.names[f.replica], f.Epoch
 	f.Put(e)
