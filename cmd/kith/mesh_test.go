@@ -67,7 +67,7 @@ func startDevice(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Setenv("AT_"+args[0], d.at)
 }
 
-// stopDevice ends a device: stop NAME.
+// stopDevice ends a device: end NAME. (A script that says stop has passed.)
 func stopDevice(ts *testscript.TestScript, _ bool, args []string) {
 	if scriptOf(ts).devices[args[0]] == nil {
 		ts.Fatalf("%s was not started", args[0])

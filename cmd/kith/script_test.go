@@ -53,7 +53,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"scene": serveScene, "field": setField, "match": matchField, "same": sameTrees, "until": untilHolds, "ends": endsWith,
 			"show": showCode, "shown": codeShown, "retry": retry, "both": bothKept, "empty": emptyDir,
-			"asked": wasAsked, "start": startDevice, "stop": stopDevice, "on": onDevice, "soon": soonOnDevice, "join": joinDevices,
+			"asked": wasAsked, "start": startDevice, "end": stopDevice, "on": onDevice, "soon": soonOnDevice, "join": joinDevices,
 			"files": manyFiles, "clone": copyTree, "put": putText, "holds": holdsText, "atmost": atMost, "bytes": randomBytes,
 		},
 	})

@@ -74,9 +74,10 @@ func (a *actor) attach(link Member, told exchange.FolderState) error {
 			}
 			m.peer.Epoch, m.peer.Received, m.peer.Session, m.peer.SessionSeen = told.Index, 0, 0, 0
 		}
-		if m.peer.Received > told.Head {
-			// Its index was set back, and what it numbers from now on is
-			// something else than what it told under these numbers before.
+		if m.peer.Received > told.Head && a.blind(d) {
+			// Its vault was set back, and what it numbers from now on is
+			// something else than what it told under these numbers before. One
+			// with a tree notices that itself, and is fenced.
 			a.Log.Warn("the index of a device was set back", "device", d, "had", m.peer.Received, "has", told.Head)
 			m.peer.Received = 0
 		}

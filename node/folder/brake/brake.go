@@ -130,21 +130,25 @@ func (t *toll) count(l loss, n int64) {
 	}
 }
 
-// hold notes whether the author is held.
-func (t *toll) hold(held bool) {
-	if held && !t.held {
+// hold notes whether an author is held. Of one who is let go, what has become
+// old is forgotten at the next occasion.
+func (m *Meter) hold(t *toll, held bool) {
+	switch {
+	case held == t.held:
+		return
+	case held:
 		t.holds++
+	default:
+		m.checked = time.Time{}
 	}
-	if held != t.held {
-		t.held, t.late = held, 0
-	}
+	t.held, t.late = held, 0
 }
 
 // Excuse forgets what an author took: a person has judged it. What was brought
 // is no part of the folder for that.
 func (m *Meter) Excuse(author string) {
 	if t := m.tolls[author]; t != nil {
-		t.hold(false)
+		m.hold(t, false)
 		clear(t.files)
 		t.lost, t.own = tally{}, tally{}
 	}
@@ -156,13 +160,10 @@ const forgetEvery = 10 * time.Second
 // Forget lets go of what has become old. Of one who is held nothing is
 // forgotten: to wait is no way past the brake.
 func (m *Meter) Forget(held func(author string) bool, now time.Time) {
-	free := false
 	for author, t := range m.tolls {
-		was := t.held
-		t.hold(held(author))
-		free = free || was && !t.held
+		m.hold(t, held(author))
 	}
-	if !free && now.Sub(m.checked).Abs() < forgetEvery {
+	if now.Sub(m.checked).Abs() < forgetEvery {
 		return
 	}
 	m.checked = now
@@ -223,8 +224,8 @@ func (m *Meter) Hold(doomed []Doomed, files int64, held func(author string) bool
 		if much {
 			out = append(out, batchOf(author, list))
 		}
-		if t := m.tolls[author]; t != nil || much {
-			m.toll(author).hold(much)
+		if much || m.tolls[author] != nil {
+			m.hold(m.toll(author), much)
 		}
 	}
 	slices.SortFunc(out, func(a, b Batch) int { return cmpText(a.Author, b.Author) })
