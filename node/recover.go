@@ -58,7 +58,41 @@ func (d *Device) Recover(ctx context.Context, r control.RecoverRequest, progress
 	if err != nil {
 		return control.Recovered{}, fmt.Errorf("recover: %w", err)
 	}
+	o.awaitMember(ctx)
 	return o.out, nil
+}
+
+// memberTime is how long the member that was found may take to be met as such.
+const memberTime = 20 * time.Second
+
+// awaitMember waits until the folders that came back hear somebody: until then a
+// status would tell that nothing is wanted, since nothing is known of.
+func (o *recovering) awaitMember(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, memberTime)
+	defer cancel()
+	for {
+		changed := o.device.changed.next()
+		heard := true
+		for _, f := range o.back {
+			s := o.device.share(f.id)
+			if s == nil {
+				continue
+			}
+			some := false
+			for id, m := range s.Status().Members {
+				some = some || m.Connected && id != o.device.id.ID()
+			}
+			heard = heard && some
+		}
+		if heard {
+			return
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // addressesOf are where a paired device was met, with its ID.
