@@ -131,6 +131,9 @@ func (h historian) undoIn(
 	return x.out, x.run(ctx, p, func(o back.Options) (back.Result, error) { return back.Undo(ctx, plan.Steps, o) })
 }
 
+// progressEvery is how often the progress of a restore is told.
+const progressEvery = 100 * time.Millisecond
+
 // restoring is one restore on its way.
 type restoring struct {
 	share     *share
@@ -143,9 +146,15 @@ type restoring struct {
 }
 
 func (x *restoring) run(ctx context.Context, p *past.Past, do func(back.Options) (back.Result, error)) error {
+	var told time.Time
 	o := back.Options{
 		Past: p, Overwrite: x.overwrite, Dry: x.dry, Now: time.Now(), Staging: stagingBeside,
 		Progress: func(b back.Progress) error {
+			now := time.Now()
+			if now.Sub(told) < progressEvery && b.Files < b.TotalFiles {
+				return nil
+			}
+			told = now
 			return x.progress(control.RestoreProgress{
 				Folder: x.out.Folder, Files: b.Files, Bytes: b.Bytes, TotalFiles: b.TotalFiles, TotalBytes: b.TotalBytes,
 			})

@@ -7,6 +7,7 @@ import (
 	"github.com/kithmesh/kith/index"
 	"github.com/kithmesh/kith/index/entry"
 	"github.com/kithmesh/kith/node/folder/gather"
+	"github.com/kithmesh/kith/node/folder/merge"
 	"github.com/kithmesh/kith/protocol/seal"
 )
 
@@ -42,8 +43,11 @@ type server struct {
 	at       *entry.Entry
 	offsets  map[entry.BlockID]span
 	file     gather.File
-	seen     map[entry.BlockID]struct{} // that were read from it
-	last     entry.BlockID              // that was found
+	seen     map[entry.BlockID]struct{}     // that were read from it
+	last     entry.BlockID                  // that was found
+	ahead    map[entry.BlockID]*entry.Entry // files that may be asked for next, by their blocks
+	window   int                            // how many of them were looked up together
+	hits     int                            // how often that was right
 	plain    []byte
 	sealed   []byte
 }
@@ -67,6 +71,13 @@ func (s *server) block(id entry.BlockID) ([]byte, error) {
 	if b := s.read(id); b != nil {
 		s.last = id
 		return b, nil
+	}
+	if e := s.next(id); e != nil {
+		s.open(e)
+		if b := s.read(id); b != nil {
+			s.last = id
+			return b, nil
+		}
 	}
 	for _, e := range s.holders(id, maxHolders) {
 		s.open(e)
@@ -101,6 +112,63 @@ func (s *server) holdsFile(id entry.BlockID) bool {
 		return true
 	}
 	return false
+}
+
+// Bounds of what is looked up ahead: files, and blocks of these.
+const (
+	leastAhead  = 4
+	mostAhead   = 256
+	aheadBlocks = 4096
+)
+
+// next is a file with a block, nil if none is known. Members mostly ask for
+// files in the order in which these were changed, which is how they heard of
+// them: so some that were changed after one are looked up together with it, the
+// more the better that proves right.
+func (s *server) next(id entry.BlockID) *entry.Entry {
+	if e := s.ahead[id]; e != nil {
+		s.hits++
+		return e
+	}
+	if s.hits < s.window/2 {
+		s.window = leastAhead
+	} else {
+		s.window = min(max(leastAhead, 4*s.window), mostAhead)
+	}
+	s.hits, s.ahead = 0, map[entry.BlockID]*entry.Entry{}
+	_ = s.DB.View(func(tx *index.Tx) error {
+		x, err := tx.Folder(s.ID)
+		if err != nil {
+			return err
+		}
+		for first := range x.FindBlock(id) {
+			s.lookAhead(x, first)
+			s.ahead[id] = first
+			break
+		}
+		return nil
+	})
+	return s.ahead[id]
+}
+
+// lookAhead notes files that were changed after another.
+func (s *server) lookAhead(x *index.Folder, first *entry.Entry) {
+	files, refs := 0, 0
+	for e, err := range x.Since(first.Sequence) {
+		if err != nil {
+			return
+		}
+		files, refs = files+1, refs+len(e.Blocks)
+		if files > s.window || refs > aheadBlocks {
+			return
+		}
+		if e.Absent || !merge.HoldsContent(e) {
+			continue
+		}
+		for _, b := range e.Blocks {
+			s.ahead[b.ID] = e
+		}
+	}
 }
 
 // maxHolders is how many files are tried for one block.
