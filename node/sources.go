@@ -88,6 +88,9 @@ func (s *share) sources(ctx context.Context, only string) (out []source, closeAl
 		}
 		out = append(out, source{s.keeper, me, st.Begins, st.Moment, st.Pins})
 	}
+	if want != "" && want != me {
+		s.awaitVault(ctx, want)
+	}
 	for _, l := range s.vaultLinks() {
 		if want != "" && want != l.id {
 			continue
@@ -110,6 +113,26 @@ func (s *share) sources(ctx context.Context, only string) (out []source, closeAl
 		return nil, nil, err
 	}
 	return out, closeAll, nil
+}
+
+// meetTime is how long a vault is waited for that has just been connected.
+const meetTime = 2 * time.Second
+
+// awaitVault waits until a device can be asked that is being met.
+func (s *share) awaitVault(ctx context.Context, id entry.DeviceID) {
+	ctx, cancel := context.WithTimeout(ctx, meetTime)
+	defer cancel()
+	for {
+		changed := s.device.changed.next()
+		if l := s.device.link(id); l == nil || l.meets() {
+			return
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // named is the device that a person means: this one or a peer.

@@ -29,7 +29,9 @@ func (a *actor) parentReady(x *index.Folder, it *item, now time.Time) (bool, err
 		}
 		it.needParent = true
 	}
-	return true, nil
+	// Made here, it would be a change of this device's, with a mode that says
+	// nothing: so only if nobody has one to tell.
+	return !it.needParent || a.caughtUp(), nil
 }
 
 // parentInTheWay notes that something else is where a directory should be. A

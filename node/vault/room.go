@@ -11,6 +11,10 @@ type shortage struct {
 func (s *shortage) Error() string { return s.err.Error() }
 func (s *shortage) Unwrap() error { return s.err }
 
+// freeIndex is how much of the index does not count against the quota: that of
+// any vault has so much.
+const freeIndex = 1 << 20
+
 // room tells whether n bytes more may be put. Its error is a *shortage where
 // not.
 func (v *Vault) room(t *tx, n int64) error {
@@ -27,6 +31,11 @@ func (v *Vault) room(t *tx, n int64) error {
 		if _, known := v.packs[w.id]; !known {
 			used += w.length
 		}
+	}
+	if !v.rolling {
+		// The index takes room, too, and never gives it back; a rolling vault
+		// could drop all that it has for that, and in vain.
+		used += max(0, t.records.bolt.Tx().Size()-freeIndex)
 	}
 	if limits.Quota > 0 && used+n > limits.Quota {
 		err := fmt.Errorf("%w: %d bytes of %d, and %d to come", ErrQuota, used, limits.Quota, n)

@@ -21,7 +21,9 @@ type Options struct {
 	Dir    string // made if it is not there; nothing else may lie in it
 	Folder entry.FolderID
 
-	Quota    int64 // bytes of all packs; 0 is none
+	// Quota bounds the bytes of all packs and, but in a rolling vault, of what
+	// the index has beyond a mebibyte; 0 is none.
+	Quota    int64
 	KeepFree int64 // bytes that stay free on the file system
 	PackSize int64 // bytes; 0 is 32 MiB
 
