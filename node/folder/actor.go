@@ -51,7 +51,10 @@ type actor struct {
 	// reverting are the paths whose local edits a person has given up.
 	reverting map[entry.Path]struct{}
 	// rereads are files of unknown history that are being read under other keys.
-	rereads  map[entry.Path]struct{}
+	rereads map[entry.Path]struct{}
+	// readFor is for which version of a path that was last done, by its clock:
+	// it is done once for each.
+	readFor  map[entry.Path]version.Clock
 	wordDue  time.Time // when a member that is silent is waited for no longer
 	stuck    stuck
 	littered bool // staged files may lie about
@@ -82,7 +85,7 @@ func newActor(f *Folder) *actor {
 		found: make(chan discovery), looked: make(chan error, 1), gathered: make(chan *batch, maxBatches),
 		dirty: newDirty(), going: newGoing(), arrivals: arrivals{}, inflight: newInflight(), stuck: stuck{}, brake: newHeld(f.Brake),
 		roll: roll{}, acks: map[entry.DeviceID]exchange.Ack{},
-		reverting: map[entry.Path]struct{}{}, rereads: map[entry.Path]struct{}{},
+		reverting: map[entry.Path]struct{}{}, rereads: map[entry.Path]struct{}{}, readFor: map[entry.Path]version.Clock{},
 		needed: map[entry.Digest]int{}, copies: map[entry.Path]struct{}{},
 	}
 }

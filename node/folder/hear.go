@@ -195,6 +195,7 @@ func (a *actor) hearOne(x *index.Folder, d entry.DeviceID, n heard) error {
 		return err
 	}
 	if l != nil && l.Unknown && a.mayBe(l, r) {
+		a.readFor[r.Path] = r.Version.Clock
 		if err := a.readAgain(x, l); err != nil {
 			return err
 		}

@@ -21,6 +21,7 @@ type pass struct {
 	kin    kin
 	// fetched: something was to be had, in a role that takes nothing by itself.
 	fetched bool
+	misread []entry.Path // of unknown history, and to be read once more
 }
 
 const (
@@ -90,11 +91,33 @@ func (a *actor) cut(now time.Time) *cut {
 		}
 		return nil
 	})
+	a.readMisread()
 	if err != nil || ended {
 		a.pass.active = false
 		a.fetching = a.fetching && (a.pass.fetched || err != nil)
 	}
 	return c
+}
+
+// readMisread has files of unknown history read once more that may be what is
+// wanted, and do not look so.
+func (a *actor) readMisread() {
+	paths := a.pass.misread
+	if a.pass.misread = nil; len(paths) == 0 {
+		return
+	}
+	_ = a.update(func(x *index.Folder) error {
+		for _, p := range paths {
+			l, err := x.Get(p)
+			if err == nil && l != nil && l.Unknown {
+				err = a.readAgain(x, l)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // take adds an item to the batch, or launches it alone if it is large.
@@ -137,6 +160,12 @@ func (a *actor) consider(x *index.Folder, wants []merge.Want, now time.Time) (*i
 	}
 	if !takes(a.role) && (l == nil || !l.Absent) {
 		return nil, nil // only what was asked for by name
+	}
+	if l != nil && l.Unknown && a.mayBe(l, w.Entry) && a.readFor[p] != w.Entry.Version.Clock {
+		// It was read under other keys while this was heard.
+		a.readFor[p] = w.Entry.Version.Clock
+		a.pass.misread = append(a.pass.misread, p)
+		return nil, nil
 	}
 	a.pass.fetched = true
 	it := &item{path: p, local: l, remote: w.Entry, tellers: w.Tellers}

@@ -21,19 +21,21 @@ type stagedFile struct {
 
 // Stage implements [Target].
 func (d *Directory) Stage(name string) (Staged, error) {
-	f, err := d.tmp.root.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	in := d.part()
+	f, err := in.root.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("stage %q: %w", name, err)
 	}
-	return &stagedFile{in: d.tmp, name: name, file: f, sync: !d.whole}, nil
+	return &stagedFile{in: in, name: name, file: f, sync: !d.whole}, nil
 }
 
 // StageSymlink implements [Target].
 func (d *Directory) StageSymlink(name, target string) (Staged, error) {
-	if err := d.tmp.symlink(target, name); err != nil {
+	in := d.part()
+	if err := in.symlink(target, name); err != nil {
 		return nil, fmt.Errorf("stage symlink %q: %w", name, err)
 	}
-	return &stagedFile{in: d.tmp, name: name, link: true}, nil
+	return &stagedFile{in: in, name: name, link: true}, nil
 }
 
 // ReadAt implements [Staged].

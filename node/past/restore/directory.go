@@ -6,7 +6,9 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"strconv"
 	"sync"
+	"sync/atomic"
 
 	"github.com/kithmesh/kith/index/entry"
 	"github.com/kithmesh/kith/node/tree"
@@ -18,9 +20,13 @@ import (
 type Directory struct {
 	path string
 
-	mu     sync.Mutex
-	top    *handle // nil while nothing is there
-	tmp    *handle // where files are staged; nil between runs
+	mu  sync.Mutex
+	top *handle // nil while nothing is there
+	tmp *handle // where files are staged; nil between runs
+	// parts are directories in tmp: files are made in all of them by turns, since
+	// the system makes one at a time in each.
+	parts  []*handle
+	next   atomic.Uint32
 	opened map[entry.Path]*handle
 	// modes are those that directories get in the end: meanwhile their owner
 	// can write to them.
@@ -34,6 +40,7 @@ type Directory struct {
 const (
 	stagingName = entry.Temporary + "restore"
 	maxOpened   = 64 // directories
+	stagingDirs = 8
 	// ownerMode is the mode of directories while they are filled.
 	ownerMode = 0o700
 )
@@ -246,15 +253,38 @@ func (d *Directory) begin() error {
 	if err != nil {
 		return err
 	}
-	if err = lockAlone(tmp.self); err == nil {
-		err = tmp.clear()
-	}
-	if err != nil {
+	d.tmp = tmp
+	if err = lockAlone(tmp.self); err != nil {
+		d.tmp = nil
 		return errors.Join(err, tmp.close())
 	}
-	d.tmp = tmp
+	if err = tmp.clear(); err == nil {
+		err = d.divide()
+	}
+	if err != nil {
+		err = errors.Join(err, d.end())
+	}
+	return err
+}
+
+// divide makes the directories in tmp.
+func (d *Directory) divide() error {
+	for i := range stagingDirs {
+		name := strconv.Itoa(i)
+		if err := d.tmp.root.Mkdir(name, ownerMode); err != nil {
+			return err
+		}
+		part, err := d.tmp.child(name)
+		if err != nil {
+			return err
+		}
+		d.parts = append(d.parts, part)
+	}
 	return nil
 }
+
+// part is where the next file is staged.
+func (d *Directory) part() *handle { return d.parts[int(d.next.Add(1))%len(d.parts)] }
 
 // clear removes all that lies in a directory.
 func (h *handle) clear() error {
@@ -333,15 +363,23 @@ func (d *Directory) Sync() error {
 func (d *Directory) End() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.tmp == nil {
-		return nil
-	}
-	err := errors.Join(d.tmp.self.Close(), d.top.root.RemoveAll(stagingName), d.tmp.root.Close())
-	d.tmp = nil
-	if err != nil {
+	if err := d.end(); err != nil {
 		return fmt.Errorf("remove the temporary files in %q: %w", d.path, err)
 	}
 	return nil
+}
+
+func (d *Directory) end() error {
+	if d.tmp == nil {
+		return nil
+	}
+	var err error
+	for _, part := range d.parts {
+		err = errors.Join(err, part.close())
+	}
+	err = errors.Join(err, d.tmp.self.Close(), d.top.root.RemoveAll(stagingName), d.tmp.root.Close())
+	d.tmp, d.parts = nil, nil
+	return err
 }
 
 // Close lets go of the directory.

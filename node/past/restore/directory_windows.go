@@ -3,6 +3,8 @@ package restore
 import (
 	"io/fs"
 	"os"
+	"path"
+	"path/filepath"
 	"time"
 
 	"github.com/kithmesh/kith/index/entry"
@@ -41,7 +43,7 @@ func (d *Directory) rename(s *stagedFile, h *handle, p entry.Path, _ tree.Stat) 
 // over goes by way of the paths: there is no call for two directories. The
 // directory of p has just been found to be one.
 func (d *Directory) over(s *stagedFile, _ *handle, p entry.Path) error {
-	return d.top.root.Rename(stagingName+"/"+s.name, string(p))
+	return d.top.root.Rename(path.Join(stagingName, filepath.Base(s.in.root.Name()), s.name), string(p))
 }
 
 func diskOf(fs.FileInfo) entry.Disk { return entry.Disk{} }
