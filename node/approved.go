@@ -17,7 +17,7 @@ import (
 	"github.com/kithmesh/kith/node/durable"
 	"github.com/kithmesh/kith/node/folder"
 	"github.com/kithmesh/kith/node/past"
-	"github.com/kithmesh/kith/node/past/back"
+	"github.com/kithmesh/kith/node/past/restore"
 )
 
 // approval is a held batch that a person has let pass, so that it can be undone
@@ -89,7 +89,7 @@ func (h historian) undoApproved(
 	if s == nil || s.tree == nil {
 		return control.Restored{}, control.ErrNoBatch
 	}
-	x := &restoring{share: s, dry: r.DryRun, progress: progress, overwrite: back.Always}
+	x := &restoring{share: s, dry: r.DryRun, progress: progress}
 	x.out = control.Restored{Folder: s.controlled(), DryRun: r.DryRun, At: all[i].At, Source: h.device.identity(h.device.id.ID())}
 	if s.keeper == nil {
 		return x.out, fmt.Errorf("%q: %w", x.out.Folder.Label, control.ErrNoVault)
@@ -113,7 +113,10 @@ func (h historian) undoApproved(
 	if err != nil {
 		return x.out, err
 	}
-	return x.out, x.run(ctx, p, func(o back.Options) (back.Result, error) { return back.Undo(ctx, steps, o) })
+	err = x.run(ctx, p, func(ctx context.Context, r *restore.Restore) (*restore.Plan, error) {
+		return r.PlanUndo(ctx, &past.Undo{ID: past.BatchID(all[i].ID), Steps: steps})
+	})
+	return x.out, err
 }
 
 // stepsBack are the steps that give paths what a tree has, if they are as a

@@ -19,7 +19,7 @@ import (
 	"github.com/kithmesh/kith/node/identity"
 	"github.com/kithmesh/kith/node/membership"
 	"github.com/kithmesh/kith/node/past"
-	"github.com/kithmesh/kith/node/past/back"
+	"github.com/kithmesh/kith/node/past/restore"
 	"github.com/kithmesh/kith/node/vault"
 	"github.com/kithmesh/kith/protocol/history"
 	"github.com/kithmesh/kith/protocol/seal"
@@ -93,7 +93,7 @@ func (d *decrypting) run(ctx context.Context, progress func(control.RestoreProgr
 	if first, end := tree.Below(at); first == end && at != "" {
 		return control.Restored{}, fmt.Errorf("%q: at that time %w", r.Path, control.ErrNoPath)
 	}
-	x := &restoring{to: r.To, overwrite: overwrite, progress: func(p control.RestoreProgress) error { progress(p); return nil }}
+	x := &restoring{to: r.To, progress: func(p control.RestoreProgress) error { progress(p); return nil }}
 	x.out = control.Restored{Folder: control.Folder{ID: d.keeper.ID, Label: d.roster.Label(), Role: entry.RoleBackup}, At: t, To: r.To, DryRun: r.List}
 	if n := tree.Gaps.Unopened; n > 0 {
 		x.out.Problems = append(x.out.Problems, control.Problem{
@@ -103,7 +103,10 @@ func (d *decrypting) run(ctx context.Context, progress func(control.RestoreProgr
 	if r.List {
 		return x.out, x.list(tree, at)
 	}
-	return x.out, x.run(ctx, d.past, func(o back.Options) (back.Result, error) { return back.Restore(ctx, tree, at, o) })
+	err = x.run(ctx, d.past, func(ctx context.Context, r *restore.Restore) (*restore.Plan, error) {
+		return r.Plan(ctx, restore.Request{Tree: tree, Below: at, Overwrite: overwrite})
+	})
+	return x.out, err
 }
 
 // list tells what is in a tree.

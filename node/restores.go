@@ -4,33 +4,24 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/kithmesh/kith/index/entry"
 	"github.com/kithmesh/kith/node/control"
 	"github.com/kithmesh/kith/node/folder"
 	"github.com/kithmesh/kith/node/past"
-	"github.com/kithmesh/kith/node/past/back"
+	"github.com/kithmesh/kith/node/past/restore"
 	"github.com/kithmesh/kith/protocol/seal"
 )
 
-var overwrites = map[control.Overwrite]back.Overwrite{
-	"": back.Never, control.OverwriteNever: back.Never, control.OverwriteIfChanged: back.IfChanged, control.OverwriteAlways: back.Always,
+var overwrites = map[control.Overwrite]restore.Overwrite{
+	"": restore.Never, control.OverwriteNever: restore.Never, control.OverwriteIfChanged: restore.IfChanged, control.OverwriteAlways: restore.Always,
 }
 
-var outcomes = map[back.What]control.Outcome{
-	back.Written: control.OutcomeWritten, back.Replaced: control.OutcomeReplaced, back.Beside: control.OutcomeBeside,
-	back.Removed: control.OutcomeRemoved, back.Skipped: control.OutcomeSkipped, back.Missing: control.OutcomeMissing, back.Failed: control.OutcomeSkipped,
+var outcomes = map[restore.Action]control.Outcome{
+	restore.Make: control.OutcomeWritten, restore.Replace: control.OutcomeReplaced, restore.Beside: control.OutcomeBeside,
+	restore.Remove: control.OutcomeRemoved,
 }
-
-// Where files on their way lie: in a folder among kith's own, which are never
-// synced.
-var (
-	stagingInPlace = filepath.Join(entry.Reserved, "restore")
-	stagingBeside  = entry.Reserved + "-restore"
-)
 
 // Restore implements [control.Past].
 func (h historian) Restore(
@@ -44,7 +35,7 @@ func (h historian) Restore(
 	if !ok {
 		return control.Restored{}, fmt.Errorf("restore: %w: overwrite %q", control.ErrInvalid, r.Overwrite)
 	}
-	x := &restoring{share: s, to: r.To, dry: r.DryRun, progress: progress, overwrite: overwrite}
+	x := &restoring{share: s, to: r.To, dry: r.DryRun, progress: progress}
 	x.out = control.Restored{Folder: s.controlled(), To: r.To, DryRun: r.DryRun}
 	from, closeAll, err := s.sources(ctx, r.Source)
 	if err != nil {
@@ -66,7 +57,9 @@ func (h historian) Restore(
 		})
 	}
 	p.Sources = sourcesOf(from) // for content, those that begin later count too
-	err = x.run(ctx, p, func(o back.Options) (back.Result, error) { return back.Restore(ctx, tree, at, o) })
+	err = x.run(ctx, p, func(ctx context.Context, r *restore.Restore) (*restore.Plan, error) {
+		return r.Plan(ctx, restore.Request{Tree: tree, Below: at, Overwrite: overwrite})
+	})
 	if err != nil {
 		return x.out, pastError("restore", r.Place.Text, err)
 	}
@@ -106,7 +99,7 @@ func (h historian) Undo(ctx context.Context, r control.UndoRequest, progress fun
 func (h historian) undoIn(
 	ctx context.Context, s *share, r control.UndoRequest, progress func(control.RestoreProgress) error,
 ) (control.Restored, error) {
-	x := &restoring{share: s, dry: r.DryRun, progress: progress, overwrite: back.Always}
+	x := &restoring{share: s, dry: r.DryRun, progress: progress}
 	x.out = control.Restored{Folder: s.controlled(), DryRun: r.DryRun, At: time.Now()}
 	from, closeAll, err := s.sources(ctx, "")
 	if err != nil {
@@ -128,68 +121,64 @@ func (h historian) undoIn(
 			x.out.Problems = append(x.out.Problems, control.Problem{Path: string(skip.Path), Code: "skipped", Message: skip.Why.String()})
 		}
 	}
-	return x.out, x.run(ctx, p, func(o back.Options) (back.Result, error) { return back.Undo(ctx, plan.Steps, o) })
+	err = x.run(ctx, p, func(ctx context.Context, r *restore.Restore) (*restore.Plan, error) { return r.PlanUndo(ctx, &plan) })
+	return x.out, err
 }
-
-// progressEvery is how often the progress of a restore is told.
-const progressEvery = 100 * time.Millisecond
 
 // restoring is one restore on its way.
 type restoring struct {
-	share     *share
-	to        string // empty: in place
-	dry       bool
-	overwrite back.Overwrite
-	progress  func(control.RestoreProgress) error
-	out       control.Restored
-	covered   bool // a backup holds all that is here, so that nothing replaced is lost
+	share    *share
+	to       string // empty: in place
+	dry      bool
+	progress func(control.RestoreProgress) error
+	out      control.Restored
+	covered  bool // a backup holds all that is here, so that nothing replaced is lost
 }
 
-func (x *restoring) run(ctx context.Context, p *past.Past, do func(back.Options) (back.Result, error)) error {
-	var told time.Time
-	o := back.Options{
-		Past: p, Overwrite: x.overwrite, Dry: x.dry, Now: time.Now(), Staging: stagingBeside,
-		Progress: func(b back.Progress) error {
-			now := time.Now()
-			if now.Sub(told) < progressEvery && b.Files < b.TotalFiles {
-				return nil
-			}
-			told = now
-			return x.progress(control.RestoreProgress{
-				Folder: x.out.Folder, Files: b.Files, Bytes: b.Bytes, TotalFiles: b.TotalFiles, TotalBytes: b.TotalBytes,
-			})
-		},
-	}
+func (x *restoring) run(ctx context.Context, p *past.Past, plan func(context.Context, *restore.Restore) (*restore.Plan, error)) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	r := &restore.Restore{Past: p, Progress: func(b restore.Progress) {
+		err := x.progress(control.RestoreProgress{
+			Folder: x.out.Folder, Files: b.Files, Bytes: b.Bytes, TotalFiles: b.TotalFiles, TotalBytes: b.TotalBytes,
+		})
+		if err != nil {
+			cancel(err)
+		}
+	}}
 	dir := x.to
 	if dir == "" {
-		dir, o.Staging, o.Keep, o.Known = x.out.Folder.Path, stagingInPlace, x.keep, x.known
+		dir, r.Before, r.Known = x.out.Folder.Path, x.keepAll, x.known
 		if err := x.before(ctx); err != nil {
 			return err
 		}
-	} else if !x.dry {
-		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return err
-		}
-	} else if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
-		empty, err := os.MkdirTemp("", "kith-dry-") // nothing is there to compare with
-		if err != nil {
-			return err
-		}
-		defer func() { _ = os.RemoveAll(empty) }()
-		dir = empty
 	}
-	root, err := os.OpenRoot(dir)
+	target, err := restore.Into(dir)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = root.Close() }()
-	o.Root = root
-	done, err := do(o)
-	x.take(&done)
+	r.Target = target
+	err = x.carryOut(ctx, r, plan)
+	err = errors.Join(err, target.Close())
 	if x.to == "" && !x.dry {
 		err = errors.Join(err, x.share.tree.Scan(ctx))
 	}
 	return err
+}
+
+func (x *restoring) carryOut(ctx context.Context, r *restore.Restore, plan func(context.Context, *restore.Restore) (*restore.Plan, error)) error {
+	p, err := plan(ctx, r)
+	if err != nil {
+		return err
+	}
+	done := restore.Result{Removed: p.Totals.Removed, Bytes: p.Totals.Bytes, Skipped: p.Skipped}
+	if !x.dry {
+		done, err = r.Run(ctx, p)
+	}
+	if err == nil {
+		x.take(p, &done)
+	}
+	return errors.Join(err, p.Close())
 }
 
 // before records what lies here and pins it, so that what is replaced can be
@@ -242,10 +231,28 @@ func (x *restoring) settled(ctx context.Context) folder.Status {
 	}
 }
 
-// known tells whether what lies at a path is what the index says.
-func (x *restoring) known(p entry.Path) bool {
+// known is what the index says of a path.
+func (x *restoring) known(p entry.Path) *entry.Entry {
 	e, err := x.share.tree.Entry(p)
-	return err == nil && e != nil && e.Lives() && !e.Unknown
+	if err != nil {
+		return nil
+	}
+	return e
+}
+
+// keepAll sees to it that what lies at paths can be had again. Those of which
+// that cannot be said are to stay.
+func (x *restoring) keepAll(ctx context.Context, losing []entry.Path) (refused map[entry.Path]error, err error) {
+	refused = map[entry.Path]error{}
+	for _, p := range losing {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if err := x.keep(ctx, p); err != nil {
+			refused[p] = err
+		}
+	}
+	return refused, nil
 }
 
 // keep sees to it that what lies at a path can be had again.
@@ -274,16 +281,35 @@ func (x *restoring) keep(ctx context.Context, p entry.Path) error {
 	return past.ErrNoKey
 }
 
-func (x *restoring) take(done *back.Result) {
-	x.out.Files, x.out.Bytes, x.out.Same, x.out.Removed = done.Files, done.Bytes, done.Same, done.Removed
-	for _, p := range done.Paths {
-		x.out.Paths = append(x.out.Paths, control.RestoredPath{Path: string(p.Path), As: string(p.As), What: outcomes[p.What]})
-		if p.Err != nil {
-			code := "not_restored"
-			if p.What == back.Missing {
-				code = "missing"
-			}
-			x.out.Problems = append(x.out.Problems, control.Problem{Path: string(p.Path), Code: code, Message: p.Err.Error()})
+// take tells of each path what has become of it.
+func (x *restoring) take(p *restore.Plan, done *restore.Result) {
+	x.out.Bytes, x.out.Same, x.out.Removed = done.Bytes, p.Totals.Left, done.Removed
+	left := map[entry.Path]bool{}
+	for _, of := range []struct {
+		paths   []restore.Skipped
+		outcome control.Outcome
+		code    string
+	}{
+		{done.Lost, control.OutcomeMissing, "missing"}, {done.Failed, control.OutcomeSkipped, "not_restored"}, {done.Skipped, control.OutcomeSkipped, "skipped"},
+	} {
+		for _, s := range of.paths {
+			left[s.Path] = true
+			x.out.Paths = append(x.out.Paths, control.RestoredPath{Path: string(s.Path), What: of.outcome})
+			x.out.Problems = append(x.out.Problems, control.Problem{Path: string(s.Path), Code: of.code, Message: s.Err.Error()})
 		}
+	}
+	for s := range p.Steps() {
+		outcome, known := outcomes[s.Action]
+		if !known || left[s.Path] {
+			continue
+		}
+		if s.Kind == entry.File && s.Action != restore.Remove {
+			x.out.Files++
+		}
+		path := control.RestoredPath{Path: string(s.Path), What: outcome}
+		if s.Action == restore.Beside {
+			path.As = string(s.At)
+		}
+		x.out.Paths = append(x.out.Paths, path)
 	}
 }

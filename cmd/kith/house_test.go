@@ -45,7 +45,7 @@ var house = []room{
 		rooms(words, "node", "node/config", "node/control")},
 
 	{"node", "One device, running: it wires all the other rooms and supervises its folders.",
-		rooms(belowFolder, "node/backup", "node/backup/schedule", "node/config", "node/control", "node/past", "node/past/back", "node/recovery", "node/durable", "node/folder", "node/folder/brake", "node/folder/choice", "node/identity", "node/membership", "node/web",
+		rooms(belowFolder, "node/backup", "node/backup/schedule", "node/config", "node/control", "node/past", "node/past/restore", "node/recovery", "node/durable", "node/folder", "node/folder/brake", "node/folder/choice", "node/identity", "node/membership", "node/web",
 			"discovery", "protocol", "protocol/frame", "protocol/pair")},
 
 	{"node/folder", "The actor that owns one folder.",
@@ -67,7 +67,6 @@ var house = []room{
 	{"node/backup/schedule", "When a backup is due (pure).", nil},
 	{"node/past", "What a folder was: trees, logs and batches, opened from vaults.",
 		rooms(words, "node/folder/merge", "protocol/history", "protocol/seal")},
-	{"node/past/back", "Files of the past, brought back to a disk.", rooms(words, "node/past", "protocol/seal")},
 	{"node/past/restore", "What a folder was, brought back to a disk by a plan.", rooms(words, "node/past", "node/tree", "protocol/seal")},
 	{"node/vault", "Sealed blocks and records over time.", rooms(words, "index", "node/durable", "node/vault/retention", "protocol/seal")},
 	{"node/vault/retention", "Which moments of the past are kept (pure).", nil},
