@@ -5,9 +5,13 @@
 //
 //	Device    everything that belongs to this device while it runs
 //	share     one folder with its membership: the roster and what it amounts to
+//	body      what a share is to the others: a folder with a tree, or a vault
 //	link      one connected peer: both directions of the exchange, its blocks
+//	seat      a link's place in one share
+//	guard     what is known of a member's vault, and whether to rely on it
 //
-// A [Device] starts a folder (package folder) for each share, and a link for
+// A [Device] starts a folder (package folder) for each share, with a history
+// beside it (package backup), or the vault alone in role backup; and a link for
 // each peer that package discovery reports as connected. A link tells its peer
 // about the shares it is a member of, and hands what it hears to their
 // folders. The groups of commands of package control are implemented here too,
