@@ -164,6 +164,7 @@ func (b book) Replied(ctx context.Context, r exchange.Reply) error {
 		l.mu.Lock()
 		ch := l.answers[r.Answer.Nonce]
 		delete(l.answers, r.Answer.Nonce)
+		delete(l.waiting, r.Answer.Nonce)
 		l.mu.Unlock()
 		if ch != nil {
 			ch <- *r.Answer

@@ -37,6 +37,7 @@ type link struct {
 	asks     []exchange.Ask                                    // to be told
 	keys     map[entry.FolderID]map[entry.Epoch]membership.Key // of the folders in the last news
 	answers  map[uint64]chan exchange.Answer                   // by nonce
+	waiting  map[uint64]exchange.Ask                           // what is to be answered, by nonce
 	nonce    uint64                                            // of the last ask
 	away     time.Duration                                     // its clock, from this one
 	contacts []exchange.Contact                                // what it tells of others
@@ -61,7 +62,7 @@ const (
 func (d *Device) connect(id peer.ID) {
 	l := &link{
 		device: d, id: entry.DeviceID(id.String()), peer: id,
-		told: map[entry.FolderID]exchange.FolderState{}, answers: map[uint64]chan exchange.Answer{},
+		told: map[entry.FolderID]exchange.FolderState{}, answers: map[uint64]chan exchange.Answer{}, waiting: map[uint64]exchange.Ask{},
 	}
 	l.teller = exchange.NewTeller(book{l})
 	l.blocks = blocks.NewClient(func(ctx context.Context) (blocks.Stream, error) {
@@ -170,6 +171,7 @@ func (l *link) tell(ctx context.Context) error {
 		return fmt.Errorf("open exchange: %w", err)
 	}
 	defer l.setMet(false)
+	l.askAgain()
 	return l.teller.Run(ctx, s, l.device.hello())
 }
 

@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -188,12 +189,26 @@ func (l *link) expect(s *share) (uint64, <-chan exchange.Answer) {
 	l.nonce++
 	ch := make(chan exchange.Answer, 1)
 	l.answers[l.nonce] = ch
-	l.asks = append(l.asks, exchange.Ask{Folder: s.ID, Nonce: l.nonce})
+	ask := exchange.Ask{Folder: s.ID, Nonce: l.nonce}
+	l.asks = append(l.asks, ask)
+	l.waiting[l.nonce] = ask
 	return l.nonce, ch
+}
+
+// askAgain has a new stream carry what the last one may have lost: an ask is
+// told once.
+func (l *link) askAgain() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.asks = nil
+	for _, n := range slices.Sorted(maps.Keys(l.waiting)) {
+		l.asks = append(l.asks, l.waiting[n])
+	}
 }
 
 func (l *link) forget(nonce uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.answers, nonce)
+	delete(l.waiting, nonce)
 }

@@ -131,7 +131,12 @@ func (k *Keeper) Hear(ctx context.Context, d entry.DeviceID, b exchange.Batch, r
 		k.log().Warn("refused a record", "device", d, "error", err)
 	}
 	if len(b.Sealed) > 0 {
-		return fmt.Errorf("%w: changes sealed for those who hold the key, to one who does not", exchange.ErrMessage)
+		// The member has not heard yet that this device holds no key any more.
+		return k.do(ctx, func(a *actor) {
+			if m := a.roll[d]; m != nil {
+				m.asked, m.barren = false, a.Clock().Add(barrenWait)
+			}
+		})
 	}
 	var failed error
 	err := k.do(ctx, func(a *actor) { failed = a.hear(d, b) })
