@@ -209,10 +209,8 @@ func (a *actor) makeDirectory(p entry.Path) bool {
 		n := &entry.Entry{
 			Path: p, Kind: entry.Directory, Mode: st.Mode, AuthorName: a.Name, Epoch: a.epoch(), Disk: st.Disk, Unseen: unseenOver(e),
 		}
-		// With the least clock there is: its mode is nobody's wish, and must not
-		// win over that of who has made the directory and is heard later.
 		var err error
-		if n.Version, err = a.around.event(x, versionOf(e), 0); err != nil {
+		if n.Version, err = a.event(x, versionOf(e)); err != nil {
 			return err
 		}
 		_, err = x.Put(n)
