@@ -61,12 +61,12 @@ func (s *share) restart() error {
 
 // becomeVault puts all that the tree holds into a vault, and goes on with that
 // alone. The files stay where they are, and are nobody's but the user's.
-func (d *Device) becomeVault(ctx context.Context, s *share) (*share, error) {
-	rec, _ := d.store.Folder(s.ID)
-	d.halt(s)
+func (d *Device) becomeVault(ctx context.Context, was *share) (*share, error) {
+	rec, _ := d.store.Folder(was.ID)
+	d.halt(was)
 	s, err := d.startWith(rec, starting{whole: true})
 	if err != nil {
-		return nil, errors.Join(err, s.again())
+		return nil, errors.Join(err, was.again()) // as it was before
 	}
 	if err := s.fill(ctx); err != nil {
 		return nil, errors.Join(err, s.restart())
@@ -91,9 +91,6 @@ func (d *Device) becomeVault(ctx context.Context, s *share) (*share, error) {
 
 // again starts a share that was halted.
 func (s *share) again() error {
-	if s == nil {
-		return nil
-	}
 	rec, ok := s.device.store.Folder(s.ID)
 	if !ok {
 		return nil
@@ -113,12 +110,28 @@ func (s *share) describeAs(role entry.Role) error {
 // fillSlice is how many versions are put into a vault together.
 const fillSlice = 500
 
+// fillTurns is how often the vault is filled with what has changed meanwhile.
+const fillTurns = 5
+
 // fill puts all that the tree holds into the vault, and what is changed
-// meanwhile.
+// meanwhile: what is there already costs little.
 func (s *share) fill(ctx context.Context) error {
-	if err := s.tree.Scan(ctx); err != nil {
-		return err
+	for range fillTurns {
+		if err := s.tree.Scan(ctx); err != nil {
+			return err
+		}
+		head := s.State().Head
+		if err := s.fillOnce(ctx); err != nil {
+			return err
+		}
+		if s.State().Head == head {
+			return nil
+		}
 	}
+	return nil // a file that never rests is still where it lies
+}
+
+func (s *share) fillOnce(ctx context.Context) error {
 	var records []*seal.Record
 	put := func() error {
 		if len(records) == 0 {
@@ -203,7 +216,8 @@ func (d *Device) becomeTree(ctx context.Context, s *share, r control.RoleRequest
 	rec, _ := d.store.Folder(s.ID)
 	rec.Role, rec.Path = r.Role, root
 	if err := errors.Join(backup.Keep(d.vaultPlace(rec.ID), set), tree.Create(root, rec.ID)); err != nil {
-		return nil, errors.Join(err, s.again())
+		rec.Role, rec.Path, rec.Keys = entry.RoleBackup, "", nil // it goes on as a backup, which holds none
+		return nil, errors.Join(err, d.store.Strip(rec), s.again())
 	}
 	if err := d.store.PutFolder(rec); err != nil {
 		return nil, errors.Join(err, tree.Unmark(root, rec.ID), s.again())

@@ -63,6 +63,12 @@ func (d *Device) folderStatus(s *share) control.FolderStatus {
 	out.Problems = append(append(removed, heldProblem(st)...), controlledProblems(st.Problems)...)
 	out.Problems = append(out.Problems, d.guardProblems(s)...)
 	out.Problems = append(out.Problems, s.recoveryProblems()...)
+	if s.noHistory != nil {
+		out.Problems = append(out.Problems, control.Problem{
+			Code: "history_failed", Message: "no history of what others change is kept here: " + s.noHistory.Error(),
+			Hint: "put that right and restart kith, or switch it off: kith retention " + out.Label + " --history off",
+		})
+	}
 	out.Vault = s.vaultStatus()
 	for _, m := range s.members() {
 		if m.Device == d.id.ID() {

@@ -90,10 +90,7 @@ func (a *actor) writeNotes() error {
 }
 
 // How often the actor looks at what time brings.
-const (
-	notesEvery = 2 * time.Second
-	idleEvery  = 30 * time.Second
-)
+const idleEvery = 30 * time.Second
 
 // advance starts whatever can be done now, and tells when there may be more.
 func (a *actor) advance(now time.Time) (next time.Duration) {

@@ -32,9 +32,6 @@ type notes struct {
 	// LastRun is when all that connected members had to tell was taken in.
 	LastRun time.Time `json:"last_run"`
 	SetBack *SetBack  `json:"set_back,omitempty"`
-	// Proven and Drilled are when a member last found what it asked for.
-	Scrubbed time.Time `json:"scrubbed"`
-	Pruned   time.Time `json:"pruned"`
 	// Own is how far the index of this device itself was taken in.
 	Own heardOf `json:"own"`
 }
