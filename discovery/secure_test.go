@@ -125,7 +125,7 @@ func TestADeviceOfAnotherYear(t *testing.T) {
 		t.Fatal(err)
 	}
 	synctest.Test(t, func(t *testing.T) {
-		time.Sleep(time.Until(time.Date(year, time.June, 1, 0, 0, 0, 0, time.UTC)))
+		<-time.After(time.Until(time.Date(year, time.June, 1, 0, 0, 0, 0, time.UTC)))
 		n, err := New(Options{Key: key, Listen: loopback})
 		if err != nil {
 			t.Fatal(err)

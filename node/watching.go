@@ -58,7 +58,7 @@ func (s *share) backups() (out []roster.Member) {
 func (d *Device) noteBackups(ctx context.Context) {
 	for _, s := range d.allShares() {
 		if s.tree == nil {
-			d.warnSelf(ctx, s)
+			d.warnSelf(s)
 			continue
 		}
 		st, now := s.Status(), s.State()
@@ -67,7 +67,7 @@ func (d *Device) noteBackups(ctx context.Context) {
 				at, same := time.Now(), st.Quiet && seen.Same
 				d.noteGuard(s, m.Device, false, func(g *guard) { g.holds(seen.Held, same, now, at) })
 			}
-			d.warn(ctx, s, m.Device)
+			d.warn(s, m.Device)
 			if l := d.link(m.Device); l != nil && st.Members[m.Device].Connected && l.mayInspect(s.ID, now.Head) {
 				if !d.inspect(ctx, l, s) {
 					l.inspectAgain(s.ID, now.Head)
@@ -181,7 +181,7 @@ func (d *Device) stale(s *share, m entry.DeviceID) time.Time {
 }
 
 // warn calls the hook for a backup that has become stale, once for each time.
-func (d *Device) warn(ctx context.Context, s *share, m entry.DeviceID) {
+func (d *Device) warn(s *share, m entry.DeviceID) {
 	since := d.stale(s, m)
 	g, _ := d.guards.get(s.ID, m)
 	command := d.guards.hook(s.ID)
@@ -189,11 +189,11 @@ func (d *Device) warn(ctx context.Context, s *share, m entry.DeviceID) {
 		return
 	}
 	d.noteGuard(s, m, true, func(g *guard) { g.Warned = since })
-	d.callHook(ctx, s, command, d.nameOf(m), since)
+	d.callHook(s, command, d.nameOf(m), since)
 }
 
 // warnSelf does so for a vault of this device's own.
-func (d *Device) warnSelf(ctx context.Context, s *share) {
+func (d *Device) warnSelf(s *share) {
 	since, set := s.ownStale(), s.keeper.Settings()
 	me := d.id.ID()
 	g, _ := d.guards.get(s.ID, me)
@@ -201,7 +201,7 @@ func (d *Device) warnSelf(ctx context.Context, s *share) {
 		return
 	}
 	d.noteGuard(s, me, true, func(g *guard) { g.Warned = since })
-	d.callHook(ctx, s, set.Hook, d.Name(), since)
+	d.callHook(s, set.Hook, d.Name(), since)
 }
 
 // ownStale is since when the vault of this backup was not up to date with all
@@ -221,7 +221,7 @@ func (s *share) ownStale() time.Time {
 }
 
 // callHook runs a command of a person's, beside everything else.
-func (d *Device) callHook(_ context.Context, s *share, command, device string, since time.Time) {
+func (d *Device) callHook(s *share, command, device string, since time.Time) {
 	c := s.controlled()
 	d.Log.Warn("a backup is stale", "folder", c.Label, "device", device, "since", since)
 	d.tasks.start(func(ctx context.Context) error {

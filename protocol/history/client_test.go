@@ -48,7 +48,7 @@ func TestWhoReadsSlowlyHoldsUpOneStream(t *testing.T) {
 		})
 		synctest.Wait()
 		sent := m.sent.Load()
-		time.Sleep(time.Hour)
+		<-time.After(time.Hour)
 		if m.sent.Load() != sent || sent*100 > 4*64<<10 {
 			t.Errorf("%d versions sent, then %d", sent, m.sent.Load())
 		}
