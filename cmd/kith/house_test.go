@@ -63,13 +63,14 @@ var house = []room{
 	{"node/tree/names", "What a file system makes of names (pure).", words},
 	{"node/tree/watch", "Which paths may have changed.", words},
 	{"node/backup", "What a folder is on a device that holds none of its keys: a vault that takes in what members tell, and serves it.",
-		rooms(words, "index/roster", "node/backup/schedule", "node/durable", "node/vault", "node/vault/retention", "protocol/blocks", "protocol/exchange", "protocol/history", "protocol/seal")},
+		rooms(words, "index/roster", "node/backup/schedule", "node/durable", "node/vault", "node/vault/retention", "node/vault/store", "protocol/blocks", "protocol/exchange", "protocol/history", "protocol/seal")},
 	{"node/backup/schedule", "When a backup is due (pure).", nil},
 	{"node/past", "What a folder was: trees, logs and batches, opened from vaults.",
 		rooms(words, "node/folder/merge", "protocol/history", "protocol/seal")},
 	{"node/past/restore", "What a folder was, brought back to a disk by a plan.", rooms(words, "node/past", "node/tree", "protocol/seal")},
 	{"node/vault", "Sealed blocks and records over time.", rooms(words, "index", "node/durable", "node/vault/retention", "protocol/seal")},
 	{"node/vault/retention", "Which moments of the past are kept (pure).", nil},
+	{"node/vault/store", "Other places for a vault's packs: a bucket, another disk.", rooms(words, "node/durable")},
 
 	{"discovery", "Who is where.", rooms(words, "discovery/mdns")},
 	{"discovery/mdns", "Announcing and finding on the local network.", nil},
@@ -115,6 +116,7 @@ var keepers = []keeper{
 	{"connectrpc.com/", []string{"node/control", "proto/controlpb"}},
 	{"filippo.io/cpace", []string{"protocol/pair"}},
 	{"github.com/tyler-smith/", []string{"node/identity"}},
+	{"github.com/minio/", []string{"node/vault/store"}},
 	// A host is for those who own connections; a device's name is its peer ID.
 	{"github.com/libp2p/", []string{"cmd/kith", "node", "discovery", "protocol"}},
 	{"github.com/libp2p/go-libp2p/core/peer", []string{"cmd/kith", "node", "discovery", "protocol", "node/identity"}},

@@ -115,7 +115,8 @@ func (v *Vault) Block(id entry.BlockID) ([]byte, error) {
 
 // Blocks are all good sealed forms of a block. Which of them open only a holder
 // of the key can tell, who should try them in this order: those of doubted
-// devices last, and else as they came. It wraps [ErrMissing] if there is none.
+// devices last, and else as they came. It wraps [ErrMissing] if there is none,
+// and [ErrStore] if that cannot be known.
 func (v *Vault) Blocks(id entry.BlockID) ([]Form, error) {
 	return v.forms(id, MaxVariants)
 }
@@ -124,16 +125,15 @@ func (v *Vault) Blocks(id entry.BlockID) ([]Form, error) {
 func (v *Vault) forms(id entry.BlockID, most int) ([]Form, error) {
 	var forms []Form
 	var bad []variant
-	err := v.reader(func(t *tables) error {
-		vs, err := t.variants(id[:])
-		if err != nil {
-			return err
-		}
+	err := v.readingBlock(id, func(vs []variant) error {
 		for _, one := range v.inOrder(vs) {
 			if len(forms) == most {
 				return nil
 			}
 			h, data, err := v.entryAt(classBlocks, one.at, one.length)
+			if errors.Is(err, ErrStore) {
+				return err
+			}
 			if err != nil || shortSum(h.sum[:16]) != one.sum || h.name != id {
 				bad = append(bad, one)
 				continue
@@ -159,6 +159,24 @@ func (v *Vault) forms(id entry.BlockID, most int) ([]Form, error) {
 		return nil, fmt.Errorf("read block %s from vault %q: %w", id, v.dir, err)
 	}
 	return forms, nil
+}
+
+// readingBlock runs fn with what the index says of a block, while packs stay.
+// The index is let go by then: a store may be slow to answer.
+func (v *Vault) readingBlock(id entry.BlockID, fn func([]variant) error) error {
+	v.whole.RLock()
+	defer v.whole.RUnlock()
+	v.reading.RLock()
+	defer v.reading.RUnlock()
+	var vs []variant
+	err := v.view(func(t *tables) (err error) {
+		vs, err = t.variants(id[:])
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return fn(vs)
 }
 
 // inOrder are the good variants, those of doubted devices last.

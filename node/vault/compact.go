@@ -8,12 +8,21 @@ import (
 	"slices"
 )
 
-// A pack is rewritten when one byte in wasteful of it is dead, and when it is
-// so much shorter than a pack may be that a few fit in one.
+// A pack is rewritten when one byte in wasteful of it is dead, or in farWasteful
+// where it has to be got from the store and put there again, and when it is so
+// much shorter than a pack may be that a few fit in one.
 const (
-	wasteful = 5
-	small    = 4
+	wasteful    = 5
+	farWasteful = 2
+	small       = 4
 )
+
+func (p *packRow) isWasteful() bool {
+	if p.stowed {
+		return p.dead*farWasteful >= p.length
+	}
+	return p.dead*wasteful >= p.length
+}
 
 // compact rewrites packs of which a good part is dead. The caller holds
 // v.caring.
@@ -21,10 +30,15 @@ func (v *Vault) compact(ctx context.Context, p *Pruned) error {
 	if err := v.retry(); err != nil {
 		return err
 	}
+	var later error
 	for _, c := range []class{classBlocks, classRecords} {
 		for _, group := range v.wasteful(c) {
 			if err := ctx.Err(); err != nil {
 				return err
+			}
+			if err := v.bringAll(ctx, group); err != nil {
+				later = err // it waits until it can be had
+				continue
 			}
 			n, err := v.rewrite(c, group)
 			p.Packs += int64(n)
@@ -36,7 +50,7 @@ func (v *Vault) compact(ctx context.Context, p *Pruned) error {
 			}
 		}
 	}
-	return nil
+	return later
 }
 
 // retry removes packs that an earlier compaction could not remove.
@@ -79,7 +93,7 @@ func (v *Vault) wasteful(c class) [][]packID {
 	for _, id := range ids {
 		p := v.packs[id]
 		isSmall := p.length < v.packSize/small && smalls > 1
-		if id == current || p.class != c || p.retired || p.dead*wasteful < p.length && !isSmall {
+		if id == current || p.class != c || p.retired || !p.isWasteful() && !isSmall {
 			continue
 		}
 		live := p.length - p.dead
@@ -94,7 +108,7 @@ func (v *Vault) wasteful(c class) [][]packID {
 			return len(group) == 0
 		}
 		p := v.packs[group[0]]
-		return p.dead*wasteful < p.length // alone, it would become what it is
+		return !p.isWasteful() // alone, it would become what it is
 	})
 }
 
@@ -173,7 +187,11 @@ func (c *copier) all(t *tx) error {
 		return err
 	}
 	if c.to != nil {
-		data := appendRetired(nil, c.ids)
+		replaced, err := c.v.inherited(c.class, c.ids)
+		if err != nil {
+			return err
+		}
+		data := appendRetired(nil, append(replaced, c.ids...))
 		h := t.head(kindRetire, data)
 		if _, err := c.to.append(&h, data); err != nil {
 			return err
@@ -229,7 +247,7 @@ func (c *copier) append(h *head, data []byte) (at location, err error) {
 // drops copies what a pack says of entries in packs that stay.
 func (c *copier) drops(id packID) error {
 	r, _ := c.t.pack(id)
-	f := packFile{id, r.class, r.length}
+	f := packFile{id: id, class: r.class, size: r.length}
 	err := c.v.scanAll(f, packHeader, false, func(e found) error {
 		if e.kind != kindDrop || e.bad {
 			return nil
@@ -239,8 +257,9 @@ func (c *copier) drops(id packID) error {
 			return nil //nolint:nilerr // it passed its checksum, and a newer kith may know more
 		}
 		at = slices.DeleteFunc(at, func(l location) bool {
+			// In the store a pack can be for longer than here.
 			p, ok := c.t.pack(l.pack)
-			return !ok || p.retired || c.packs[l.pack]
+			return !ok || (p.retired || c.packs[l.pack]) && !p.stowed
 		})
 		if len(at) == 0 {
 			return nil

@@ -16,6 +16,7 @@ import (
 
 	"github.com/kithmesh/kith/index/version"
 	"github.com/kithmesh/kith/node/vault/retention"
+	"github.com/kithmesh/kith/node/vault/store"
 )
 
 // The long version of the crash test kills at 200 points:
@@ -25,7 +26,8 @@ var kills = flag.Int("kills", 12, "how often to kill a process that writes to a 
 
 // crashEnv has a child of this test write to a vault: its directory, a seed,
 // the time in microseconds since 1970, and the step at which it is to be
-// killed: its name, or "any", and how many of those to count.
+// killed: its name, or "any", and how many of those to count; and then, if it
+// is to have one, the directory of a store.
 const crashEnv = "KITH_TEST_CRASH_VAULT"
 
 // steps are all at which a child may be killed.
@@ -45,7 +47,15 @@ func crashing() error {
 		return err
 	}
 	c := &clock{now: time.UnixMicro(now)}
-	v, err := Open(Options{Dir: args[0], Folder: testFolder, PackSize: minPack, Grace: time.Hour, Clock: c.read, noSync: true})
+	o := Options{Dir: args[0], Folder: testFolder, PackSize: minPack, Grace: time.Hour, Clock: c.read, noSync: true}
+	if len(args) > 4 {
+		place, err := store.Address{URL: args[4]}.Open("")
+		if err != nil {
+			return err
+		}
+		o.Store = place
+	}
+	v, err := Open(o)
 	if err != nil {
 		return err
 	}
@@ -75,6 +85,12 @@ func crashOperation(w *world, i int, seed uint64) error {
 	ctx := testContext{}
 	w.c.pass(time.Duration(w.r.Int64N(int64(2 * time.Hour))))
 	switch {
+	case w.v.store != nil && i%12 == 5:
+		_, err := w.v.Stow(ctx, 1+w.r.Int64N(1<<20), w.r.IntN(2) == 0)
+		return err
+	case w.v.store != nil && i%60 == 59:
+		_, err := w.v.Unstow(ctx, 1+w.r.Int64N(1<<20))
+		return err
 	case i%25 == 0:
 		_, err := w.v.Prune(ctx, crashPolicy)
 		return err
@@ -126,6 +142,14 @@ type witness struct {
 }
 
 func TestAKillAtAnyStepLosesNothingThatWasAcknowledged(t *testing.T) {
+	t.Run("in a directory", func(t *testing.T) { killAndCheck(t, nil, "", steps) })
+	t.Run("with a store", func(t *testing.T) {
+		dir := t.TempDir()
+		killAndCheck(t, directoryAt(t, dir), dir, append([]string{"stowed", "brought"}, steps...))
+	})
+}
+
+func killAndCheck(t *testing.T, s Store, place string, steps []string) {
 	dir := t.TempDir()
 	r := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 0))
 	wit := witness{now: newClock().read().UnixMicro(), rows: map[recordKey]recordRow{}, pins: map[string]bool{}, at: map[string]int{}}
@@ -134,18 +158,23 @@ func TestAKillAtAnyStepLosesNothingThatWasAcknowledged(t *testing.T) {
 		if i%2 == 1 {
 			where = fmt.Sprintf("%s:%d", steps[i/2%len(steps)], 1+r.IntN(4))
 		}
-		wit.run(t, dir, uint64(i+1), where)
+		wit.run(t, dir, uint64(i+1), where+" "+place)
 		c := &clock{now: time.UnixMicro(wit.now)}
 		tear(t, dir, r)
-		v := testVault(t, dir, c)
+		v := testVaultOn(t, dir, c, s)
 		wit.check(t, v)
 		checkReadable(t, v)
 		if r.IntN(4) == 0 {
 			flipIndex(t, v, r) // and no index is left
-			v = testVault(t, dir, c)
+			v = testVaultOn(t, dir, c, s)
 			wit.check(t, v)
 		}
 		checkRebuilt(t, v)
+		if s != nil && r.IntN(3) == 0 {
+			v = fromTheStoreAlone(t, v, c)
+			wit.check(t, v)
+			checkReadable(t, v)
+		}
 		must(t, v.Close())
 	}
 	t.Logf("%d versions; killed at %v", len(wit.rows), wit.at)

@@ -163,8 +163,8 @@
 //	          (8), location (8), length (4), epoch (4), giver (2), flags (1),
 //	          clock (8), author (8), number of counters (2), the counters
 //	sequence  sequence number (8) -> key in records
-//	packs     number (4) -> class (1), 1 if retired (1), length (4), bytes in
-//	          dead entries (4)
+//	packs     number (4) -> class (1), flags (1: retired, 2: lies in the
+//	          store), length (4), bytes in dead entries (4)
 //	pins      pin ID -> moment (8), location (8), label
 //	givers    number (2) -> device ID
 //	marks     'b' and block ID, or 'r' and key in records -> when it was marked
@@ -184,6 +184,26 @@
 // had forgotten. Compaction copies what is alive in some packs to a new one,
 // syncs that, marks the old ones as retired in the index, and only then removes
 // them.
+//
+// # The store
+//
+// With a [Store], packs that are full can lie there instead ([Vault.Stow]): those
+// of blocks leave the directory, those of records are kept in both. What Put has
+// acknowledged is durable in the directory first, and in the store later. Of
+// what cannot be reached there nothing is noted as damaged, and what comes from
+// there is compared with its sum as everything is. Its files:
+//
+//	00000001.blocks      a pack, as in the directory
+//	00000001.heads       the same without what the blocks are: the header, and of
+//	                     each entry the head, and the data unless it is a block
+//	00000002.records     a pack
+//	HEX.inventory        of a moment (microseconds since 1970, 16 digits): JSON
+//	                     that names the packs the vault consisted of then, and in
+//	                     a last line its BLAKE3 sum
+//
+// If the directory is lost, opening a vault with the same store and an empty
+// directory goes back to the last inventory. Who reads the store learns what a
+// vault knows, the marker included, but no key.
 //
 // # Concurrency
 //

@@ -48,6 +48,10 @@ var (
 	// the vault is opened again, or by [Vault.Rebuild].
 	ErrIndex = errors.New("the vault's index is damaged")
 
+	// ErrStore: the place where the packs lie cannot be reached. It says nothing
+	// of what lies there.
+	ErrStore = errors.New("the store of the packs cannot be reached")
+
 	// ErrUnreadable: some records cannot be read, so that it is not known which
 	// blocks they need. No block is dropped until they are repaired or given up.
 	ErrUnreadable = errors.New("some records are unreadable")

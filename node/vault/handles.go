@@ -2,9 +2,9 @@ package vault
 
 import (
 	"container/list"
+	"errors"
 	"fmt"
 	"io"
-	"os"
 	"sync"
 )
 
@@ -17,18 +17,18 @@ type handles struct {
 
 type handle struct {
 	id   packID
-	file *os.File
+	file packReader
 }
 
 // get opens a pack, or finds it open.
-func (h *handles) get(dir string, id packID, c class) (*os.File, error) {
+func (h *handles) get(id packID, open func() (packReader, error)) (packReader, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if e, ok := h.open[id]; ok {
 		h.used.MoveToFront(e)
 		return e.Value.(*handle).file, nil
 	}
-	f, err := os.Open(packPath(dir, id, c))
+	f, err := open()
 	if err != nil {
 		return nil, err
 	}
@@ -66,18 +66,32 @@ func (h *handles) closeAll() {
 	}
 }
 
+// packOf is the pack that a location lies in, open.
+func (v *Vault) packOf(c class, at location) (packReader, error) {
+	return v.handles.get(at.pack, func() (packReader, error) {
+		v.mu.Lock()
+		length := v.packs[at.pack].length
+		v.mu.Unlock()
+		return v.openPack(packFile{id: at.pack, class: c, size: length}, readAhead)
+	})
+}
+
 // entryAt reads one entry and checks it. Its error wraps errBad for damage, a
-// pack that is gone or too short included. The caller holds v.reading.
+// pack that is gone or too short included, and ErrStore if it cannot be known.
+// The caller holds v.reading.
 func (v *Vault) entryAt(c class, at location, length uint32) (h head, data []byte, err error) {
-	f, err := v.handles.get(v.packDir, at.pack, c)
-	if err != nil {
-		return h, nil, fmt.Errorf("read entry %s: %w: %w", at, errBad, err)
-	}
 	buf := make([]byte, headSize+int(length))
-	if _, err := f.ReadAt(buf, int64(at.offset)); err != nil {
-		if err == io.EOF {
-			err = io.ErrUnexpectedEOF
-		}
+	f, err := v.packOf(c, at)
+	if err == nil {
+		_, err = f.ReadAt(buf, int64(at.offset))
+	}
+	switch {
+	case errors.Is(err, ErrStore):
+		return h, nil, fmt.Errorf("read entry %s: %w", at, err)
+	case err == io.EOF:
+		err = io.ErrUnexpectedEOF
+		fallthrough
+	case err != nil:
 		return h, nil, fmt.Errorf("read entry %s: %w: %w", at, errBad, err)
 	}
 	if h, err = parseHead(buf, v.marker()); err != nil {

@@ -29,6 +29,10 @@ const (
 	maxMissing = 4096
 	// openPacks is how many packs are kept open for reading.
 	openPacks = 64
+	// readAhead is how many bytes are read from the store at least, and
+	// maxSegments bounds those that are kept in memory.
+	readAhead   = 1 << 20
+	maxSegments = 32 << 20
 	// dropBatch is how many entries are dropped in one commit, and rowBatch how
 	// many rows are read in one transaction.
 	dropBatch = 4096

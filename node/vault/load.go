@@ -4,8 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
+	"slices"
 
 	"go.etcd.io/bbolt"
 
@@ -75,6 +75,7 @@ type settling struct {
 	retired []packFile
 	tails   []packFile // what lies behind size is to be taken in
 	missing []packFile // size is where what is missing begins
+	spare   []packFile // they lie in the store
 }
 
 // settle compares packs and index, and makes them one.
@@ -91,11 +92,11 @@ func (v *Vault) settle(files []packFile) error {
 	}
 	for id, row := range v.packs {
 		switch {
-		case sizes[id] > 0:
+		case sizes[id] > 0 || row.stowed:
 		case row.retired:
 			todo.retired = append(todo.retired, packFile{id: id, class: row.class})
 		default:
-			todo.missing = append(todo.missing, packFile{id, row.class, 0})
+			todo.missing = append(todo.missing, packFile{id: id, class: row.class})
 		}
 	}
 	return v.doSettle(&todo)
@@ -112,15 +113,20 @@ func (v *Vault) compare(f packFile, sizes map[packID]int64, todo *settling) erro
 		if err != nil || copied {
 			return err
 		}
-		todo.tails = append(todo.tails, packFile{f.id, f.class, packHeader})
+		todo.tails = append(todo.tails, packFile{id: f.id, class: f.class, size: packHeader})
 	case row.retired:
 		todo.retired = append(todo.retired, f)
 		return nil
+	case row.stowed:
+		if f.class == classBlocks || f.size != row.length {
+			todo.spare = append(todo.spare, f)
+		}
+		return nil // nothing is appended to it any more
 	case f.size < row.length:
 		todo.missing = append(todo.missing, f)
 		return nil // nothing is appended to it any more
 	case f.size > row.length:
-		todo.tails = append(todo.tails, packFile{f.id, f.class, row.length})
+		todo.tails = append(todo.tails, packFile{id: f.id, class: f.class, size: row.length})
 	}
 	if known {
 		f.size = row.length
@@ -154,12 +160,12 @@ func (v *Vault) unfinished(f packFile, sizes map[packID]int64) (removed bool, er
 			return false, err
 		}
 		for _, id := range retired {
-			if row, ok := v.packs[id]; !ok || row.retired {
+			if row, ok := v.packs[id]; !ok || row.retired && !row.stowed {
 				return false, fmt.Errorf("%w: it is older than pack %s", ErrIndex, f.id)
 			}
 		}
 		for id, row := range v.packs {
-			if !row.retired && sizes[id] < row.length {
+			if !row.retired && !row.stowed && sizes[id] < row.length {
 				return false, fmt.Errorf("%w: pack %s is not whole, and %s may be a copy of it", ErrIndex, id, f.id)
 			}
 		}
@@ -169,13 +175,13 @@ func (v *Vault) unfinished(f packFile, sizes map[packID]int64) (removed bool, er
 }
 
 func (v *Vault) readHeader(f packFile) (header, error) {
-	file, err := os.Open(packPath(v.packDir, f.id, f.class))
+	file, err := v.openPack(f, packHeader)
 	if err != nil {
 		return header{}, err
 	}
 	defer func() { _ = file.Close() }() // only read
 	b := make([]byte, packHeader)
-	if _, err := io.ReadFull(file, b); err != nil {
+	if _, err := file.ReadAt(b, 0); err != nil {
 		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 			err = errBad
 		}
@@ -208,7 +214,7 @@ func (v *Vault) retiredBy(f packFile) (retired []packID, err error) {
 // scan calls fn for the entries of a pack from an offset on, until there is no
 // whole one: its error wraps errTorn then.
 func (v *Vault) scan(f packFile, from int64, heads bool, fn func(found) error) error {
-	file, err := os.Open(packPath(v.packDir, f.id, f.class))
+	file, err := v.openPack(f, readAhead)
 	if err != nil {
 		return err
 	}
@@ -253,6 +259,11 @@ func (v *Vault) doSettle(todo *settling) error {
 			return err
 		}
 	}
+	for _, f := range todo.spare {
+		if err := v.removePack(f.id, f.class); err != nil {
+			return err
+		}
+	}
 	return v.removeRetired(todo.retired)
 }
 
@@ -283,7 +294,8 @@ func (v *Vault) removePack(id packID, c class) error {
 }
 
 // removeRetired removes packs of which the index says that nothing in them
-// counts, and then forgets them.
+// counts, and then forgets them. Those that lie in the store are forgotten when
+// they have gone from there, which Stow does.
 func (v *Vault) removeRetired(files []packFile) error {
 	if len(files) == 0 {
 		return nil
@@ -296,6 +308,12 @@ func (v *Vault) removeRetired(files []packFile) error {
 		}
 	}
 	v.reading.Unlock()
+	files = slices.DeleteFunc(files, func(f packFile) bool { return v.packs[f.id].stowed })
+	return v.forgetPacks(files)
+}
+
+// forgetPacks takes packs out of the index. The caller holds v.writing.
+func (v *Vault) forgetPacks(files []packFile) error {
 	err := v.update(func(t *tx) error {
 		for _, f := range files {
 			if err := t.packs.delete(f.id.key()); err != nil {

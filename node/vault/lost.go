@@ -72,7 +72,7 @@ func (v *Vault) eachLive(fn func(t *tables, key recordKey, data []byte) error) e
 			continue
 		}
 		err := v.view(func(t *tables) error {
-			return v.scanAll(packFile{id, row.class, row.length}, packHeader, false, func(e found) error {
+			return v.scanAll(packFile{id: id, class: row.class, size: row.length}, packHeader, false, func(e found) error {
 				if e.kind != kindRecord || e.bad {
 					return nil
 				}

@@ -8,8 +8,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
 
 	"github.com/kithmesh/kith/index/entry"
 	"github.com/kithmesh/kith/node/durable"
@@ -100,14 +98,16 @@ func parseHeader(b []byte) (h header, err error) {
 }
 
 func packPath(dir string, id packID, c class) string {
-	return filepath.Join(dir, id.String()+c.suffix())
+	return filepath.Join(dir, packName(id, c))
 }
 
-// packFile is a pack as it lies in the directory.
+// packFile is a pack as it lies in the directory, or in the store.
 type packFile struct {
-	id    packID
-	class class
-	size  int64
+	id     packID
+	class  class
+	size   int64
+	stowed bool  // it lies in the store, whether or not in the directory too
+	heads  int64 // bytes of its heads there, 0 if there are none
 }
 
 // listPacks finds the packs of a directory, by number. What has another name is
@@ -119,13 +119,8 @@ func listPacks(dir string) ([]packFile, error) {
 	}
 	var out []packFile
 	for _, e := range names {
-		base, suffix, _ := strings.Cut(e.Name(), ".")
-		n, err := strconv.ParseUint(base, 16, 32)
-		c := classBlocks
-		if "."+suffix == classRecords.suffix() {
-			c = classRecords
-		}
-		if err != nil || n == 0 || e.Name() != packID(n).String()+c.suffix() {
+		id, c, ok := parsePackName(e.Name())
+		if !ok {
 			continue
 		}
 		info, err := e.Info()
@@ -135,7 +130,7 @@ func listPacks(dir string) ([]packFile, error) {
 		if !info.Mode().IsRegular() {
 			return nil, fmt.Errorf("pack %q is not a file", e.Name())
 		}
-		out = append(out, packFile{packID(n), c, info.Size()})
+		out = append(out, packFile{id: id, class: c, size: info.Size()})
 	}
 	return out, nil
 }
@@ -159,7 +154,7 @@ func createPack(dir string, h *header) (*writer, error) {
 	if err := durable.Create(path, h.append(nil), 0o600); err != nil {
 		return nil, fmt.Errorf("create pack %s: %w", h.number, err)
 	}
-	return openWriter(dir, packFile{h.number, h.class, packHeader}, h.marker)
+	return openWriter(dir, packFile{id: h.number, class: h.class, size: packHeader}, h.marker)
 }
 
 // openWriter goes on with a pack behind its first p.size bytes.

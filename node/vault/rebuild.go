@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -37,13 +38,18 @@ func (v *Vault) Rebuild() error {
 // rebuild makes a new index beside the old one, puts it in its place and loads
 // it. The caller holds v.writing.
 func (v *Vault) rebuild() error {
+	// Before anything is closed: where the store cannot be reached, the vault
+	// goes on as it is.
+	all, spare, err := v.allPacks(context.Background()) // the store gives up by itself
+	if err != nil {
+		return err
+	}
 	if err := v.letGo(); err != nil && !errors.Is(err, ErrIndex) {
 		v.log.Warn("close the index of a vault", "dir", v.dir, "err", err)
 	}
 	fresh := filepath.Join(filepath.Dir(v.indexPath()), "index.new")
-	b := builder{v: v, folder: v.st.folder, again: map[location]int64{}}
-	err := b.build(fresh)
-	if err != nil {
+	b := builder{v: v, folder: v.st.folder, all: all, gone: spare, again: map[location]int64{}}
+	if err := b.build(fresh); err != nil {
 		return errors.Join(err, v.letGo())
 	}
 	// Without what others replace: a pack that the index does not know of would
@@ -70,8 +76,9 @@ func (v *Vault) rebuild() error {
 type builder struct {
 	v       *Vault
 	folder  entry.FolderID
-	files   []packFile
-	gone    []packFile // replaced by others
+	all     []packFile
+	files   []packFile // of these, those that count
+	gone    []packFile // replaced by others, or of no inventory
 	dropped map[location]bool
 	again   map[location]int64
 	gaps    int
@@ -114,7 +121,16 @@ func (b *builder) build(path string) error {
 			return fmt.Errorf("pack %s: %w", f.id, err)
 		}
 	}
-	if err := v.update(func(t *tx) error { t.force = true; return nil }); err != nil {
+	err = v.update(func(t *tx) error {
+		t.force = true
+		for _, f := range b.gone {
+			if f.stowed { // it is to leave the store
+				t.packRows[f.id] = packRow{class: f.class, retired: true, stowed: true, length: f.size}
+			}
+		}
+		return nil
+	})
+	if err != nil {
 		return err
 	}
 	err = d.bolt.Sync()
@@ -125,12 +141,11 @@ func (b *builder) build(path string) error {
 // headers reads what packs there are, and which of them others replace.
 func (b *builder) headers() error {
 	v := b.v
-	files, err := listPacks(v.packDir)
-	if err != nil {
-		return err
-	}
 	retired := map[packID]bool{}
-	for _, f := range files {
+	for _, f := range b.gone {
+		v.st.next = max(v.st.next, f.id+1)
+	}
+	for _, f := range b.all {
 		h, err := v.readHeader(f)
 		if errors.Is(err, errBad) {
 			v.log.Warn("the header of a pack is damaged", "dir", v.dir, "pack", f.id.String())
@@ -159,11 +174,12 @@ func (b *builder) headers() error {
 	}
 	if v.st.vault == (ID{}) {
 		_, _ = rand.Read(v.st.vault[:]) // never fails
-		if v.st.marker, err = v.anyMarker(files); err != nil {
+		var err error
+		if v.st.marker, err = v.anyMarker(b.all); err != nil {
 			return err
 		}
 	}
-	for _, f := range files {
+	for _, f := range b.all {
 		if retired[f.id] {
 			b.gone = append(b.gone, f)
 		} else {
@@ -177,7 +193,7 @@ func (b *builder) headers() error {
 // of their entries that is not; a new one if there is none.
 func (v *Vault) anyMarker(files []packFile) (m marker, err error) {
 	for _, f := range files {
-		file, err := os.Open(packPath(v.packDir, f.id, f.class))
+		file, err := v.openPack(f, headSize)
 		if err != nil {
 			return m, err
 		}
@@ -217,7 +233,7 @@ func (b *builder) drops() error {
 // have left unfinished: scrub reads the others in its time.
 func (b *builder) pack(f packFile) error {
 	v := b.v
-	heads := f.class == classBlocks && b.anotherFollows(f)
+	heads := f.class == classBlocks && (f.stowed || b.anotherFollows(f))
 	for from := int64(packHeader); from >= 0; {
 		batch, next, err := b.batch(f, from, heads)
 		if err != nil {
@@ -227,7 +243,7 @@ func (b *builder) pack(f packFile) error {
 		err = v.update(func(t *tx) error {
 			in := intake{t: t, dropped: b.dropped, again: b.again}
 			r, _ := t.pack(f.id)
-			r.class, r.length = f.class, max(f.size, packHeader)
+			r.class, r.length, r.stowed = f.class, max(f.size, packHeader), f.stowed
 			t.packRows[f.id] = r
 			for _, e := range batch {
 				if b.dropped[e.at] {
@@ -252,7 +268,15 @@ func (b *builder) pack(f packFile) error {
 func (b *builder) batch(f packFile, from int64, heads bool) (batch []found, next int64, err error) {
 	next = -1
 	bytes := 0
-	err = b.v.scanAll(f, from, heads, func(e found) error {
+	scan := func(fn func(found) error) error {
+		if heads && f.heads > 0 {
+			if err := b.v.scanHeads(f, from, fn); !errors.Is(err, errBad) {
+				return err
+			}
+		}
+		return b.v.scanAll(f, from, heads, fn, func(int64, int64) { b.gaps++ })
+	}
+	err = scan(func(e found) error {
 		if len(batch) == buildBatch || bytes > buildBytes {
 			next = int64(e.at.offset)
 			return errEnough
@@ -264,7 +288,7 @@ func (b *builder) batch(f packFile, from int64, heads bool) (batch []found, next
 		bytes += len(e.data)
 		batch = append(batch, e)
 		return nil
-	}, func(int64, int64) { b.gaps++ })
+	})
 	if errors.Is(err, errEnough) {
 		err = nil
 	}
@@ -290,6 +314,9 @@ func (b *builder) anotherFollows(f packFile) bool {
 func (b *builder) finish() error {
 	v := b.v
 	err := v.update(func(t *tx) error {
+		if v.scratch != "" {
+			return nil // nothing is to become of it
+		}
 		for at, size := range b.again {
 			t.drop(at, size)
 		}
@@ -303,7 +330,7 @@ func (b *builder) finish() error {
 
 // scanAll is scan that goes on behind what is damaged, which it tells gap.
 func (v *Vault) scanAll(f packFile, from int64, heads bool, fn func(found) error, gap func(from, to int64)) error {
-	file, err := os.Open(packPath(v.packDir, f.id, f.class))
+	file, err := v.openPack(f, readAhead)
 	if err != nil {
 		return err
 	}

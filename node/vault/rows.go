@@ -154,14 +154,23 @@ func parseRecordRow(row []byte) (r recordRow, err error) {
 type packRow struct {
 	class   class
 	retired bool  // its file is to be removed
+	stowed  bool  // all of it lies in the store
 	length  int64 // bytes that are known; what lies behind was never committed
 	dead    int64 // of these, in entries that were dropped
 }
 
+const (
+	packRetired = 1
+	packStowed  = 2
+)
+
 func (p packRow) append(dst []byte) []byte {
 	dst = append(dst, byte(p.class), 0)
 	if p.retired {
-		dst[len(dst)-1] = 1
+		dst[len(dst)-1] |= packRetired
+	}
+	if p.stowed {
+		dst[len(dst)-1] |= packStowed
 	}
 	dst = binary.LittleEndian.AppendUint32(dst, uint32(p.length))
 	return binary.LittleEndian.AppendUint32(dst, uint32(p.dead))
@@ -172,7 +181,7 @@ func parsePackRow(row []byte) (p packRow, err error) {
 		return p, fmt.Errorf("%w: a pack row of %d bytes", ErrIndex, len(row))
 	}
 	return packRow{
-		class: class(row[0]), retired: row[1] != 0,
+		class: class(row[0]), retired: row[1]&packRetired != 0, stowed: row[1]&packStowed != 0,
 		length: int64(binary.LittleEndian.Uint32(row[2:])), dead: int64(binary.LittleEndian.Uint32(row[6:])),
 	}, nil
 }

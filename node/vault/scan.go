@@ -35,7 +35,7 @@ var errTorn = fmt.Errorf("%w: no whole entry", errBad)
 
 // next is the next entry, io.EOF behind the last. Where none begins, or the
 // last is cut off, its error wraps errTorn, and scanning ends unless resync
-// finds more.
+// finds more. It wraps ErrStore if that cannot be known.
 func (s *scanner) next() (f found, err error) {
 	if s.off >= s.size {
 		return f, io.EOF
@@ -44,7 +44,9 @@ func (s *scanner) next() (f found, err error) {
 		s.in = bufio.NewReaderSize(io.NewSectionReader(s.r, s.off, s.size-s.off), 256<<10)
 	}
 	var b [headSize]byte
-	if _, err := io.ReadFull(s.in, b[:]); err != nil {
+	if _, err := io.ReadFull(s.in, b[:]); errors.Is(err, ErrStore) {
+		return f, err
+	} else if err != nil {
 		return f, s.torn(err)
 	}
 	f.at = location{s.pack, uint32(s.off)}
@@ -67,7 +69,9 @@ func (s *scanner) next() (f found, err error) {
 		s.buf = make([]byte, f.length)
 	}
 	f.data = s.buf[:f.length]
-	if _, err := io.ReadFull(s.in, f.data); err != nil {
+	if _, err := io.ReadFull(s.in, f.data); errors.Is(err, ErrStore) {
+		return f, err
+	} else if err != nil {
 		s.in, f.bad = nil, true // what follows may be readable
 		return f, nil
 	}
@@ -88,6 +92,9 @@ func (s *scanner) resync() (bool, error) {
 	buf := make([]byte, window)
 	for at := s.off + 1; at+headSize <= s.size; {
 		n, err := s.r.ReadAt(buf[:min(window, s.size-at)], at)
+		if errors.Is(err, ErrStore) {
+			return false, err
+		}
 		if n < headSize {
 			if err != nil && !errors.Is(err, io.EOF) {
 				at += 4096 // what cannot be read is skipped

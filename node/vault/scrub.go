@@ -105,7 +105,7 @@ func (s *scrub) pack(ctx context.Context, id packID, from int64) error {
 		return nil
 	}
 	var damaged [][2]int64
-	err := s.v.scanAll(packFile{id, row.class, row.length}, from, false, func(e found) error {
+	err := s.v.scanAll(packFile{id: id, class: row.class, size: row.length}, from, false, func(e found) error {
 		if s.left <= 0 {
 			return errEnough
 		}

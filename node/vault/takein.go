@@ -43,7 +43,7 @@ func (v *Vault) takeIn(tails []packFile) error {
 				}
 				t.st.begunBy(&h)
 			}
-			whole := packFile{f.id, f.class, ends[i]}
+			whole := packFile{id: f.id, class: f.class, size: ends[i]}
 			if f.class == classRecords {
 				if err := v.scan(whole, f.size, false, in.noteDrops); err != nil {
 					return err
@@ -55,7 +55,7 @@ func (v *Vault) takeIn(tails []packFile) error {
 				if f.class != c {
 					continue
 				}
-				if err := v.scan(packFile{f.id, f.class, ends[i]}, f.size, false, in.add); err != nil {
+				if err := v.scan(packFile{id: f.id, class: f.class, size: ends[i]}, f.size, false, in.add); err != nil {
 					return err
 				}
 			}
@@ -76,7 +76,7 @@ func (v *Vault) cutTail(f packFile) (end int64, err error) {
 		return 0, err
 	}
 	end = f.size
-	err = v.scan(packFile{f.id, f.class, info.Size()}, f.size, false, func(e found) error {
+	err = v.scan(packFile{id: f.id, class: f.class, size: info.Size()}, f.size, false, func(e found) error {
 		if e.bad {
 			return errTorn
 		}
@@ -326,7 +326,7 @@ func (in *intake) dropAll() error {
 // sizeAt is the size of an entry that its head tells.
 func (v *Vault) sizeAt(at location) (int64, bool) {
 	for _, c := range []class{classBlocks, classRecords} {
-		f, err := v.handles.get(v.packDir, at.pack, c)
+		f, err := v.packOf(c, at)
 		if err != nil {
 			continue
 		}

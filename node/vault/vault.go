@@ -46,6 +46,11 @@ type Options struct {
 	// of no use to anybody.
 	Scratch string
 
+	// Store is where packs are to lie, nil for the directory; see [Vault.Stow].
+	// What is appended to, and the index, stay in the directory. A rolling vault
+	// has none.
+	Store Store
+
 	// Clock is the vault's clock; nil is the system's.
 	Clock func() time.Time
 	// Free tells how many bytes may still be written to the file system of a
@@ -69,6 +74,8 @@ type Vault struct {
 	noSync       bool
 	partial      bool
 	rolling      bool
+	store        Store           // nil: there is none
+	segments     segments        // of packs that lie there
 	scratch      string          // empty unless the vault is only read
 	replaced     map[packID]bool // packs that do not count, and would be removed if it were not
 
@@ -119,12 +126,14 @@ type Limits struct {
 // rebuilt from the packs, which reads all records and the heads of all blocks.
 //
 // It returns [ErrLocked] if another process has the vault open, [ErrFolder] if
-// it is another folder's, and [ErrVersion] if a newer kith has written it.
+// it is another folder's, [ErrVersion] if a newer kith has written it, and
+// [ErrStore] if packs that it needs lie where they cannot be had now: only a
+// rebuild needs any.
 func Open(o Options) (*Vault, error) {
 	v := &Vault{
 		dir: o.Dir, packDir: filepath.Join(o.Dir, "packs"), packSize: o.PackSize, grace: o.Grace,
 		clock: o.Clock, free: o.Free, log: o.Log, noSync: o.noSync,
-		partial: o.Partial, rolling: o.Rolling, scratch: o.Scratch, replaced: map[packID]bool{},
+		partial: o.Partial, rolling: o.Rolling, store: o.Store, scratch: o.Scratch, replaced: map[packID]bool{},
 		limits: Limits{o.Quota, o.KeepFree}, doubted: map[entry.DeviceID]bool{},
 	}
 	v.st.folder = o.Folder
@@ -155,6 +164,9 @@ func (v *Vault) setDefaults() {
 }
 
 func (v *Vault) open() error {
+	if v.rolling && v.store != nil {
+		return fmt.Errorf("%w: a rolling vault has no store", ErrRefused)
+	}
 	v.writing.Lock()
 	defer v.writing.Unlock()
 	err := v.prepare()
