@@ -7,6 +7,7 @@ import (
 
 	"github.com/kithmesh/kith/index/entry"
 	"github.com/kithmesh/kith/index/roster"
+	"github.com/kithmesh/kith/node/guard"
 	"github.com/kithmesh/kith/node/membership"
 	"github.com/kithmesh/kith/protocol/blocks"
 	"github.com/kithmesh/kith/protocol/exchange"
@@ -157,7 +158,7 @@ func (b book) Replied(ctx context.Context, r exchange.Reply) error {
 		}
 	case r.Ack != nil:
 		if s := b.shared(r.Ack.Folder); s != nil {
-			l.device.toldHead(s, l.id, r.Ack.OwnIndex, r.Ack.OwnHead)
+			l.device.toldHead(s, l.id, guard.Mark{Index: r.Ack.OwnIndex, Head: r.Ack.OwnHead})
 			return s.Acked(ctx, l.id, *r.Ack)
 		}
 	case r.Answer != nil:

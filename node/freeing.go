@@ -14,6 +14,7 @@ import (
 	"github.com/kithmesh/kith/node/control"
 	"github.com/kithmesh/kith/node/folder"
 	"github.com/kithmesh/kith/node/folder/choice"
+	"github.com/kithmesh/kith/node/guard"
 	"github.com/kithmesh/kith/protocol/blocks"
 )
 
@@ -22,11 +23,7 @@ const (
 	// freeTime within which what rests on it is done.
 	freeHold = 3 * time.Minute
 	freeTime = 2 * time.Minute
-	// Of one round of proofs, at most.
-	roundBlocks = 2048
-	roundBytes  = 64 << 20
-	roundFiles  = 1000
-	maxShown    = 20 // paths that are named for each reason
+	maxShown = 20 // paths that are named for each reason
 )
 
 // free is one `kith free` on its way.
@@ -74,7 +71,7 @@ func (f *free) run(ctx context.Context, p entry.Path) error {
 	}
 	links := f.holders()
 	for files := candidates.Files; len(files) > 0; {
-		round := cutRound(files)
+		round := guard.Round(files)
 		files = files[len(round):]
 		if err := f.round(ctx, candidates, round, links); err != nil {
 			return err
@@ -167,17 +164,6 @@ func (f *free) holders() (out []*link) {
 		f.proofs[m.Device] = p
 	}
 	return out
-}
-
-func cutRound(files []*entry.Entry) []*entry.Entry {
-	n, blocks, bytes := 0, 0, int64(0)
-	for ; n < len(files) && n < roundFiles; n++ {
-		blocks, bytes = blocks+len(files[n].Blocks), bytes+files[n].Size
-		if n > 0 && (blocks > roundBlocks || bytes > roundBytes) {
-			break
-		}
-	}
-	return files[:n]
 }
 
 // round has holders prove some files, and drops those that are proven.

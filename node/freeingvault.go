@@ -6,6 +6,7 @@ import (
 
 	"github.com/kithmesh/kith/index/entry"
 	"github.com/kithmesh/kith/index/version"
+	"github.com/kithmesh/kith/node/guard"
 	"github.com/kithmesh/kith/protocol/blocks"
 	"github.com/kithmesh/kith/protocol/history"
 	"github.com/kithmesh/kith/protocol/seal"
@@ -18,7 +19,7 @@ import (
 func (f *free) askVault(ctx context.Context, q *question, files []*entry.Entry, l *link) (proven []*entry.Entry) {
 	past := l.past(f.share.ID)
 	defer past.Close()
-	right, err := f.provenBlocks(ctx, past, files, q.raw)
+	right, err := guard.ProvenBlocks(ctx, past, guard.Own{Keys: f.share.keys(), Files: files, Raw: q.raw})
 	if err == nil {
 		proven, err = f.provenRecords(ctx, past, files, right)
 	}
@@ -34,54 +35,6 @@ func (f *free) askVault(ctx context.Context, q *question, files []*entry.Entry, 
 		f.proofs[l.id].Answer = "does not hold all of it"
 	}
 	return proven
-}
-
-// provenBlocks are the blocks of files that a vault proves to hold.
-func (f *free) provenBlocks(
-	ctx context.Context, past *history.Client, files []*entry.Entry, raw map[entry.BlockID][]byte,
-) (map[entry.BlockID]bool, error) {
-	right := map[entry.BlockID]bool{}
-	var ids []entry.BlockID
-	for _, e := range files {
-		for _, b := range e.Blocks {
-			if _, twice := right[b.ID]; !twice {
-				right[b.ID] = false
-				ids = append(ids, b.ID)
-			}
-		}
-	}
-	for len(ids) > 0 {
-		part := ids[:min(len(ids), history.MaxIDs)]
-		ids = ids[len(part):]
-		nonce := newNonce()
-		err := past.Prove(ctx, nonce, part, func(i int, forms []history.Proven) error {
-			for _, form := range forms {
-				right[part[i]] = right[part[i]] || f.share.isForm(nonce, part[i], raw[part[i]], form)
-			}
-			return nil
-		})
-		if err != nil {
-			return nil, err
-		}
-	}
-	return right, nil
-}
-
-// isForm tells whether a proof is of the true sealed form of a block, whose raw
-// form is given.
-func (s *share) isForm(nonce [32]byte, id entry.BlockID, raw []byte, form history.Proven) bool {
-	if form.Encoding == seal.Raw {
-		return form.Size == len(raw) && form.Sum == blocks.Proof(nonce, raw)
-	}
-	for _, k := range s.keys() {
-		plain, err := k.OpenBlock(nil, id, raw)
-		if err != nil {
-			continue
-		}
-		sealed, err := k.SealBlock(nil, id, plain, form.Encoding)
-		return err == nil && len(sealed) == form.Size && blocks.Proof(nonce, sealed) == form.Sum
-	}
-	return false
 }
 
 // provenRecords are the files whose version a vault holds as the newest, and

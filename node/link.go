@@ -12,6 +12,7 @@ import (
 
 	"github.com/kithmesh/kith/index/entry"
 	"github.com/kithmesh/kith/index/version"
+	"github.com/kithmesh/kith/node/guard"
 	"github.com/kithmesh/kith/node/membership"
 	"github.com/kithmesh/kith/protocol"
 	"github.com/kithmesh/kith/protocol/blocks"
@@ -42,8 +43,7 @@ type link struct {
 	away     time.Duration                                     // its clock, from this one
 	contacts []exchange.Contact                                // what it tells of others
 
-	inspected map[entry.FolderID]inspected // its vaults
-	asked     rests                        // and when they were last asked for proof
+	turns guard.Turns // of its vaults to be looked at
 }
 
 const (

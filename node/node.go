@@ -8,14 +8,14 @@
 //	body      what a share is to the others: a folder with a tree, or a vault
 //	link      one connected peer: both directions of the exchange, its blocks
 //	seat      a link's place in one share
-//	guard     what is known of a member's vault, and whether to rely on it
 //
 // A [Device] starts a folder (package folder) for each share, with a history
 // beside it (package backup), or the vault alone in role backup; and a link for
 // each peer that package discovery reports as connected. A link tells its peer
 // about the shares it is a member of, and hands what it hears to their
-// folders. The groups of commands of package control are implemented here too,
-// one file each.
+// folders. How far the members that keep vaults are to be relied on is known to
+// package guard, which is told how they stand here. The groups of commands of
+// package control are implemented here too, one file each.
 //
 // # Promises
 //
@@ -33,6 +33,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -46,6 +47,7 @@ import (
 	"github.com/kithmesh/kith/node/config"
 	"github.com/kithmesh/kith/node/control"
 	"github.com/kithmesh/kith/node/durable"
+	"github.com/kithmesh/kith/node/guard"
 	"github.com/kithmesh/kith/node/identity"
 	"github.com/kithmesh/kith/node/membership"
 	"github.com/kithmesh/kith/protocol"
@@ -81,7 +83,7 @@ type Device struct {
 	meeting  sync.Mutex        // held while members are admitted or let go
 
 	acquaintances acquaintances
-	guards        guards
+	guards        *guard.Store
 	proofs        sync.Mutex // held while a vault is asked for proof by and by
 	words         words
 	incomplete    bool // a folder could not be started, so that not all members are known
@@ -132,9 +134,10 @@ func (d *Device) open() (err error) {
 	for _, p := range d.store.Problems() {
 		d.Log.Warn("put a damaged file right", "file", p.File, "error", p.Err)
 	}
-	if err = errors.Join(d.loadPauses(), d.loadGuards(), d.loadWords()); err != nil {
+	if err = errors.Join(d.loadPauses(), d.loadWords()); err != nil {
 		return err
 	}
+	d.guards = guard.Open(filepath.Join(d.Places.State, guardsFile), d.Log)
 	if err = d.openIndex(); err != nil {
 		return err
 	}
@@ -224,7 +227,7 @@ var errStopped = errors.New("stopped")
 func (d *Device) close() error {
 	d.server.Close()
 	d.words.forget()
-	return errors.Join(d.net.Close(), d.store.Flush(), d.guards.flush(), d.db.Close())
+	return errors.Join(d.net.Close(), d.store.Flush(), d.guards.Flush(), d.db.Close())
 }
 
 // Name is what a person calls this device.

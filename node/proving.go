@@ -2,16 +2,16 @@ package node
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"math/rand/v2"
+	"iter"
 	"time"
 
 	"github.com/kithmesh/kith/index/entry"
-	"github.com/kithmesh/kith/index/version"
 	"github.com/kithmesh/kith/node/control"
+	"github.com/kithmesh/kith/node/guard"
 	"github.com/kithmesh/kith/node/past"
 	"github.com/kithmesh/kith/protocol/history"
+	"github.com/kithmesh/kith/protocol/seal"
 )
 
 // Verify implements [control.Proofs].
@@ -55,7 +55,7 @@ func (d *Device) accept(ctx context.Context, s *share) error {
 		}
 	}
 	for _, m := range s.backups() {
-		if err := d.guards.change(s.ID, m.Device, true, func(g *guard) { g.Faults = nil }); err != nil {
+		if err := d.guards.Keep(s.ID, m.Device, func(g *guard.Guard) { g.Faults = nil }); err != nil {
 			return err
 		}
 	}
@@ -75,7 +75,7 @@ func (d *Device) verify(ctx context.Context, s *share, sample float64, progress 
 		return out, nil
 	}
 	for _, l := range s.vaultLinks() {
-		out = append(out, d.verifyOne(ctx, s, l, sample, progress))
+		out = append(out, d.prove(ctx, &proving{share: s, link: l, sample: sample, progress: progress}))
 		if err := ctx.Err(); err != nil {
 			return out, err
 		}
@@ -83,34 +83,134 @@ func (d *Device) verify(ctx context.Context, s *share, sample float64, progress 
 	return out, nil
 }
 
-// verifyOne has the vault of one member prove what it holds.
-func (d *Device) verifyOne(ctx context.Context, s *share, l *link, sample float64, progress func(control.VerifyProgress) error) control.Verified {
-	v := control.Verified{Folder: s.controlled(), Device: d.identity(l.id), At: time.Now()}
-	x := &proving{share: s, link: l, out: &v, sample: sample, progress: progress}
-	if err := x.run(ctx); err != nil {
-		x.problem("not_proven", "could not be asked: "+err.Error())
+// drillSample is how many files a drill takes if nobody says.
+const drillSample = 20
+
+// Drill implements [control.Proofs].
+func (d *Device) Drill(ctx context.Context, r control.VerifyRequest, progress func(control.VerifyProgress) error) ([]control.Verified, error) {
+	s, err := d.findShare(r.Folder)
+	if err == nil {
+		_, err = s.withTree()
 	}
+	if err != nil {
+		return nil, fmt.Errorf("drill: %w", err)
+	}
+	out := []control.Verified{}
+	for _, l := range s.vaultLinks() {
+		sample := r.Percent / 100
+		if sample <= 0 {
+			sample = drillSample / float64(max(1, s.Status().Files))
+		}
+		out = append(out, d.prove(ctx, &proving{share: s, link: l, drill: true, sample: sample, progress: progress}))
+		if err := ctx.Err(); err != nil {
+			return out, err
+		}
+	}
+	if len(out) == 0 {
+		return nil, fmt.Errorf("drill %q: no backup of it is connected: %w", r.Folder, control.ErrNoHistory)
+	}
+	return out, nil
+}
+
+// proveByAndBy has the vault of a member show that it holds what it says, if it
+// is its turn and no other is asked.
+func (d *Device) proveByAndBy(ctx context.Context, s *share, l *link) {
+	g := d.guards.Get(s.ID, l.id)
+	verify, drill := l.turns.Prove(s.ID, &g, time.Now())
+	if !verify && !drill || !d.proofs.TryLock() {
+		return
+	}
+	d.tasks.start(func(context.Context) error {
+		defer d.proofs.Unlock()
+		st := s.Status()
+		x := proving{share: s, link: l, progress: func(control.VerifyProgress) error { return ctx.Err() }}
+		if verify {
+			x.sample = guard.ProofSample(st.Files, st.Bytes)
+			d.report(&x, d.prove(ctx, &x))
+		}
+		if drill {
+			x.drill, x.sample = true, guard.DrillSample(st.Files)
+			d.report(&x, d.prove(ctx, &x))
+		}
+		return nil
+	})
+}
+
+func (d *Device) report(x *proving, v control.Verified) {
+	if len(v.Problems) > 0 {
+		d.Log.Warn("a backup did not prove what it holds", "folder", x.share.ID, "device", x.link.id, "problem", v.Problems[0].Message)
+		return
+	}
+	d.Log.Info("a backup has proven what it holds", "folder", x.share.ID, "device", x.link.id, "files", v.Files, "blocks", v.Blocks)
+}
+
+// proving is the vault of one connected member that is to show what it holds:
+// as [guard.Folder] what is here of the folder.
+type proving struct {
+	share    *share
+	link     *link
+	drill    bool // a sample is restored; else it is compared and proven
+	sample   float64
+	progress func(control.VerifyProgress) error
+}
+
+// prove has a vault show what it holds, and notes what that has shown.
+func (d *Device) prove(ctx context.Context, x *proving) control.Verified {
+	v := control.Verified{Folder: x.share.controlled(), Device: d.identity(x.link.id)}
+	client := x.link.past(x.share.ID)
+	defer client.Close()
+	p := guard.Proof{
+		Folder: x, Vault: vaultAsked{client, x.link, x.share}, Sample: x.sample,
+		Progress: func(blocks, total int64) error {
+			return x.progress(control.VerifyProgress{Device: v.Device, Blocks: blocks, TotalBlock: total})
+		},
+	}
+	show, note := p.Verify, (*guard.Guard).Verified
+	if x.drill {
+		show, note = p.Drill, (*guard.Guard).Restored
+	}
+	r := show(ctx)
+	v.At, v.Files, v.Blocks, v.Bytes, v.Mended, v.Problems = r.At, r.Files, r.Blocks, r.Bytes, r.Mended, guardProblems(r.Problems)
 	if ctx.Err() == nil {
-		d.noteProof(s, l.id, &v, func(g *guard) { g.Proven = v.At })
+		d.guards.Note(x.share.ID, x.link.id, func(g *guard.Guard) { note(g, &r) })
+		d.changed.tell()
 	}
 	return v
 }
 
-// noteProof remembers what a proof has shown, and notes it as passed if it was.
-func (d *Device) noteProof(s *share, m entry.DeviceID, v *control.Verified, passed func(*guard)) {
-	d.noteGuard(s, m, true, func(g *guard) {
-		bad := false
-		for _, p := range v.Problems {
-			if p.Code == faultWithheld {
-				bad = true
-				g.fault(p.Code, p.Message)
-			}
-		}
-		if !bad && len(v.Problems) == 0 {
-			passed(g)
-		}
-	})
-	d.changed.tell()
+// Keys implements [guard.Folder].
+func (x *proving) Keys() []*seal.Keys { return x.share.keys() }
+
+// Entries implements [guard.Folder].
+func (x *proving) Entries() iter.Seq2[*entry.Entry, error] { return x.share.tree.Entries() }
+
+// Sealed implements [guard.Folder].
+func (x *proving) Sealed(ctx context.Context, ids []entry.BlockID, send func([]byte) error) error {
+	return x.share.tree.Sealed(ctx, ids, false, send)
+}
+
+// Same implements [guard.Folder].
+func (x *proving) Same() bool { return x.share.Status().Members[x.link.id].Same }
+
+// vaultAsked is the vault of a connected member, as [guard.Vault].
+type vaultAsked struct {
+	*history.Client
+	link  *link
+	share *share
+}
+
+// Tree implements [guard.Vault].
+func (v vaultAsked) Tree(ctx context.Context, st history.State) (*past.Tree, error) {
+	return v.share.pastOf([]source{{Source: v.source(st), device: v.link.id}}).AsOf(ctx, st.Moment)
+}
+
+// Blocks implements [guard.Vault].
+func (v vaultAsked) Blocks(ctx context.Context, ids []entry.BlockID, form int, got func(i int, sealed []byte) error) error {
+	return v.source(history.State{}).Blocks(ctx, ids, form, got)
+}
+
+func (v vaultAsked) source(st history.State) *vaultOf {
+	return &vaultOf{Client: v.Client, link: v.link, folder: v.share.ID, state: st}
 }
 
 // readOwn reads all of this device's own vault, and has what is damaged healed.
@@ -153,180 +253,4 @@ func (d *Device) readOwn(ctx context.Context, s *share, progress func(control.Ve
 		})
 	}
 	return out, err
-}
-
-// proving is one vault that is to prove what it holds.
-type proving struct {
-	share    *share
-	link     *link
-	out      *control.Verified
-	sample   float64
-	progress func(control.VerifyProgress) error
-	total    int64
-}
-
-func (x *proving) problem(code, text string) {
-	x.out.Problems = append(x.out.Problems, control.Problem{Code: code, Message: text})
-}
-
-// run compares the vault's records with the index of this device, and has it
-// prove the blocks of what lies here.
-func (x *proving) run(ctx context.Context) error {
-	client := x.link.past(x.share.ID)
-	defer client.Close()
-	st, err := client.State(ctx)
-	if err != nil {
-		return err
-	}
-	p := x.share.pastOf([]source{{Source: &vaultOf{client, x.link, x.share.ID, st}, device: x.link.id}})
-	same := x.share.Status().Members[x.link.id].Same
-	tree, err := p.AsOf(ctx, st.Moment)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = tree.Close() }()
-	if n := tree.Gaps.Unopened; n > 0 {
-		x.problem(faultWithheld, fmt.Sprintf("%d of its versions cannot be opened: %v", n, tree.Gaps.Cause))
-	}
-	lacks, files := x.compare(tree, same)
-	if lacks > 0 {
-		x.problem(faultWithheld, fmt.Sprintf("it lacks %d paths that it said it holds", lacks))
-	}
-	if !same {
-		x.out.Problems = append(x.out.Problems, control.Problem{Code: "behind", Message: "it does not have all yet that is here; what it has was asked about"})
-	}
-	return x.prove(ctx, client, files)
-}
-
-// compare counts what the vault lacks of the index, and returns the files that
-// both have in one version, as many as the sample asks for.
-func (x *proving) compare(tree *past.Tree, same bool) (lacks int64, files []*entry.Entry) {
-	for e, err := range x.share.tree.Entries() {
-		if err != nil || e.Unknown {
-			continue
-		}
-		row, known := tree.Find(e.Path)
-		switch {
-		case !e.Lives():
-			if known && same && tree.Entry(row).Version.Compare(e.Version) == version.Before {
-				lacks++
-			}
-		case !known:
-			if same {
-				lacks++
-			}
-		default:
-			switch order := tree.Entry(row).Version.Compare(e.Version); {
-			case order == version.Before && same:
-				lacks++
-			case order == version.Equal && e.Kind == entry.File && !e.Absent && rand.Float64() < x.sample:
-				files = append(files, e)
-				x.total += int64(len(e.Blocks))
-			}
-		}
-	}
-	return lacks, files
-}
-
-// prove has the vault prove the blocks of files, in rounds.
-func (x *proving) prove(ctx context.Context, client *history.Client, files []*entry.Entry) error {
-	f := &free{device: x.share.device, share: x.share}
-	var wrong []entry.BlockID
-	for len(files) > 0 {
-		round := cutRound(files)
-		files = files[len(round):]
-		raw, whole := x.read(ctx, round)
-		right, err := f.provenBlocks(ctx, client, whole, raw)
-		if err != nil {
-			return err
-		}
-		bad := lacking(whole, right)
-		if len(bad) > 0 {
-			bad, err = x.mend(ctx, client, whole, raw, bad)
-			if err != nil {
-				return err
-			}
-		}
-		wrong = append(wrong, bad...)
-		for _, e := range whole {
-			x.out.Files++
-			x.out.Blocks += int64(len(e.Blocks))
-			x.out.Bytes += e.Size
-		}
-		if err := x.progress(control.VerifyProgress{Device: x.out.Device, Blocks: x.out.Blocks, TotalBlock: x.total}); err != nil {
-			return err
-		}
-	}
-	if len(wrong) > 0 {
-		x.problem(faultWithheld, fmt.Sprintf("it could not prove %d blocks that it said it holds", len(wrong)))
-	}
-	return nil
-}
-
-func lacking(files []*entry.Entry, right map[entry.BlockID]bool) (out []entry.BlockID) {
-	seen := map[entry.BlockID]bool{}
-	for _, e := range files {
-		for _, b := range e.Blocks {
-			if !right[b.ID] && !seen[b.ID] {
-				seen[b.ID] = true
-				out = append(out, b.ID)
-			}
-		}
-	}
-	return out
-}
-
-// read reads the blocks of files as they lie here. Files that have changed
-// meanwhile are left out.
-func (x *proving) read(ctx context.Context, files []*entry.Entry) (raw map[entry.BlockID][]byte, whole []*entry.Entry) {
-	raw = map[entry.BlockID][]byte{}
-	for _, e := range files {
-		var ids []entry.BlockID
-		for _, b := range e.Blocks {
-			ids = append(ids, b.ID)
-		}
-		i, all := -1, true
-		err := x.share.tree.Sealed(ctx, ids, false, func(sealed []byte) error {
-			i++
-			if all = all && sealed != nil; sealed != nil {
-				raw[ids[i]] = append([]byte(nil), sealed...)
-			}
-			return nil
-		})
-		if err == nil && all {
-			whole = append(whole, e)
-		}
-	}
-	return raw, whole
-}
-
-// mendWait is how long a vault may take to fetch what it is to mend.
-const mendWait = 20 * time.Second
-
-// mend has the vault fetch this device's form of blocks that it could not prove,
-// and returns those that it cannot prove then either.
-func (x *proving) mend(
-	ctx context.Context, client *history.Client, files []*entry.Entry, raw map[entry.BlockID][]byte, bad []entry.BlockID,
-) ([]entry.BlockID, error) {
-	for ids := bad; len(ids) > 0; {
-		part := ids[:min(len(ids), history.MaxIDs)]
-		ids = ids[len(part):]
-		if _, err := client.Mend(ctx, part); err != nil && !errors.Is(err, history.ErrFull) {
-			return bad, err
-		}
-	}
-	f := &free{device: x.share.device, share: x.share}
-	first := len(bad)
-	for begun := time.Now(); len(bad) > 0 && time.Since(begun) < mendWait; {
-		if err := pause(ctx, 500*time.Millisecond); err != nil {
-			return bad, err
-		}
-		right, err := f.provenBlocks(ctx, client, files, raw)
-		if err != nil {
-			return bad, err
-		}
-		bad = lacking(files, right)
-	}
-	x.out.Mended += int64(first - len(bad))
-	return bad, nil
 }

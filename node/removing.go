@@ -47,7 +47,7 @@ func (d *Device) LeaveFolder(_ context.Context, text string) (control.Folder, er
 	if c.Path != "" {
 		err = errors.Join(err, tree.Unmark(c.Path, s.ID))
 	}
-	err = errors.Join(err, d.guards.forget(s.ID))
+	err = errors.Join(err, d.guards.Forget(s.ID))
 	d.meetCompanions()
 	d.news()
 	return c, err

@@ -158,17 +158,29 @@ func (d *Device) setHook(s *share, r control.ScheduleRequest) (control.Schedule,
 		return out, control.WithHint(err, "set the schedule on the device that keeps the backup")
 	}
 	if r.Hook != nil {
-		if err := d.guards.setHook(s.ID, *r.Hook); err != nil {
+		if err := d.guards.SetHook(s.ID, *r.Hook); err != nil {
 			return out, fmt.Errorf("schedule of %q: %w", r.Folder, err)
 		}
 	}
-	out.Hook = d.guards.hook(s.ID)
+	out.Hook = d.guards.Hook(s.ID)
 	for _, m := range s.backups() {
-		if g, ok := d.guards.get(s.ID, m.Device); ok && g.LastRun.After(out.Last) {
+		if g := d.guards.Get(s.ID, m.Device); g.LastRun.After(out.Last) {
 			out.Last, out.When = g.LastRun, orContinuous(g.Schedule)
 		}
 	}
 	return out, nil
+}
+
+// vaultStatus is the vault of this device, if it keeps one.
+func (s *share) vaultStatus() *control.VaultStatus {
+	if s.keeper == nil {
+		return nil
+	}
+	st, set := s.keeper.Status(), s.keeper.Settings()
+	return &control.VaultStatus{
+		Versions: st.Totals.Versions, Bytes: st.Totals.PackBytes, Quota: set.Quota, Since: st.Totals.Oldest, Schedule: set.Schedule,
+		LastRun: st.LastRun, NextRun: st.NextRun, Scrubbed: st.Scrubbed, Damaged: st.Totals.Damaged,
+	}
 }
 
 // Prune implements [control.Vaults].

@@ -3,7 +3,6 @@ package node
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os/exec"
 	"runtime"
 	"time"
@@ -11,11 +10,13 @@ import (
 	"github.com/kithmesh/kith/index/entry"
 	"github.com/kithmesh/kith/index/roster"
 	"github.com/kithmesh/kith/node/backup"
-	"github.com/kithmesh/kith/node/backup/schedule"
 	"github.com/kithmesh/kith/node/control"
-	"github.com/kithmesh/kith/protocol/exchange"
+	"github.com/kithmesh/kith/node/guard"
 	"github.com/kithmesh/kith/protocol/history"
 )
+
+// guardsFile is where what is known of backups is remembered.
+const guardsFile = "guards.json"
 
 // How often the backups are looked at.
 const (
@@ -30,6 +31,7 @@ func (d *Device) watchBackups(ctx context.Context) {
 	for {
 		changed := d.changed.next()
 		d.noteBackups(ctx)
+		d.guards.Tick()
 		timer := time.NewTimer(staleEvery)
 		select {
 		case <-changed:
@@ -55,24 +57,33 @@ func (s *share) backups() (out []roster.Member) {
 	return out
 }
 
+// noteBackups notes how the backups of all folders stand, looks at those whose
+// turn it is, and then has one of them prove what it holds.
 func (d *Device) noteBackups(ctx context.Context) {
-	for _, s := range d.allShares() {
+	var due []guard.Inspection
+	shares := d.allShares()
+	for _, s := range shares {
 		if s.tree == nil {
 			d.warnSelf(s)
 			continue
 		}
-		st, now := s.Status(), s.State()
+		st, now := s.Status(), s.mark()
 		for _, m := range s.backups() {
-			if seen := st.Members[m.Device]; seen.Connected {
+			seen := st.Members[m.Device]
+			if seen.Connected {
 				at, same := time.Now(), st.Quiet && seen.Same
-				d.noteGuard(s, m.Device, false, func(g *guard) { g.holds(seen.Held, same, now, at) })
+				d.guards.Note(s.ID, m.Device, func(g *guard.Guard) { g.Holds(seen.Held, same, now, at) })
 			}
 			d.warn(s, m.Device)
-			if l := d.link(m.Device); l != nil && st.Members[m.Device].Connected && l.mayInspect(s.ID, now.Head) {
-				if !d.inspect(ctx, l, s) {
-					l.inspectAgain(s.ID, now.Head)
-				}
+			if l := d.link(m.Device); l != nil && seen.Connected && l.turns.Inspect(s.ID, now.Head, time.Now()) {
+				due = append(due, d.inspection(s, l, now.Head))
 			}
+		}
+	}
+	guard.Inspect(ctx, due)
+	for _, s := range withTrees(shares) {
+		st := s.Status()
+		for _, m := range s.backups() {
 			if l := d.link(m.Device); l != nil && st.Quiet && st.Members[m.Device].Same {
 				d.proveByAndBy(ctx, s, l)
 			}
@@ -80,128 +91,72 @@ func (d *Device) noteBackups(ctx context.Context) {
 	}
 }
 
-// inspectEvery is how often a vault is looked at while nothing changes.
-const (
-	inspectEvery = 5 * time.Minute
-	inspectTime  = 20 * time.Second
-)
-
-// inspected is when a vault was looked at, and how far this device was then.
-type inspected struct {
-	at   time.Time
-	head entry.Sequence
+// mark is how far this device is with a folder.
+func (s *share) mark() guard.Mark {
+	st := s.State()
+	return guard.Mark{Index: st.Index, Head: st.Head}
 }
 
-// mayInspect tells whether it is time to look at a vault, and notes that it is
-// done.
-func (l *link) mayInspect(id entry.FolderID, head entry.Sequence) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	last, done := l.inspected[id]
-	if done && last.head == head && time.Since(last.at) < inspectEvery {
-		return false
-	}
-	if l.inspected == nil {
-		l.inspected = map[entry.FolderID]inspected{}
-	}
-	l.inspected[id] = inspected{time.Now(), head}
-	return true
-}
-
-// inspectSoon is when a vault is looked at again that could not be asked.
-const inspectSoon = 5 * time.Second
-
-func (l *link) inspectAgain(id entry.FolderID, head entry.Sequence) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.inspected[id] = inspected{time.Now().Add(inspectSoon - inspectEvery), head}
-	time.AfterFunc(inspectSoon, l.device.changed.tell)
-}
-
-// toldHead notes how far a vault says it is. One that says less than before was
-// set back; that is looked into when it is inspected.
-func (d *Device) toldHead(s *share, m entry.DeviceID, index uint64, head entry.Sequence) {
-	if s.tree == nil || !s.isBlind(m) || head == 0 {
-		return
-	}
-	d.noteGuard(s, m, false, func(g *guard) {
-		if g.ToldIndex != index {
-			if g.Told > 0 {
-				g.WasIndex, g.WasTold = g.ToldIndex, g.Told
+// inspection is the vault of a member that is looked at, where this device is so
+// far.
+func (d *Device) inspection(s *share, l *link, head entry.Sequence) guard.Inspection {
+	past := l.past(s.ID)
+	return guard.Inspection{
+		Vault: past, Index: backup.IndexOf,
+		Known: func() guard.Guard { return d.guards.Get(s.ID, l.id) },
+		Done: func(ctx context.Context, seen guard.Seen, err error) {
+			defer past.Close()
+			if err != nil {
+				if !errors.Is(err, history.ErrRefused) {
+					d.Log.Info("a backup could not be asked how it stands", "device", l.id, "error", err)
+				}
+				l.turns.Unanswered(s.ID, head, time.Now())
+				time.AfterFunc(guard.InspectAgain, d.changed.tell)
+				return
 			}
-			g.ToldIndex, g.Told = index, 0
+			d.inspected(ctx, s, l, &seen)
+		},
+	}
+}
+
+// inspected notes what an inspection has shown.
+func (d *Device) inspected(ctx context.Context, s *share, l *link, seen *guard.Seen) {
+	if seen.Fault.Code != "" {
+		d.Log.Error("a backup does not have what it had", "device", l.id, "folder", s.ID, "problem", seen.Fault.Text)
+	}
+	if seen.Fault.Code == guard.SetBack {
+		if err := s.tree.HearAnew(ctx, l.id); err != nil {
+			d.Log.Warn("hear a backup anew", "device", l.id, "error", err)
 		}
-		g.Told = max(g.Told, head)
-	})
+	}
+	d.guards.Note(s.ID, l.id, func(g *guard.Guard) { g.Saw(seen) })
+	d.changed.tell()
 }
 
-// holds notes what a connected vault says that it holds of this device's
-// changes.
-func (g *guard) holds(held entry.Sequence, same bool, now exchange.FolderState, at time.Time) {
-	switch {
-	case same:
-		g.AsOf, g.Index, g.Head = at, now.Index, now.Head
-	case g.nextIndex == now.Index && held >= g.nextHead:
-		g.AsOf, g.Index, g.Head = g.nextAt, g.nextIndex, g.nextHead
-	case g.nextIndex == now.Index:
-		if g.Index == now.Index && g.Head > held {
-			g.Index, g.Head = 0, 0 // it does not hold any more what it said
-		}
-		return
+// toldHead notes how far a vault says it is.
+func (d *Device) toldHead(s *share, m entry.DeviceID, vault guard.Mark) {
+	if s.tree != nil && s.isBlind(m) && vault.Head > 0 {
+		d.guards.Note(s.ID, m, func(g *guard.Guard) { g.Says(vault) })
 	}
-	g.nextAt, g.nextIndex, g.nextHead = at, now.Index, now.Head
-}
-
-func (d *Device) noteGuard(s *share, m entry.DeviceID, matters bool, change func(*guard)) {
-	if err := d.guards.change(s.ID, m, matters, change); err != nil {
-		d.Log.Warn("note what is known of a backup", "folder", s.ID, "device", m, "error", err)
-	}
-}
-
-// stale tells since when a member's vault lacks something that it should have
-// by now; zero if it does not.
-func (d *Device) stale(s *share, m entry.DeviceID) time.Time {
-	g, known := d.guards.get(s.ID, m)
-	if !known {
-		return time.Time{}
-	}
-	now := s.State()
-	if g.Index == now.Index && g.Head == now.Head && !g.AsOf.IsZero() {
-		return time.Time{} // nothing has changed since
-	}
-	plan, _ := schedule.Parse(g.Schedule)
-	last := g.AsOf
-	if last.IsZero() {
-		last = g.Since
-	}
-	if !plan.Stale(last, time.Now()) {
-		return time.Time{}
-	}
-	return last
 }
 
 // warn calls the hook for a backup that has become stale, once for each time.
 func (d *Device) warn(s *share, m entry.DeviceID) {
-	since := d.stale(s, m)
-	g, _ := d.guards.get(s.ID, m)
-	command := d.guards.hook(s.ID)
-	if since.IsZero() || g.Warned.Equal(since) || command == "" {
-		return
-	}
-	d.noteGuard(s, m, true, func(g *guard) { g.Warned = since })
-	d.callHook(s, command, d.nameOf(m), since)
+	g := d.guards.Get(s.ID, m)
+	d.warnOf(s, m, g.Stale(s.mark(), time.Now()), d.guards.Hook(s.ID))
 }
 
 // warnSelf does so for a vault of this device's own.
 func (d *Device) warnSelf(s *share) {
-	since, set := s.ownStale(), s.keeper.Settings()
-	me := d.id.ID()
-	g, _ := d.guards.get(s.ID, me)
-	if since.IsZero() || g.Warned.Equal(since) || set.Hook == "" {
+	d.warnOf(s, d.id.ID(), s.ownStale(), s.keeper.Settings().Hook)
+}
+
+func (d *Device) warnOf(s *share, m entry.DeviceID, since time.Time, command string) {
+	if g := d.guards.Get(s.ID, m); since.IsZero() || g.Warned.Equal(since) || command == "" {
 		return
 	}
-	d.noteGuard(s, me, true, func(g *guard) { g.Warned = since })
-	d.callHook(s, set.Hook, d.Name(), since)
+	d.guards.Note(s.ID, m, func(g *guard.Guard) { g.Warned = since })
+	d.callHook(s, command, d.nameOf(m), since)
 }
 
 // ownStale is since when the vault of this backup was not up to date with all
@@ -213,11 +168,7 @@ func (s *share) ownStale() time.Time {
 		last = s.record.AddedAt
 		s.mu.Unlock()
 	}
-	plan, _ := schedule.Parse(s.keeper.Settings().Schedule)
-	if plan.Stale(last, time.Now()) {
-		return last
-	}
-	return time.Time{}
+	return guard.Overdue(s.keeper.Settings().Schedule, last, time.Now())
 }
 
 // callHook runs a command of a person's, beside everything else.
@@ -241,130 +192,38 @@ func (d *Device) callHook(s *share, command, device string, since time.Time) {
 	})
 }
 
-// inspect looks at the vault of a member that has just been met: whether it has
-// what it had, and what rules it. It tells whether the member has answered.
-func (d *Device) inspect(ctx context.Context, l *link, s *share) (answered bool) {
-	ctx, cancel := context.WithTimeout(ctx, inspectTime)
-	defer cancel()
-	past := l.past(s.ID)
-	defer past.Close()
-	// What it is known to have had is what was known before it was asked.
-	g, known := d.guards.get(s.ID, l.id)
-	st, err := past.State(ctx)
-	if err != nil {
-		if !errors.Is(err, history.ErrRefused) {
-			d.Log.Info("a backup could not be asked how it stands", "device", l.id, "error", err)
-		}
-		return false
-	}
-	code, text := "", ""
-	switch {
-	case !known:
-	case g.WasTold > 0 && g.WasIndex != backup.IndexOf(st.Vault) && g.Vault != st.Vault:
-		code, text = faultAnew, fmt.Sprintf("it begins anew: the store that it had, with %d changes, is gone", max(g.WasTold, g.Sequence))
-	case !st.SetBack.IsZero() && !st.SetBack.Equal(g.SetBack):
-		code, text = faultSetBack, fmt.Sprintf("its store was set back: a device remembered %d changes of it when it had fewer, %s", st.SetBackFrom, onDay(st.SetBack))
-	case g.Sequence == 0 && g.Told == 0:
-	case g.Sequence > 0 && g.Vault != st.Vault:
-		code, text = faultAnew, fmt.Sprintf("it begins anew: the store that it had %s, with %d changes, is gone", onDay(g.Moment), g.Sequence)
-	case st.Sequence < max(g.Sequence, g.toldOf(st.Vault)):
-		code, text = faultSetBack, fmt.Sprintf("its store was set back: it had %d changes %s, and now has %d",
-			max(g.Sequence, g.toldOf(st.Vault)), onDay(g.Moment), st.Sequence)
-	default:
-		if again := retold(ctx, past, &g); again > 0 {
-			code, text = faultSetBack, fmt.Sprintf("its store was set back after %s: what it now has as change %d came later than that",
-				g.Moment.Local().Format(time.DateTime), again)
-		}
-	}
-	if code != "" {
-		d.Log.Error("a backup does not have what it had", "device", l.id, "folder", s.ID, "problem", text)
-	}
-	if code == faultSetBack {
-		if err := s.tree.HearAnew(ctx, l.id); err != nil {
-			d.Log.Warn("hear a backup anew", "device", l.id, "error", err)
-		}
-	}
-	d.noteGuard(s, l.id, code != "", func(g *guard) {
-		if code != "" {
-			g.fault(code, text)
-			g.Told = 0
-		}
-		g.Vault, g.Sequence, g.Moment, g.Told = st.Vault, st.Sequence, st.Moment, max(g.Told, st.Sequence)
-		g.ToldIndex, g.WasIndex, g.WasTold, g.SetBack = backup.IndexOf(st.Vault), 0, 0, st.SetBack
-		g.Schedule, g.LastRun, g.Full, g.Damaged = st.Schedule, st.LastRun, st.Full, st.Damaged
-	})
-	d.changed.tell()
-	return true
-}
-
-// toldOf is how far a vault said that it was.
-func (g *guard) toldOf(v history.VaultID) entry.Sequence {
-	if g.ToldIndex != backup.IndexOf(v) {
-		return 0
-	}
-	return g.Told
-}
-
-// lookBack is how many changes before the last known are compared.
-const lookBack = 64
-
-// retold is a change that a vault had when it was last seen and that it has by
-// now received later: it was set back, and has gone on since.
-func retold(ctx context.Context, past *history.Client, g *guard) (again entry.Sequence) {
-	done := errors.New("done")
-	_ = past.Received(ctx, max(g.Sequence, lookBack)-lookBack, func(h history.Held) error {
-		if h.Sequence > g.Sequence {
-			return done
-		}
-		if h.Received.After(g.Moment) {
-			again = h.Sequence
-			return done
-		}
-		return nil
-	})
-	return again
-}
-
-func onDay(t time.Time) string { return "on " + t.Local().Format(time.DateTime) }
-
 // guardProblems are the conditions of a folder's backups.
 func (d *Device) guardProblems(s *share) (out []control.Problem) {
-	label := s.controlled().Label
 	if s.tree == nil {
-		if since := s.ownStale(); !since.IsZero() {
-			out = append(out, control.Problem{
-				Code: "backup_stale", Message: "not all of the folder's devices were met since " + since.Local().Format(time.DateTime),
-				Hint: "are they up, and on this network?",
-			})
-		}
-		return out
+		return guardProblems(guard.OwnProblems(s.ownStale()))
 	}
+	label := s.controlled().Label
 	for _, m := range s.backups() {
-		name := d.nameOf(m.Device)
-		g, _ := d.guards.get(s.ID, m.Device)
-		if since := d.stale(s, m.Device); !since.IsZero() {
-			out = append(out, control.Problem{
-				Code: "backup_stale", Message: fmt.Sprintf("%s lacks what has changed since %s", name, since.Local().Format(time.DateTime)),
-				Hint: "is it up, and on this network?",
-			})
-		}
-		for _, f := range g.Faults {
-			out = append(out, control.Problem{
-				Code: f.Code, Message: fmt.Sprintf("%s: %s (found %s)", name, f.Text, f.Found.Local().Format(time.DateTime)),
-				Hint: fmt.Sprintf("what is here is stored there anew; kith verify %s --accept ends this note", label),
-			})
-		}
-		if g.Full {
-			out = append(out, control.Problem{
-				Code: "vault_full", Message: name + " takes nothing more: its quota or its disk is used up", Hint: "on it: kith retention " + label + " --quota SIZE",
-			})
-		}
-		if g.Damaged > 0 {
-			out = append(out, control.Problem{
-				Code: "vault_damaged", Message: fmt.Sprintf("%s found %d damaged blocks or versions in its store", name, g.Damaged),
-				Hint: "it heals them from devices that have them; kith verify " + label,
-			})
-		}
+		g := d.guards.Get(s.ID, m.Device)
+		out = append(out, guardProblems(g.Problems(d.nameOf(m.Device), label, g.Stale(s.mark(), time.Now())))...)
 	}
 	return out
+}
+
+func guardProblems(all []guard.Problem) (out []control.Problem) {
+	for _, p := range all {
+		out = append(out, control.Problem{Code: p.Code, Message: p.Message, Hint: p.Hint})
+	}
+	return out
+}
+
+// protection says how far a backup protects what is here. One that holds all
+// of it protects it as of now.
+func (d *Device) protection(s *share, f *control.FolderStatus, m *control.MemberStatus, same bool) {
+	g := d.guards.Get(s.ID, m.ID)
+	if !g.Known() && !same {
+		return
+	}
+	m.ProtectedAsOf, m.Schedule, m.LastProven, m.LastDrill = g.AsOf, g.Schedule, g.Proven, g.Drilled
+	if same {
+		m.ProtectedAsOf = time.Now()
+	}
+	if m.ProtectedAsOf.After(f.ProtectedAsOf) {
+		f.ProtectedAsOf = m.ProtectedAsOf
+	}
 }

@@ -14,7 +14,8 @@
 //     its memory reserved with libp2p's resource manager.
 //   - A read or write that makes no progress within the idle time fails. A
 //     stream whose handler returns an error is reset, with a code that says
-//     why, and logged once.
+//     why, and logged once: at debug level where the peer only had nothing more
+//     to ask for.
 //
 // A Server is safe for concurrent use; Close waits for all handlers.
 package protocol
@@ -33,6 +34,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/protocol"
 
 	"github.com/kithmesh/kith/index/entry"
+	"github.com/kithmesh/kith/protocol/frame"
 )
 
 // ID names a protocol to libp2p.
@@ -115,6 +117,9 @@ func (s *Server) Serve(r Rule, handle func(context.Context, entry.DeviceID, *Str
 			_ = raw.Close()
 		case harmless(err) || ctx.Err() != nil:
 			_ = raw.Reset()
+		case errors.Is(err, frame.ErrIdle):
+			s.log.Debug("ended an idle stream", "protocol", r.Name, "device", id, "error", err)
+			_ = raw.ResetWithError(code(err))
 		default:
 			s.log.Warn("ended a stream", "protocol", r.Name, "device", id, "error", err)
 			_ = raw.ResetWithError(code(err))

@@ -279,6 +279,54 @@ func TestAStreamWithoutProgressEnds(t *testing.T) {
 	}
 }
 
+// nothing has none of the blocks that it is asked for.
+type nothing struct{}
+
+func (nothing) Sealed(_ context.Context, _ entry.DeviceID, r blocks.Request, send func([]byte) error) (err error) {
+	for range r.IDs {
+		err = errors.Join(err, send(nil))
+	}
+	return err
+}
+
+// TestAPeerThatHasNothingMoreToAskIsNoWarning, but one is that stops in the
+// middle of a request.
+func TestAPeerThatHasNothingMoreToAskIsNoWarning(t *testing.T) {
+	h := newHall(t)
+	give := &blocks.Server{Source: nothing{}}
+	ended := make(chan error, 1)
+	h.serve(test, Rule{Name: "test", Streams: 2, Memory: 1, Idle: 200 * time.Millisecond},
+		func(ctx context.Context, id entry.DeviceID, s *Stream) error {
+			err := give.Handle(ctx, id, s)
+			ended <- err
+			return err
+		})
+	asker := blocks.NewClient(func(ctx context.Context) (blocks.Stream, error) { return h.friend.NewStream(ctx, h.host.ID(), test) })
+	t.Cleanup(asker.Close)
+	ask := func() error {
+		r := blocks.Request{Folder: entry.FolderID{1}, IDs: []entry.BlockID{{1}, {2}}}
+		return asker.Fetch(t.Context(), r, func(int, []byte) error { return nil })
+	}
+	for range 2 { // the second time on a stream that is given up by then
+		if err := ask(); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-ended; !errors.Is(err, frame.ErrIdle) || !late(err) {
+			t.Errorf("it ended with %v", err)
+		}
+	}
+	if err := h.call(h.friend, test).refused; err != nil {
+		t.Fatal(err)
+	}
+	if err := <-ended; errors.Is(err, frame.ErrIdle) || !late(err) { // the first byte of a request has come
+		t.Errorf("it ended with %v", err)
+	}
+	h.server.Close()
+	if n := strings.Count(h.log.String(), "\n"); n != 1 || !strings.Contains(h.log.String(), "ended a stream") {
+		t.Errorf("logged: %s", h.log)
+	}
+}
+
 type endless struct{}
 
 func (endless) Read(b []byte) (int, error) { return len(b), nil }

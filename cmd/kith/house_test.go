@@ -45,7 +45,7 @@ var house = []room{
 		rooms(words, "node", "node/config", "node/control")},
 
 	{"node", "One device, running: it wires all the other rooms and supervises its folders.",
-		rooms(belowFolder, "node/backup", "node/backup/schedule", "node/config", "node/control", "node/past", "node/past/restore", "node/recovery", "node/durable", "node/folder", "node/folder/brake", "node/folder/choice", "node/identity", "node/membership", "node/web",
+		rooms(belowFolder, "node/backup", "node/backup/schedule", "node/vault/store", "node/config", "node/control", "node/past", "node/past/restore", "node/recovery", "node/durable", "node/folder", "node/folder/brake", "node/folder/choice", "node/guard", "node/identity", "node/membership", "node/web",
 			"discovery", "protocol", "protocol/frame", "protocol/pair")},
 
 	{"node/folder", "The actor that owns one folder.",
@@ -65,6 +65,8 @@ var house = []room{
 	{"node/backup", "What a folder is on a device that holds none of its keys: a vault that takes in what members tell, and serves it.",
 		rooms(words, "index/roster", "node/backup/schedule", "node/durable", "node/vault", "node/vault/retention", "node/vault/store", "protocol/blocks", "protocol/exchange", "protocol/history", "protocol/seal")},
 	{"node/backup/schedule", "When a backup is due (pure).", nil},
+	{"node/guard", "How far each member that keeps a vault is to be relied on.",
+		rooms(words, "node/backup/schedule", "node/durable", "node/past", "protocol/blocks", "protocol/history", "protocol/seal")},
 	{"node/past", "What a folder was: trees, logs and batches, opened from vaults.",
 		rooms(words, "node/folder/merge", "protocol/history", "protocol/seal")},
 	{"node/past/restore", "What a folder was, brought back to a disk by a plan.", rooms(words, "node/past", "node/tree", "protocol/seal")},

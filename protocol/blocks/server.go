@@ -29,16 +29,20 @@ type Server struct {
 }
 
 // Handle answers the requests of one peer on one stream until the peer closes
-// it. It returns nil at the end of the stream, and an error wrapping
+// it. It returns nil at the end of the stream, an error wrapping
+// [frame.ErrIdle] if the peer asks for nothing more in time, and one wrapping
 // [ErrRequest] or a frame error for what no well-meaning peer sends.
 func (s *Server) Handle(ctx context.Context, peer entry.DeviceID, stream io.ReadWriter) error {
 	in, out := frame.NewReader(stream, maxRequest), frame.NewWriter(stream)
 	for {
-		var m wirepb.BlockRequest
-		if err := in.Read(&m); err != nil {
+		if err := in.Await(); err != nil {
 			if errors.Is(err, io.EOF) {
 				return nil
 			}
+			return err
+		}
+		var m wirepb.BlockRequest
+		if err := in.Read(&m); err != nil {
 			return err
 		}
 		r, err := requestFromWire(&m)

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 
 	"google.golang.org/protobuf/proto"
 )
@@ -21,6 +22,9 @@ var ErrTooLarge = errors.New("message too large")
 
 // ErrMalformed is wrapped when the bytes are no message of the expected type.
 var ErrMalformed = errors.New("malformed message")
+
+// ErrIdle is wrapped when a stream's time ran out before a message began.
+var ErrIdle = errors.New("no message came in time")
 
 // Reader takes messages off a stream.
 type Reader struct {
@@ -36,6 +40,16 @@ type Reader struct {
 // NewReader reads messages of at most max bytes from r.
 func NewReader(r io.Reader, max int) *Reader {
 	return &Reader{r: bufio.NewReaderSize(r, 64<<10), max: max}
+}
+
+// Await waits until a message begins. It returns io.EOF at the end of the
+// stream, and wraps [ErrIdle] if the time that a read may take has passed.
+func (r *Reader) Await() error {
+	_, err := r.r.Peek(1)
+	if timed := net.Error(nil); errors.As(err, &timed) && timed.Timeout() {
+		return fmt.Errorf("%w: %w", ErrIdle, err)
+	}
+	return err
 }
 
 // Read replaces m with the next message. It returns io.EOF at the end of the

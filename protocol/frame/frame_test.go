@@ -5,9 +5,12 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"net"
+	"os"
 	"runtime"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 	"pgregory.net/rapid"
@@ -214,3 +217,34 @@ func TestAnErrorOfTheStreamIsReturned(t *testing.T) {
 type failing struct{ err error }
 
 func (f failing) Write([]byte) (int, error) { return 0, f.err }
+
+// TestWhoWaitsForAMessageLearnsWhyNoneComes: that the stream ends, or that it is
+// silent for too long.
+func TestWhoWaitsForAMessageLearnsWhyNoneComes(t *testing.T) {
+	want := &wirepb.Answer{Problem: "none"}
+	r := NewReader(bytes.NewReader(written(t, []part{{want, nil}})), 4096)
+	var got wirepb.Answer
+	for range 2 {
+		if err := r.Await(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := r.Read(&got); err != nil || !proto.Equal(&got, want) {
+		t.Errorf("%v, %v", &got, err)
+	}
+	if err := r.Await(); err != io.EOF { //nolint:errorlint // not wrapped
+		t.Errorf("at the end: %v", err)
+	}
+	broken := errors.New("broken")
+	if err := NewReader(iotest.ErrReader(broken), 4096).Await(); err != broken { //nolint:errorlint // not wrapped
+		t.Errorf("of a stream that broke: %v", err)
+	}
+	a, b := net.Pipe()
+	defer func() { _ = errors.Join(a.Close(), b.Close()) }()
+	if err := a.SetReadDeadline(time.Now().Add(time.Millisecond)); err != nil {
+		t.Fatal(err)
+	}
+	if err := NewReader(a, 4096).Await(); !errors.Is(err, ErrIdle) || !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("of a silent stream: %v", err)
+	}
+}
