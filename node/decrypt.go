@@ -21,19 +21,24 @@ import (
 	"github.com/kithmesh/kith/node/past"
 	"github.com/kithmesh/kith/node/past/restore"
 	"github.com/kithmesh/kith/node/vault"
+	"github.com/kithmesh/kith/node/vault/store"
 	"github.com/kithmesh/kith/protocol/history"
 	"github.com/kithmesh/kith/protocol/seal"
 )
 
 // DecryptRequest asks to open a vault with no device running.
 type DecryptRequest struct {
-	Vault, To string        // directories: that of a vault's keeper, and where to write
-	Phrase    string        // empty: the keys that lie in Home
-	Home      config.Places // of a device that was a member
-	At        time.Time     // zero: the newest
-	Path      string        // within the folder; empty: all
-	List      bool          // only tell what there is
-	Overwrite control.Overwrite
+	// Vault is the directory of a vault's keeper, or the part of a store that is a
+	// vault's, as [control.Store] tells it.
+	Vault                        string
+	AccessKey, SecretKey, Region string        // of a bucket
+	To                           string        // the directory to write to
+	Phrase                       string        // empty: the keys that lie in Home
+	Home                         config.Places // of a device that was a member
+	At                           time.Time     // zero: the newest
+	Path                         string        // within the folder; empty: all
+	List                         bool          // only tell what there is
+	Overwrite                    control.Overwrite
 }
 
 // Decrypt writes what a vault holds to a directory. Nothing in the vault's
@@ -125,16 +130,6 @@ func (x *restoring) list(tree *past.Tree, at entry.Path) error {
 
 // open opens the vault with the keys that the words or the home give.
 func (d *decrypting) open(ctx context.Context) (_ func(), err error) {
-	if !backup.IsDir(d.dir) && backup.IsDir(filepath.Dir(d.dir)) && backup.VaultDir(filepath.Dir(d.dir)) == d.dir {
-		d.dir = filepath.Dir(d.dir)
-	}
-	if !backup.IsDir(d.dir) {
-		return nil, control.WithHint(control.ErrNoVault, "the directory of a vault holds one named vault; on a backup, kith paths tells where they lie")
-	}
-	id, err := d.readRoster()
-	if err != nil {
-		return nil, err
-	}
 	if d.scratch, err = os.MkdirTemp("", "kith-decrypt-"); err != nil {
 		return nil, err
 	}
@@ -149,6 +144,23 @@ func (d *decrypting) open(ctx context.Context) (_ func(), err error) {
 			done()
 		}
 	}()
+	at := store.Address{URL: d.request.Vault, AccessKey: d.request.AccessKey, SecretKey: d.request.SecretKey, Region: d.request.Region}
+	if at.IsPlace() {
+		d.dir = d.below("keeper")
+		if err := backup.Mirror(ctx, at, d.dir); err != nil {
+			return nil, storeError(err)
+		}
+	}
+	if !backup.IsDir(d.dir) && backup.IsDir(filepath.Dir(d.dir)) && backup.VaultDir(filepath.Dir(d.dir)) == d.dir {
+		d.dir = filepath.Dir(d.dir)
+	}
+	if !backup.IsDir(d.dir) {
+		return nil, control.WithHint(control.ErrNoVault, "the directory of a vault holds one named vault; on a backup, kith paths tells where they lie")
+	}
+	id, err := d.readRoster()
+	if err != nil {
+		return nil, err
+	}
 	d.keeper, err = backup.OpenReading(backup.Options{ID: id, Dir: d.dir, Log: slog.New(slog.DiscardHandler)}, d.below("vault"))
 	if errors.Is(err, vault.ErrLocked) {
 		return nil, control.WithHint(err, "a device runs that keeps it: stop that first, or decrypt a copy of the directory")
@@ -167,6 +179,17 @@ func (d *decrypting) open(ctx context.Context) (_ func(), err error) {
 		}
 	}
 	return done, nil
+}
+
+// storeError says of a store that cannot be read what a person can do.
+func storeError(err error) error {
+	switch {
+	case errors.Is(err, store.ErrAddress):
+		return fmt.Errorf("%w: %w", control.ErrInvalid, err)
+	case errors.Is(err, fs.ErrNotExist):
+		return control.WithHint(fmt.Errorf("%w: %w", control.ErrNoVault, err), "the address ends with the folder and the device, as kith store shows it on the backup")
+	}
+	return err
 }
 
 // below makes a directory for what is of use only until the end.

@@ -12,6 +12,7 @@ import (
 	"github.com/kithmesh/kith/node"
 	"github.com/kithmesh/kith/node/control"
 	"github.com/kithmesh/kith/node/vault"
+	"github.com/kithmesh/kith/node/vault/store/storetest"
 )
 
 // vaultOf is the directory of the vault that a device keeps of a folder.
@@ -129,5 +130,49 @@ func TestAPartOfAVaultIsOpenedByTheKeysOfAMember(t *testing.T) {
 		if !errors.Is(err, c.want) || len(out.Paths) > 0 {
 			t.Errorf("%s: %+v, %v", name, out, err)
 		}
+	}
+}
+
+func TestWhatABackupHasPutIntoABucketIsOpenedByTheWordsAlone(t *testing.T) {
+	t.Parallel()
+	s := storetest.Start(t)
+	l := destroyed(t)
+	at := control.StoreRequest{
+		Folder: "docs", URL: &s.Address.URL, AccessKey: s.Address.AccessKey, SecretKey: "another", Region: s.Address.Region,
+	}
+	if _, err := l.nas.SetStore(t.Context(), at); !errors.Is(err, control.ErrInvalid) {
+		t.Fatalf("with a wrong key: %v", err)
+	}
+	at.SecretKey = s.Address.SecretKey
+	out, err := l.nas.SetStore(t.Context(), at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	until(t, "all lies in the bucket", func() bool {
+		st, err := l.nas.Status(t.Context(), "docs")
+		return err == nil && !st.Folders[0].Vault.Store.AsOf.IsZero()
+	})
+	l.nas.down()
+	if err := os.RemoveAll(filepath.Dir(l.nas.places.Vaults)); err != nil {
+		t.Fatal(err)
+	}
+	delete(l.docs, ".")
+	to := filepath.Join(t.TempDir(), "to")
+	r := node.DecryptRequest{
+		Vault: out.Store.Where, AccessKey: at.AccessKey, SecretKey: at.SecretKey, Region: at.Region, To: to, Phrase: l.words,
+	}
+	done, err := decrypt(t, r)
+	if err != nil || done.Folder.Label != "docs" || done.Files != 4 || len(done.Problems) > 0 {
+		t.Errorf("%+v, %v", done, err)
+	}
+	got := listing(t, to)
+	delete(got, ".")
+	if d := difference(l.docs, got); len(d) > 0 {
+		t.Errorf("%q", d)
+	}
+
+	r.Vault = *at.URL
+	if _, err := decrypt(t, r); !errors.Is(err, control.ErrNoVault) {
+		t.Errorf("where no vault is: %v", err)
 	}
 }

@@ -46,7 +46,7 @@ func (s *share) keep(beside bool) error {
 		set = besideSettings(free)
 	}
 	k, err := backup.Open(backup.Options{
-		ID: s.ID, Dir: dir, Log: s.device.Log, Changed: s.device.news, Settings: set, Beside: beside,
+		ID: s.ID, Device: s.device.id.ID(), Dir: dir, Log: s.device.Log, Changed: s.device.news, Settings: set, Beside: beside,
 	})
 	s.keeper = k
 	return err

@@ -198,6 +198,9 @@ func (d *Device) becomeTree(ctx context.Context, s *share, r control.RoleRequest
 	if r.Path == "" {
 		return nil, fmt.Errorf("%w: a path is needed for its files", control.ErrInvalid)
 	}
+	if s.keeper.StoreAddress().URL != "" {
+		return nil, control.WithHint(fmt.Errorf("%w: its packs lie in a store", control.ErrInvalid), "get them back first: kith store FOLDER here")
+	}
 	root, err := madeDirectory(r.Path)
 	if err == nil {
 		err = d.placeFree(root, "")

@@ -180,6 +180,7 @@ func (s *share) vaultStatus() *control.VaultStatus {
 	return &control.VaultStatus{
 		Versions: st.Totals.Versions, Bytes: st.Totals.PackBytes, Quota: set.Quota, Since: st.Totals.Oldest, Schedule: set.Schedule,
 		LastRun: st.LastRun, NextRun: st.NextRun, Scrubbed: st.Scrubbed, Damaged: st.Totals.Damaged,
+		Store: storeOf(st),
 	}
 }
 

@@ -98,7 +98,7 @@ func (a *app) newRoot() *cobra.Command {
 		a.offersCommand(), a.acceptCommand(), a.roleCommand(), a.leaveCommand())
 	add("files", a.lsCommand(), a.getCommand(), a.pinCommand(), a.freeCommand(), a.revertCommand(), a.whyCommand())
 	add("past", a.logCommand(), a.diffCommand(), a.restoreCommand(), a.undoCommand(), a.snapshotCommand(), a.snapshotsCommand(),
-		a.retentionCommand(), a.scheduleCommand(), a.pruneCommand(), a.verifyCommand(), a.drillCommand(), a.recoveryCommand(), a.decryptCommand())
+		a.retentionCommand(), a.scheduleCommand(), a.storeCommand(), a.pruneCommand(), a.verifyCommand(), a.drillCommand(), a.recoveryCommand(), a.decryptCommand())
 	add("care", a.conflictsCommand(), a.resolveCommand(), a.heldCommand(), a.approveCommand(), a.rejectCommand(), a.doctorCommand())
 	add("about", a.pathsCommand(), a.configCommand(), a.completionCommand(), a.versionCommand(), a.demoCommand())
 	return root

@@ -17,13 +17,15 @@ import (
 
 // decryptRequest asks to open a vault with no device running.
 type decryptRequest struct {
-	Vault, To string        // directories
-	Phrase    string        // empty: the keys that lie in Home
-	Home      config.Places // of a device that was a member
-	At        time.Time     // zero: the newest
-	Path      string        // within the folder; empty: all
-	List      bool          // only tell what there is
-	Overwrite control.Overwrite
+	Vault                        string        // a directory, or a place in a store
+	AccessKey, SecretKey, Region string        // of a bucket
+	To                           string        // a directory
+	Phrase                       string        // empty: the keys that lie in Home
+	Home                         config.Places // of a device that was a member
+	At                           time.Time     // zero: the newest
+	Path                         string        // within the folder; empty: all
+	List                         bool          // only tell what there is
+	Overwrite                    control.Overwrite
 }
 
 // decrypter opens a vault.
@@ -33,22 +35,29 @@ func (a *app) decryptCommand() *cobra.Command {
 	var r decryptRequest
 	how, ask := overwrite(control.OverwriteNever), false
 	cmd := &cobra.Command{
-		Use:   "decrypt VAULT_DIR",
+		Use:   "decrypt VAULT",
 		Short: "Open the disk of a backup, with no device running",
 		Long: "Open the directory of a backup's vault (kith paths tells where they lie on a backup; a\n" +
-			"copy will do), and write what is in it to a directory. No device has to run. It takes\n" +
-			"the keys of the device of this home, or else the recovery words.\n" + phraseHelp + "\n\n" +
+			"copy will do), or the store its packs lie in (as kith store shows it there), and write\n" +
+			"what is in it to a directory. No device has to run. It takes the keys of the device of this\n" +
+			"home, or else the recovery words.\n" + phraseHelp + "\n\n" +
 			"Where something else lies in place of what is written, --overwrite says what becomes of\n" +
 			"that:\n\n" + overwriteHelp +
 			"The exit code is 3 if not all could be had.",
-		Example: "  kith decrypt /mnt/nas/vaults/d0c5 --to ~/back\n  kith decrypt /mnt/nas/vaults/d0c5 --list --at 2026-11-20",
-		Args:    cobra.ExactArgs(1),
+		Example: "  kith decrypt /mnt/nas/vaults/d0c5 --to ~/back\n  kith decrypt /mnt/nas/vaults/d0c5 --list --at 2026-11-20\n" +
+			"  kith decrypt s3:https://s3.example.org/photos/d0c5/12D3 --to ~/back --phrase",
+		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var err error
 			if r.At, err = pastTime(cmd, "at"); err != nil {
 				return err
 			}
-			if r.Vault, err = filepath.Abs(args[0]); err != nil {
+			if r.Vault = args[0]; !isBucket(r.Vault) {
+				r.Vault, err = filepath.Abs(args[0])
+			} else if r.AccessKey, r.SecretKey, r.Region, err = a.bucketKeys(cmd.Context()); err == nil {
+				err = cmd.Context().Err()
+			}
+			if err != nil {
 				return err
 			}
 			switch to := cmd.Flag("to").Value.String(); {

@@ -29,6 +29,13 @@ func (p statusPage) backup(f control.FolderStatus) string {
 		}
 		parts = append(parts, text)
 	}
+	if s := v.Store; s != nil && s.Waiting > 0 {
+		text := size(s.Waiting) + " to go to the store"
+		if s.Leaving {
+			text = size(s.Waiting) + " to come from the store"
+		}
+		parts = append(parts, text)
+	}
 	if v.Quota > 0 {
 		parts = append(parts, "quota "+size(v.Quota))
 	}

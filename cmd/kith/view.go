@@ -56,6 +56,7 @@ type vaultView struct {
 	NextRun  *time.Time `json:"next_run"`
 	Scrubbed *time.Time `json:"scrubbed"`
 	Damaged  int64      `json:"damaged"`
+	Store    *storeView `json:"store,omitempty"`
 }
 
 type problemView struct {
@@ -137,6 +138,7 @@ func viewVault(v *control.VaultStatus) *vaultView {
 	return &vaultView{
 		Versions: v.Versions, Bytes: v.Bytes, Quota: v.Quota, Since: viewTime(v.Since), Schedule: continuous(v.Schedule),
 		LastRun: viewTime(v.LastRun), NextRun: viewTime(v.NextRun), Scrubbed: viewTime(v.Scrubbed), Damaged: v.Damaged,
+		Store: viewStore(v.Store),
 	}
 }
 

@@ -37,6 +37,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -48,6 +49,8 @@ import (
 // Options is what a keeper is made of.
 type Options struct {
 	ID entry.FolderID
+	// Device is this one; in a store, its vaults have parts of their own.
+	Device entry.DeviceID
 	// Dir is the directory of the keeper; it is made if it is missing.
 	Dir string
 	Log *slog.Logger
@@ -73,6 +76,8 @@ type Keeper struct {
 	gone     chan struct{} // closed when Run has ended
 	status   atomic.Pointer[Status]
 	settings atomic.Pointer[Settings]
+	stowing  atomic.Pointer[stowing] // nil: the packs lie in the directory alone
+	setting  sync.Mutex              // held while it is changed
 	settled  atomic.Bool
 	own      atomic.Pointer[heardOf] // how far this device's own index was recorded
 	setBack  atomic.Pointer[SetBack] // that of the notes
@@ -108,9 +113,14 @@ func Open(o Options) (*Keeper, error) {
 		return nil, fmt.Errorf("keep the past of folder %s: %w", o.ID, err)
 	}
 	k.settings.Store(&set)
+	at, err := k.loadStore()
+	if err != nil {
+		return nil, fmt.Errorf("keep the past of folder %s: %w", o.ID, err)
+	}
+	k.stowing.Store(at)
 	k.vault, err = vault.Open(vault.Options{
 		Dir: VaultDir(o.Dir), Folder: o.ID, Quota: set.Quota, KeepFree: set.KeepFree, Clock: o.Clock, Log: o.Log,
-		Partial: o.Beside, Rolling: o.Beside,
+		Partial: o.Beside, Rolling: o.Beside, Store: at.store(),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("keep the past of folder %s: %w", o.ID, err)

@@ -20,6 +20,7 @@ type chores struct {
 	read    time.Time // the last piece that was scrubbed
 	healed  time.Time // damaged blocks were last asked for
 	reheard time.Time // members were last asked for everything
+	stow    stowChore
 	mending []mending
 }
 
@@ -38,6 +39,10 @@ const (
 	roundTime = 20 * 24 * time.Hour
 	// scrubLeast is the least that is read at a time, in bytes.
 	scrubLeast = 32 << 20
+	// farRound and farLeast are those of a vault with a store, where reading
+	// costs more.
+	farRound = 90 * 24 * time.Hour
+	farLeast = 4 << 20
 	// maxMending bounds the blocks that members want mended.
 	maxMending = 1 << 16
 )
@@ -73,6 +78,7 @@ func (a *actor) chore(now time.Time) time.Duration {
 		t, err := a.vault.Totals()
 		damaged = err == nil && t.Damaged > 0
 	}
+	at := a.stowing.Load()
 	switch {
 	case len(c.mending) > 0:
 		next := c.mending[0]
@@ -87,6 +93,10 @@ func (a *actor) chore(now time.Time) time.Duration {
 	case now.Sub(c.read) >= scrubEvery:
 		c.read = now
 		a.begins(a.scrub)
+	case at != nil && c.stow.due(now):
+		c.stow.last = now
+		all := now.Sub(c.stow.all) >= stowAllEvery
+		a.begins(func() { a.stow(at, all) })
 	}
 	return min(idleEvery, max(time.Second, pruneEvery-now.Sub(c.pruned)), max(time.Second, scrubEvery-now.Sub(c.read)))
 }
@@ -118,7 +128,11 @@ func (a *actor) scrub() {
 	if err != nil || t.PackBytes == 0 {
 		return
 	}
-	s, err := a.vault.Scrub(a.ctx, max(scrubLeast, t.PackBytes/int64(roundTime/scrubEvery)))
+	least, round := int64(scrubLeast), roundTime
+	if a.stowing.Load() != nil {
+		least, round = farLeast, farRound
+	}
+	s, err := a.vault.Scrub(a.ctx, max(least, t.PackBytes/int64(round/scrubEvery)))
 	if err != nil && a.ctx.Err() == nil {
 		a.log().Warn("read the store", "folder", a.ID, "error", err)
 	}

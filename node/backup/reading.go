@@ -1,13 +1,18 @@
 package backup
 
 import (
+	"context"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/kithmesh/kith/index/entry"
+	"github.com/kithmesh/kith/node/durable"
 	"github.com/kithmesh/kith/node/vault"
+	"github.com/kithmesh/kith/node/vault/store"
 )
 
 // OpenReading opens the vault in the directory of a keeper that nobody runs, to
@@ -28,16 +33,72 @@ func OpenReading(o Options, scratch string) (*Keeper, error) {
 		}
 		return last
 	}
-	var err error
-	k.vault, err = vault.Open(vault.Options{
-		Dir: VaultDir(o.Dir), Folder: o.ID, Clock: k.Clock, Log: o.Log, Partial: true, Scratch: scratch,
-	})
+	at, err := k.loadStore()
+	if err == nil {
+		k.vault, err = vault.Open(vault.Options{
+			Dir: VaultDir(o.Dir), Folder: o.ID, Clock: k.Clock, Log: o.Log, Partial: true, Scratch: scratch, Store: at.store(),
+		})
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read the past of folder %s: %w", o.ID, err)
 	}
 	last = k.vault.Head().Moment
 	k.status.Store(&Status{Members: map[entry.DeviceID]MemberStatus{}})
 	return k, nil
+}
+
+// Mirror makes an empty directory one of a keeper whose packs all lie in a
+// store, so that it can be read where nothing else is left: at is the part of
+// the store that is the vault's, as [StoreStatus] tells it. It wraps
+// [store.ErrAddress].
+func Mirror(ctx context.Context, at store.Address, dir string) error {
+	s := stowing{Address: at}
+	err := s.open()
+	if err == nil {
+		err = os.MkdirAll(filepath.Join(VaultDir(dir), "packs"), 0o700)
+	}
+	if err == nil {
+		err = s.write(filepath.Join(dir, storeFile))
+	}
+	if err == nil {
+		err = s.fetchRoster(ctx, filepath.Join(dir, rosterFile))
+	}
+	if err != nil {
+		return fmt.Errorf("read the store %s: %w", at.URL, err)
+	}
+	return nil
+}
+
+// maxRoster bounds a roster, in bytes.
+const maxRoster = 64 << 20
+
+// fetchRoster gets the roster, if there is one.
+func (s *stowing) fetchRoster(ctx context.Context, to string) error {
+	names := map[string]int64{}
+	packs := 0
+	err := s.place.List(ctx, func(name string, size int64) error {
+		if strings.HasSuffix(name, rosterSuffix) && size <= maxRoster {
+			names[name] = size
+		}
+		packs++
+		return nil
+	})
+	if err == nil && packs == 0 {
+		err = fmt.Errorf("no vault lies there: %w", fs.ErrNotExist)
+	}
+	if err != nil {
+		return err
+	}
+	for name, size := range names {
+		b := make([]byte, size)
+		if err := s.place.ReadAt(ctx, name, b, 0); err != nil {
+			return err
+		}
+		if err := durable.Write(to, b, 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // IsDir tells whether a directory is that of a keeper.

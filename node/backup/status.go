@@ -23,6 +23,7 @@ type Status struct {
 	LastRun  time.Time // when all that connected members had to tell was in
 	NextRun  time.Time // zero if the schedule is continuous, or a run is open
 	Scrubbed time.Time
+	Store    *StoreStatus // nil: the packs lie in the directory alone
 }
 
 // Problem is a condition that lasts until its cause is gone.
@@ -52,7 +53,8 @@ func (a *actor) publish() {
 
 func (a *actor) differs(old, now *Status) bool {
 	if old.Head != now.Head || old.Quiet != now.Quiet || old.NeedRecords != now.NeedRecords || len(old.Problems) != len(now.Problems) ||
-		len(old.Members) != len(now.Members) || old.Waiting != now.Waiting || old.NextRun != now.NextRun || old.Scrubbed != now.Scrubbed {
+		len(old.Members) != len(now.Members) || old.Waiting != now.Waiting || old.NextRun != now.NextRun || old.Scrubbed != now.Scrubbed ||
+		!sameStore(old.Store, now.Store) {
 		return true
 	}
 	for d, m := range now.Members {
@@ -87,6 +89,7 @@ func (a *actor) statusNow() Status {
 		}
 	}
 	st.Waiting = !st.Quiet && !trying
+	st.Store = a.storeStatus(st.Totals)
 	st.Problems = a.problems(&st)
 	return st
 }
@@ -103,6 +106,12 @@ func (a *actor) problems(st *Status) (out []Problem) {
 		out = append(out, Problem{
 			Code: "vault_damaged", Text: fmt.Sprintf("%d blocks or versions in the store are damaged", n),
 			Hint: "they are fetched again from any device that has them; kith verify tells more",
+		})
+	}
+	if s := st.Store; s != nil && s.Failed != nil {
+		out = append(out, Problem{
+			Code: "store_failed", Text: fmt.Sprintf("what is stored cannot be moved to %s: %v", s.Where, s.Failed),
+			Hint: "it is tried again every minute; until then it stays on this disk",
 		})
 	}
 	if b := a.notes.SetBack; b != nil {

@@ -42,6 +42,19 @@ func (c *Client) SetSchedule(ctx context.Context, r ScheduleRequest) (Schedule, 
 	return scheduleOf(a.GetSchedule()), nil
 }
 
+// SetStore implements [Vaults].
+func (c *Client) SetStore(ctx context.Context, r StoreRequest) (Stored, error) {
+	req := &controlpb.SetStoreRequest{Folder: text(r.Folder), AccessKey: text(r.AccessKey), SecretKey: text(r.SecretKey), Region: text(r.Region)}
+	if r.URL != nil {
+		req.Url = new(text(*r.URL))
+	}
+	a, err := ask(ctx, storeTime, c.vaults.SetStore, req)
+	if err != nil {
+		return Stored{}, err
+	}
+	return Stored{folderFromWire(a.GetFolder()), storeFromWire(a.GetStore())}, nil
+}
+
 // Prune implements [Vaults].
 func (c *Client) Prune(ctx context.Context, r PruneRequest) (Pruned, error) {
 	var done *controlpb.Pruned

@@ -44,6 +44,17 @@ func (h vaults) SetSchedule(ctx context.Context, r *controlpb.SetScheduleRequest
 	})
 }
 
+func (h vaults) SetStore(ctx context.Context, r *controlpb.SetStoreRequest) (*controlpb.SetStoreResponse, error) {
+	return bounded(ctx, storeTime, func(ctx context.Context) (*controlpb.SetStoreResponse, error) {
+		req, err := storeRequestFromWire(r)
+		if err != nil {
+			return nil, err
+		}
+		out, err := h.device.SetStore(ctx, req)
+		return &controlpb.SetStoreResponse{Folder: folderToWire(out.Folder), Store: storeToWire(out.Store)}, err
+	})
+}
+
 func (h vaults) Prune(ctx context.Context, r *controlpb.PruneRequest, out *connect.ServerStream[controlpb.PruneEvent]) error {
 	_, err := bounded(ctx, 0, func(ctx context.Context) (*controlpb.PruneEvent, error) {
 		done, err := h.device.Prune(ctx, PruneRequest{Folder: r.GetFolder(), DryRun: r.GetDryRun()})

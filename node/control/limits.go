@@ -21,6 +21,7 @@ const (
 	momentPiece  = 4096                   // kept moments in one message
 	maxSchedule  = 128                    // bytes of a schedule
 	maxHook      = 4096                   // bytes of a command that is run when a backup is stale
+	maxStore     = 4096                   // bytes of each part of the address of a store
 	maxKept      = 1 << 30                // changes, hours, days, ... to keep
 	maxReport    = 16 << 20               // bytes of the paths and problems that one answer lists
 	maxPhrase    = 1024                   // bytes of the words of a recovery phrase
@@ -34,6 +35,7 @@ const (
 const (
 	receiveTime = 10 * time.Second // for a request to come in
 	answerTime  = 60 * time.Second // for an answer that asks nobody else
+	storeTime   = 3 * time.Minute  // for one that tries a store
 	pairTime    = 3 * time.Minute  // for pairing with a device that shows a code
 	stopTime    = 60 * time.Second // for the device to end
 	lastWords   = 2 * time.Second  // for answers to go out when the server ends

@@ -91,6 +91,7 @@ type VaultStatus struct {
 	NextRun  time.Time // zero for continuous
 	Scrubbed time.Time // the last round of reading everything was complete
 	Damaged  int64     // blocks and records that are damaged
+	Store    *Store    // nil: its packs lie in its directory alone
 }
 
 // MemberStatus is how another member of a folder is doing, seen from here.

@@ -19,6 +19,10 @@ type Vaults interface {
 	// SetSchedule says when this device asks the others for what is new.
 	SetSchedule(ctx context.Context, r ScheduleRequest) (Schedule, error)
 
+	// SetStore says where the packs of a backup lie. It finds out whether they
+	// can; they move by and by. ErrInvalid if they cannot.
+	SetStore(ctx context.Context, r StoreRequest) (Stored, error)
+
 	// Prune drops what the retention no longer keeps, or only says what it
 	// would drop, and why each of the rest is kept.
 	Prune(ctx context.Context, r PruneRequest) (Pruned, error)
@@ -88,6 +92,33 @@ type Schedule struct {
 	Hook   string
 	Last   time.Time // when a run was last complete; zero for never
 	Next   time.Time // when the next is due; zero for continuous
+}
+
+// StoreRequest asks to have packs elsewhere.
+type StoreRequest struct {
+	Folder string
+	// URL is s3:https://HOST/BUCKET or an absolute directory; empty: back to the
+	// vault's own directory; nil only asks.
+	URL                          *string
+	AccessKey, SecretKey, Region string // of a bucket
+}
+
+// Stored is where the packs of a vault lie.
+type Stored struct {
+	Folder Folder
+	Store  *Store // nil: in its own directory
+}
+
+// Store is a place for packs beside a vault's own directory.
+type Store struct {
+	Where   string // the part of it that is this vault's
+	Leaving bool   // all of it is on its way back
+	Bytes   int64  // that lie there
+	Waiting int64  // that have still to go there, or to come back
+	// AsOf: all that the vault held then lies there; zero if that was not seen
+	// since the device was started.
+	AsOf   time.Time
+	Failed string // why it could not be reached; empty if it could
 }
 
 // PruneRequest asks to prune.

@@ -24,8 +24,11 @@ func TestEveryAnswerAboutVaultsCrossesTheSocketWhole(t *testing.T) {
 	d := &controltest.Device{Vaults: controltest.Vaults{
 		Retention: control.Retention{Folder: docs, Keep: everythingKept(), History: true, Versions: 3, Bytes: 4, Since: instant},
 		Schedule:  control.Schedule{Folder: docs, When: "daily 02:00", Hook: "mail me", Last: noon, Next: noon.Add(time.Hour)},
-		Pruned:    control.Pruned{Folder: docs, DryRun: true, Versions: 1, Dropped: 2, Freed: 3, Waiting: 4, Since: instant},
-		Steps:     []control.VerifyProgress{{Device: phone, Blocks: 1, TotalBlock: 2}, {Device: laptop, Blocks: 2, TotalBlock: 2}},
+		Stored: control.Stored{Folder: docs, Store: &control.Store{
+			Where: "s3:host/b/f/d", Leaving: true, Bytes: 5, Waiting: 6, AsOf: noon, Failed: "no route",
+		}},
+		Pruned: control.Pruned{Folder: docs, DryRun: true, Versions: 1, Dropped: 2, Freed: 3, Waiting: 4, Since: instant},
+		Steps:  []control.VerifyProgress{{Device: phone, Blocks: 1, TotalBlock: 2}, {Device: laptop, Blocks: 2, TotalBlock: 2}},
 		Verified: []control.Verified{{
 			Folder: docs, Device: phone, At: noon, Files: 1, Blocks: 2, Bytes: 3, Mended: 4,
 			Problems: []control.Problem{{Path: "a\xff", Code: "withheld", Message: "m", Hint: "h"}},
@@ -51,6 +54,10 @@ func TestEveryAnswerAboutVaultsCrossesTheSocketWhole(t *testing.T) {
 		s, err := c.SetSchedule(ctx, control.ScheduleRequest{Folder: "doc", When: "every 6h", Hook: hook})
 		expect(t, "SetSchedule", d.Vaults.Schedule, s, err)
 	}
+	for _, url := range []*string{nil, new(""), new("s3:host/b")} {
+		s, err := c.SetStore(ctx, control.StoreRequest{Folder: "doc", URL: url, AccessKey: "a", SecretKey: "s", Region: "r"})
+		expect(t, "SetStore", d.Vaults.Stored, s, err)
+	}
 	p, err := c.Prune(ctx, control.PruneRequest{Folder: "doc", DryRun: true})
 	expect(t, "Prune", d.Vaults.Pruned, p, err)
 	var steps []control.VerifyProgress
@@ -71,6 +78,8 @@ func TestEveryAnswerAboutVaultsCrossesTheSocketWhole(t *testing.T) {
 		"SetRetention {Folder:doc Keep:[ ] Default:false History:as it was}",
 		"SetSchedule {Folder:doc When:every 6h Hook:as it was}", `SetSchedule {Folder:doc When:every 6h Hook:""}`,
 		`SetSchedule {Folder:doc When:every 6h Hook:"mail me"}`,
+		`SetStore {Folder:doc URL:as it was Keys:"a" "s" Region:"r"}`, `SetStore {Folder:doc URL:"" Keys:"a" "s" Region:"r"}`,
+		`SetStore {Folder:doc URL:"s3:host/b" Keys:"a" "s" Region:"r"}`,
 		"Prune {Folder:doc DryRun:true}", "Verify {Folder:doc Percent:2.5 Accept:true}", "Drill {Folder:doc Percent:100 Accept:false}",
 	}, d.Asked(), nil)
 }
@@ -78,6 +87,7 @@ func TestEveryAnswerAboutVaultsCrossesTheSocketWhole(t *testing.T) {
 func TestTheStatusOfVaultsCrossesTheSocket(t *testing.T) {
 	vault := &control.VaultStatus{
 		Versions: 1, Bytes: 2, Quota: 3, Since: noon, Schedule: "every 6h", LastRun: noon, NextRun: noon.Add(time.Hour), Scrubbed: noon, Damaged: 4,
+		Store: &control.Store{Where: "/disk/f/d", Bytes: 7, Waiting: 8, AsOf: noon},
 	}
 	want := control.Status{Identity: laptop, Listen: []string{}, Problems: []control.Problem{}, Peers: []control.PeerStatus{}, Folders: []control.FolderStatus{{
 		Folder: docs, State: control.StateInSync, Vault: vault, Problems: []control.Problem{}, Members: []control.MemberStatus{{
@@ -109,6 +119,9 @@ func TestBadRequestsAboutVaultsNeverReachTheDevice(t *testing.T) {
 			return err
 		}
 	}
+	store := func(r control.StoreRequest) func() error {
+		return func() error { _, err := c.SetStore(ctx, r); return err }
+	}
 	schedule := func(r control.ScheduleRequest) func() error {
 		return func() error { _, err := c.SetSchedule(ctx, r); return err }
 	}
@@ -126,6 +139,8 @@ func TestBadRequestsAboutVaultsNeverReachTheDevice(t *testing.T) {
 		"a long schedule":          schedule(control.ScheduleRequest{Folder: "doc", When: strings.Repeat("x", 999)}),
 		"a long hook":              schedule(control.ScheduleRequest{Folder: "doc", Hook: new(strings.Repeat("x", 9999))}),
 		"a hook of two lines":      schedule(control.ScheduleRequest{Folder: "doc", Hook: new("a\nb")}),
+		"a store of two lines":     store(control.StoreRequest{Folder: "doc", URL: new("s3:host/b\nc")}),
+		"a long key of a store":    store(control.StoreRequest{Folder: "doc", SecretKey: strings.Repeat("x", 9999)}),
 		"a hook with a NUL byte":   schedule(control.ScheduleRequest{Folder: "doc", Hook: new("a\x00b")}),
 	} {
 		if err := ask(); !errors.Is(err, control.ErrInvalid) {

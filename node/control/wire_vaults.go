@@ -5,6 +5,7 @@ import (
 	"math"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/kithmesh/kith/proto/controlpb"
 )
@@ -16,6 +17,7 @@ func vaultStatusToWire(v *VaultStatus) *controlpb.VaultStatus {
 	return &controlpb.VaultStatus{
 		Versions: v.Versions, Bytes: v.Bytes, Quota: v.Quota, SinceMs: millis(v.Since), Schedule: text(v.Schedule),
 		LastRunMs: millis(v.LastRun), NextRunMs: millis(v.NextRun), ScrubbedMs: millis(v.Scrubbed), Damaged: v.Damaged,
+		Store: storeToWire(v.Store),
 	}
 }
 
@@ -26,6 +28,7 @@ func vaultStatusFromWire(v *controlpb.VaultStatus) *VaultStatus {
 	return &VaultStatus{
 		Versions: v.GetVersions(), Bytes: v.GetBytes(), Quota: v.GetQuota(), Since: moment(v.GetSinceMs()), Schedule: v.GetSchedule(),
 		LastRun: moment(v.GetLastRunMs()), NextRun: moment(v.GetNextRunMs()), Scrubbed: moment(v.GetScrubbedMs()), Damaged: v.GetDamaged(),
+		Store: storeFromWire(v.GetStore()),
 	}
 }
 
@@ -145,6 +148,36 @@ func scheduleToWire(s Schedule) *controlpb.Schedule {
 func scheduleOf(s *controlpb.Schedule) Schedule {
 	return Schedule{
 		Folder: folderFromWire(s.GetFolder()), When: s.GetWhen(), Hook: s.GetHook(), Last: moment(s.GetLastMs()), Next: moment(s.GetNextMs()),
+	}
+}
+
+// storeRequestFromWire bounds what the device reads.
+func storeRequestFromWire(r *controlpb.SetStoreRequest) (StoreRequest, error) {
+	for _, s := range []string{r.GetUrl(), r.GetAccessKey(), r.GetSecretKey(), r.GetRegion()} {
+		if len(s) > maxStore || strings.ContainsFunc(s, unicode.IsControl) {
+			return StoreRequest{}, fmt.Errorf("store of %q: %w: longer than %d bytes, or of more than one line", r.GetFolder(), ErrInvalid, maxStore)
+		}
+	}
+	return StoreRequest{
+		Folder: r.GetFolder(), URL: r.Url, AccessKey: r.GetAccessKey(), SecretKey: r.GetSecretKey(), Region: r.GetRegion(),
+	}, nil
+}
+
+func storeToWire(s *Store) *controlpb.Store {
+	if s == nil {
+		return nil
+	}
+	return &controlpb.Store{
+		Where: text(s.Where), Leaving: s.Leaving, Bytes: s.Bytes, Waiting: s.Waiting, AsOfMs: millis(s.AsOf), Failed: text(s.Failed),
+	}
+}
+
+func storeFromWire(s *controlpb.Store) *Store {
+	if s == nil {
+		return nil
+	}
+	return &Store{
+		Where: s.GetWhere(), Leaving: s.GetLeaving(), Bytes: s.GetBytes(), Waiting: s.GetWaiting(), AsOf: moment(s.GetAsOfMs()), Failed: s.GetFailed(),
 	}
 }
 

@@ -197,9 +197,9 @@
 //	00000001.heads       the same without what the blocks are: the header, and of
 //	                     each entry the head, and the data unless it is a block
 //	00000002.records     a pack
-//	HEX.inventory        of a moment (microseconds since 1970, 16 digits): JSON
-//	                     that names the packs the vault consisted of then, and in
-//	                     a last line its BLAKE3 sum
+//	00000001.inventory   JSON that names the packs which the vault consisted of
+//	                     at a moment, and in a last line its BLAKE3 sum; the one
+//	                     with the highest number counts
 //
 // If the directory is lost, opening a vault with the same store and an empty
 // directory goes back to the last inventory. Who reads the store learns what a

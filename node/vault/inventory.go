@@ -2,11 +2,13 @@ package vault
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/zeebo/blake3"
@@ -15,9 +17,8 @@ import (
 // inventory is a file of the store that names the packs which were all that the
 // vault consisted of at a moment. Packs go to the store one by one, and what one
 // says of others is true only when those are there too; so a vault whose
-// directory is lost goes back to what the last inventory names. It is named
-// after its moment, and ends with a line that is the BLAKE3 sum of what comes
-// before.
+// directory is lost goes back to what the last inventory names. Inventories are
+// numbered. One ends with a line that is the BLAKE3 sum of what comes before.
 type inventory struct {
 	Vault  string   `json:"vault"`
 	Moment moment   `json:"moment"` // microseconds since 1970
@@ -25,8 +26,6 @@ type inventory struct {
 }
 
 const inventorySuffix = ".inventory"
-
-func inventoryName(m moment) string { return fmt.Sprintf("%016x%s", uint64(m), inventorySuffix) }
 
 // takeInventory says in the store that all that the vault held at a moment lies
 // there, and removes what said so before.
@@ -40,34 +39,62 @@ func (v *Vault) takeInventory(ctx context.Context, at moment) error {
 	}
 	v.mu.Unlock()
 	slices.Sort(in.Packs)
+	old, err := v.inventories(ctx)
+	if err != nil {
+		return err
+	}
+	number := uint64(1)
+	if len(old) > 0 {
+		number = old[len(old)-1].number + 1
+	}
 	data, err := in.bytes()
 	if err == nil {
-		err = v.putFile(ctx, inventoryName(at), bytes.NewReader(data), int64(len(data)))
+		err = v.putFile(ctx, fmt.Sprintf("%08x%s", number, inventorySuffix), bytes.NewReader(data), int64(len(data)))
+	}
+	if err == nil {
+		err = v.step("inventory")
 	}
 	if err != nil {
 		return err
 	}
-	if err := v.step("inventory"); err != nil {
-		return err
-	}
-	return v.removeInventories(ctx, at)
+	return v.removeInventories(ctx, old)
 }
 
-// removeInventories removes those of before a moment.
-func (v *Vault) removeInventories(ctx context.Context, before moment) error {
-	var old []string
-	err := v.store.List(ctx, func(name string, _ int64) error {
-		if strings.HasSuffix(name, inventorySuffix) && name < inventoryName(before) {
-			old = append(old, name)
-		}
+// inventoryFile is one in the store.
+type inventoryFile struct {
+	name   string
+	number uint64
+	size   int64
+}
+
+// inventories are those in the store, the newest last.
+func (v *Vault) inventories(ctx context.Context) ([]inventoryFile, error) {
+	sizes := map[string]int64{}
+	err := v.store.List(ctx, func(name string, size int64) error {
+		sizes[name] = size
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("list the inventories: %w: %w", ErrStore, err)
+		return nil, fmt.Errorf("list the inventories: %w: %w", ErrStore, err)
 	}
-	for _, name := range old {
-		if err := v.store.Remove(ctx, name); err != nil {
-			return fmt.Errorf("remove %s: %w: %w", name, ErrStore, err)
+	return inventoriesIn(sizes), nil
+}
+
+func inventoriesIn(sizes map[string]int64) (out []inventoryFile) {
+	for name, size := range sizes {
+		base, is := strings.CutSuffix(name, inventorySuffix)
+		if n, err := strconv.ParseUint(base, 16, 64); is && err == nil && size <= maxInventory {
+			out = append(out, inventoryFile{name, n, size})
+		}
+	}
+	slices.SortFunc(out, func(a, b inventoryFile) int { return cmp.Compare(a.number, b.number) })
+	return out
+}
+
+func (v *Vault) removeInventories(ctx context.Context, all []inventoryFile) error {
+	for _, f := range all {
+		if err := v.store.Remove(ctx, f.name); err != nil {
+			return fmt.Errorf("remove %s: %w: %w", f.name, ErrStore, err)
 		}
 	}
 	return nil
@@ -103,29 +130,17 @@ const maxInventory = 1 << 30
 // lastInventory reads the newest inventory that is whole, among files with
 // their sizes; nil if there is none.
 func (v *Vault) lastInventory(sizes map[string]int64) (*inventory, error) {
-	var names []string
-	for name := range sizes {
-		if strings.HasSuffix(name, inventorySuffix) {
-			names = append(names, name)
-		}
-	}
-	slices.Sort(names)
-	for _, name := range slices.Backward(names) {
-		if sizes[name] > maxInventory {
-			continue
-		}
-		data := make([]byte, sizes[name])
-		if len(data) > 0 {
-			far := farPack{store: v.store, name: name, size: int64(len(data))}
-			if _, err := far.ReadAt(data, 0); err != nil {
-				return nil, err
-			}
+	for _, f := range slices.Backward(inventoriesIn(sizes)) {
+		data := make([]byte, f.size)
+		far := farPack{store: v.store, name: f.name, size: f.size}
+		if _, err := far.ReadAt(data, 0); err != nil && f.size > 0 {
+			return nil, err
 		}
 		in, err := parseInventory(data)
 		if err == nil {
 			return &in, nil
 		}
-		v.log.Warn("an inventory of a store is damaged", "dir", v.dir, "name", name, "err", err)
+		v.log.Warn("an inventory of a store is damaged", "dir", v.dir, "name", f.name, "err", err)
 	}
 	return nil, nil
 }

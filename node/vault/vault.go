@@ -301,6 +301,7 @@ type Totals struct {
 	Packs      int64
 	PackBytes  int64 // what counts against the quota
 	DeadBytes  int64 // of these, what compaction can free
+	Stowed     int64 // of PackBytes, what lies in the store
 	// Exact is the moment from which on every moment can be restored; before
 	// it, those that retention has kept. Zero if nothing was dropped yet.
 	Exact          time.Time
@@ -332,6 +333,9 @@ func (v *Vault) Totals() (Totals, error) {
 			t.Packs++
 			t.PackBytes += p.length
 			t.DeadBytes += p.dead
+			if p.stowed {
+				t.Stowed += p.length
+			}
 		}
 	}
 	return t, nil

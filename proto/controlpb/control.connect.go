@@ -164,6 +164,8 @@ const (
 	VaultsSetRetentionProcedure = "/kith.control.Vaults/SetRetention"
 	// VaultsSetScheduleProcedure is the fully-qualified name of the Vaults's SetSchedule RPC.
 	VaultsSetScheduleProcedure = "/kith.control.Vaults/SetSchedule"
+	// VaultsSetStoreProcedure is the fully-qualified name of the Vaults's SetStore RPC.
+	VaultsSetStoreProcedure = "/kith.control.Vaults/SetStore"
 	// VaultsPruneProcedure is the fully-qualified name of the Vaults's Prune RPC.
 	VaultsPruneProcedure = "/kith.control.Vaults/Prune"
 	// ProofsVerifyProcedure is the fully-qualified name of the Proofs's Verify RPC.
@@ -1858,6 +1860,10 @@ type VaultsClient interface {
 	// SetSchedule says when this device asks the others for what is new, or
 	// only tells if nothing is to change.
 	SetSchedule(context.Context, *SetScheduleRequest) (*SetScheduleResponse, error)
+	// SetStore says where the packs of a backup lie, or only tells if nothing is
+	// to change. A change ends when the store has been tried; the packs move by
+	// and by.
+	SetStore(context.Context, *SetStoreRequest) (*SetStoreResponse, error)
 	// Prune drops what the retention no longer keeps. The moments that are kept
 	// come first, in pieces; the last event says what was done.
 	Prune(context.Context, *PruneRequest) (*connect.ServerStreamForClient[PruneEvent], error)
@@ -1892,6 +1898,12 @@ func NewVaultsClient(httpClient connect.HTTPClient, baseURL string, opts ...conn
 			connect.WithSchema(vaultsMethods.ByName("SetSchedule")),
 			connect.WithClientOptions(opts...),
 		),
+		setStore: connect.NewClient[SetStoreRequest, SetStoreResponse](
+			httpClient,
+			baseURL+VaultsSetStoreProcedure,
+			connect.WithSchema(vaultsMethods.ByName("SetStore")),
+			connect.WithClientOptions(opts...),
+		),
 		prune: connect.NewClient[PruneRequest, PruneEvent](
 			httpClient,
 			baseURL+VaultsPruneProcedure,
@@ -1906,6 +1918,7 @@ type vaultsClient struct {
 	retention    *connect.Client[RetentionRequest, RetentionResponse]
 	setRetention *connect.Client[SetRetentionRequest, SetRetentionResponse]
 	setSchedule  *connect.Client[SetScheduleRequest, SetScheduleResponse]
+	setStore     *connect.Client[SetStoreRequest, SetStoreResponse]
 	prune        *connect.Client[PruneRequest, PruneEvent]
 }
 
@@ -1936,6 +1949,15 @@ func (c *vaultsClient) SetSchedule(ctx context.Context, req *SetScheduleRequest)
 	return nil, err
 }
 
+// SetStore calls kith.control.Vaults.SetStore.
+func (c *vaultsClient) SetStore(ctx context.Context, req *SetStoreRequest) (*SetStoreResponse, error) {
+	response, err := c.setStore.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // Prune calls kith.control.Vaults.Prune.
 func (c *vaultsClient) Prune(ctx context.Context, req *PruneRequest) (*connect.ServerStreamForClient[PruneEvent], error) {
 	return c.prune.CallServerStream(ctx, connect.NewRequest(req))
@@ -1949,6 +1971,10 @@ type VaultsHandler interface {
 	// SetSchedule says when this device asks the others for what is new, or
 	// only tells if nothing is to change.
 	SetSchedule(context.Context, *SetScheduleRequest) (*SetScheduleResponse, error)
+	// SetStore says where the packs of a backup lie, or only tells if nothing is
+	// to change. A change ends when the store has been tried; the packs move by
+	// and by.
+	SetStore(context.Context, *SetStoreRequest) (*SetStoreResponse, error)
 	// Prune drops what the retention no longer keeps. The moments that are kept
 	// come first, in pieces; the last event says what was done.
 	Prune(context.Context, *PruneRequest, *connect.ServerStream[PruneEvent]) error
@@ -1979,6 +2005,12 @@ func NewVaultsHandler(svc VaultsHandler, opts ...connect.HandlerOption) (string,
 		connect.WithSchema(vaultsMethods.ByName("SetSchedule")),
 		connect.WithHandlerOptions(opts...),
 	)
+	vaultsSetStoreHandler := connect.NewUnaryHandlerSimple(
+		VaultsSetStoreProcedure,
+		svc.SetStore,
+		connect.WithSchema(vaultsMethods.ByName("SetStore")),
+		connect.WithHandlerOptions(opts...),
+	)
 	vaultsPruneHandler := connect.NewServerStreamHandlerSimple(
 		VaultsPruneProcedure,
 		svc.Prune,
@@ -1993,6 +2025,8 @@ func NewVaultsHandler(svc VaultsHandler, opts ...connect.HandlerOption) (string,
 			vaultsSetRetentionHandler.ServeHTTP(w, r)
 		case VaultsSetScheduleProcedure:
 			vaultsSetScheduleHandler.ServeHTTP(w, r)
+		case VaultsSetStoreProcedure:
+			vaultsSetStoreHandler.ServeHTTP(w, r)
 		case VaultsPruneProcedure:
 			vaultsPruneHandler.ServeHTTP(w, r)
 		default:
@@ -2014,6 +2048,10 @@ func (UnimplementedVaultsHandler) SetRetention(context.Context, *SetRetentionReq
 
 func (UnimplementedVaultsHandler) SetSchedule(context.Context, *SetScheduleRequest) (*SetScheduleResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("kith.control.Vaults.SetSchedule is not implemented"))
+}
+
+func (UnimplementedVaultsHandler) SetStore(context.Context, *SetStoreRequest) (*SetStoreResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("kith.control.Vaults.SetStore is not implemented"))
 }
 
 func (UnimplementedVaultsHandler) Prune(context.Context, *PruneRequest, *connect.ServerStream[PruneEvent]) error {

@@ -985,7 +985,9 @@ type VaultStatus struct {
 	// When the last round of reading everything was complete.
 	ScrubbedMs int64 `protobuf:"varint,8,opt,name=scrubbed_ms,json=scrubbedMs,proto3" json:"scrubbed_ms,omitempty"`
 	// Blocks and records that are damaged.
-	Damaged       int64 `protobuf:"varint,9,opt,name=damaged,proto3" json:"damaged,omitempty"`
+	Damaged int64 `protobuf:"varint,9,opt,name=damaged,proto3" json:"damaged,omitempty"`
+	// Where packs lie beside the directory, if they do.
+	Store         *Store `protobuf:"bytes,10,opt,name=store,proto3" json:"store,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1081,6 +1083,13 @@ func (x *VaultStatus) GetDamaged() int64 {
 		return x.Damaged
 	}
 	return 0
+}
+
+func (x *VaultStatus) GetStore() *Store {
+	if x != nil {
+		return x.Store
+	}
+	return nil
 }
 
 type FolderStatus struct {
@@ -7487,6 +7496,229 @@ func (x *Schedule) GetNextMs() int64 {
 	return 0
 }
 
+type SetStoreRequest struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Folder string                 `protobuf:"bytes,1,opt,name=folder,proto3" json:"folder,omitempty"`
+	// s3:https://HOST/BUCKET or the path of a directory; empty: the directory of
+	// the vault alone. Not given: nothing is to change.
+	Url *string `protobuf:"bytes,2,opt,name=url,proto3,oneof" json:"url,omitempty"`
+	// Secrets, that no answer tells.
+	AccessKey     string `protobuf:"bytes,3,opt,name=access_key,json=accessKey,proto3" json:"access_key,omitempty"`
+	SecretKey     string `protobuf:"bytes,4,opt,name=secret_key,json=secretKey,proto3" json:"secret_key,omitempty"`
+	Region        string `protobuf:"bytes,5,opt,name=region,proto3" json:"region,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetStoreRequest) Reset() {
+	*x = SetStoreRequest{}
+	mi := &file_controlpb_control_proto_msgTypes[111]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetStoreRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetStoreRequest) ProtoMessage() {}
+
+func (x *SetStoreRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[111]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetStoreRequest.ProtoReflect.Descriptor instead.
+func (*SetStoreRequest) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{111}
+}
+
+func (x *SetStoreRequest) GetFolder() string {
+	if x != nil {
+		return x.Folder
+	}
+	return ""
+}
+
+func (x *SetStoreRequest) GetUrl() string {
+	if x != nil && x.Url != nil {
+		return *x.Url
+	}
+	return ""
+}
+
+func (x *SetStoreRequest) GetAccessKey() string {
+	if x != nil {
+		return x.AccessKey
+	}
+	return ""
+}
+
+func (x *SetStoreRequest) GetSecretKey() string {
+	if x != nil {
+		return x.SecretKey
+	}
+	return ""
+}
+
+func (x *SetStoreRequest) GetRegion() string {
+	if x != nil {
+		return x.Region
+	}
+	return ""
+}
+
+type SetStoreResponse struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Folder *Folder                `protobuf:"bytes,1,opt,name=folder,proto3" json:"folder,omitempty"`
+	// Not there: the packs lie in the directory of the vault.
+	Store         *Store `protobuf:"bytes,2,opt,name=store,proto3" json:"store,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetStoreResponse) Reset() {
+	*x = SetStoreResponse{}
+	mi := &file_controlpb_control_proto_msgTypes[112]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetStoreResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetStoreResponse) ProtoMessage() {}
+
+func (x *SetStoreResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[112]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetStoreResponse.ProtoReflect.Descriptor instead.
+func (*SetStoreResponse) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{112}
+}
+
+func (x *SetStoreResponse) GetFolder() *Folder {
+	if x != nil {
+		return x.Folder
+	}
+	return nil
+}
+
+func (x *SetStoreResponse) GetStore() *Store {
+	if x != nil {
+		return x.Store
+	}
+	return nil
+}
+
+// Store is a place for the packs of a vault beside its own directory.
+type Store struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The part of it that is this vault's.
+	Where string `protobuf:"bytes,1,opt,name=where,proto3" json:"where,omitempty"`
+	// All of it is on its way back.
+	Leaving bool  `protobuf:"varint,2,opt,name=leaving,proto3" json:"leaving,omitempty"`
+	Bytes   int64 `protobuf:"varint,3,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	// Have still to go there, or to come back.
+	Waiting int64 `protobuf:"varint,4,opt,name=waiting,proto3" json:"waiting,omitempty"`
+	// All that the vault held then lies there; zero: that was never seen since
+	// the device was started.
+	AsOfMs int64 `protobuf:"varint,5,opt,name=as_of_ms,json=asOfMs,proto3" json:"as_of_ms,omitempty"`
+	// Why it could not be reached; empty: it could.
+	Failed        string `protobuf:"bytes,6,opt,name=failed,proto3" json:"failed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Store) Reset() {
+	*x = Store{}
+	mi := &file_controlpb_control_proto_msgTypes[113]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Store) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Store) ProtoMessage() {}
+
+func (x *Store) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[113]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Store.ProtoReflect.Descriptor instead.
+func (*Store) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{113}
+}
+
+func (x *Store) GetWhere() string {
+	if x != nil {
+		return x.Where
+	}
+	return ""
+}
+
+func (x *Store) GetLeaving() bool {
+	if x != nil {
+		return x.Leaving
+	}
+	return false
+}
+
+func (x *Store) GetBytes() int64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
+func (x *Store) GetWaiting() int64 {
+	if x != nil {
+		return x.Waiting
+	}
+	return 0
+}
+
+func (x *Store) GetAsOfMs() int64 {
+	if x != nil {
+		return x.AsOfMs
+	}
+	return 0
+}
+
+func (x *Store) GetFailed() string {
+	if x != nil {
+		return x.Failed
+	}
+	return ""
+}
+
 type PruneRequest struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	Folder string                 `protobuf:"bytes,1,opt,name=folder,proto3" json:"folder,omitempty"`
@@ -7498,7 +7730,7 @@ type PruneRequest struct {
 
 func (x *PruneRequest) Reset() {
 	*x = PruneRequest{}
-	mi := &file_controlpb_control_proto_msgTypes[111]
+	mi := &file_controlpb_control_proto_msgTypes[114]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7510,7 +7742,7 @@ func (x *PruneRequest) String() string {
 func (*PruneRequest) ProtoMessage() {}
 
 func (x *PruneRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[111]
+	mi := &file_controlpb_control_proto_msgTypes[114]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7523,7 +7755,7 @@ func (x *PruneRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PruneRequest.ProtoReflect.Descriptor instead.
 func (*PruneRequest) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{111}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{114}
 }
 
 func (x *PruneRequest) GetFolder() string {
@@ -7552,7 +7784,7 @@ type PruneEvent struct {
 
 func (x *PruneEvent) Reset() {
 	*x = PruneEvent{}
-	mi := &file_controlpb_control_proto_msgTypes[112]
+	mi := &file_controlpb_control_proto_msgTypes[115]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7564,7 +7796,7 @@ func (x *PruneEvent) String() string {
 func (*PruneEvent) ProtoMessage() {}
 
 func (x *PruneEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[112]
+	mi := &file_controlpb_control_proto_msgTypes[115]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7577,7 +7809,7 @@ func (x *PruneEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PruneEvent.ProtoReflect.Descriptor instead.
 func (*PruneEvent) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{112}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{115}
 }
 
 func (x *PruneEvent) GetMoments() []*KeptMoment {
@@ -7615,7 +7847,7 @@ type Pruned struct {
 
 func (x *Pruned) Reset() {
 	*x = Pruned{}
-	mi := &file_controlpb_control_proto_msgTypes[113]
+	mi := &file_controlpb_control_proto_msgTypes[116]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7627,7 +7859,7 @@ func (x *Pruned) String() string {
 func (*Pruned) ProtoMessage() {}
 
 func (x *Pruned) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[113]
+	mi := &file_controlpb_control_proto_msgTypes[116]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7640,7 +7872,7 @@ func (x *Pruned) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pruned.ProtoReflect.Descriptor instead.
 func (*Pruned) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{113}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{116}
 }
 
 func (x *Pruned) GetFolder() *Folder {
@@ -7703,7 +7935,7 @@ type KeptMoment struct {
 
 func (x *KeptMoment) Reset() {
 	*x = KeptMoment{}
-	mi := &file_controlpb_control_proto_msgTypes[114]
+	mi := &file_controlpb_control_proto_msgTypes[117]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7715,7 +7947,7 @@ func (x *KeptMoment) String() string {
 func (*KeptMoment) ProtoMessage() {}
 
 func (x *KeptMoment) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[114]
+	mi := &file_controlpb_control_proto_msgTypes[117]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7728,7 +7960,7 @@ func (x *KeptMoment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KeptMoment.ProtoReflect.Descriptor instead.
 func (*KeptMoment) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{114}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{117}
 }
 
 func (x *KeptMoment) GetAtUs() int64 {
@@ -7759,7 +7991,7 @@ type VerifyRequest struct {
 
 func (x *VerifyRequest) Reset() {
 	*x = VerifyRequest{}
-	mi := &file_controlpb_control_proto_msgTypes[115]
+	mi := &file_controlpb_control_proto_msgTypes[118]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7771,7 +8003,7 @@ func (x *VerifyRequest) String() string {
 func (*VerifyRequest) ProtoMessage() {}
 
 func (x *VerifyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[115]
+	mi := &file_controlpb_control_proto_msgTypes[118]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7784,7 +8016,7 @@ func (x *VerifyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyRequest.ProtoReflect.Descriptor instead.
 func (*VerifyRequest) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{115}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{118}
 }
 
 func (x *VerifyRequest) GetFolder() string {
@@ -7821,7 +8053,7 @@ type VerifyEvent struct {
 
 func (x *VerifyEvent) Reset() {
 	*x = VerifyEvent{}
-	mi := &file_controlpb_control_proto_msgTypes[116]
+	mi := &file_controlpb_control_proto_msgTypes[119]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7833,7 +8065,7 @@ func (x *VerifyEvent) String() string {
 func (*VerifyEvent) ProtoMessage() {}
 
 func (x *VerifyEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[116]
+	mi := &file_controlpb_control_proto_msgTypes[119]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7846,7 +8078,7 @@ func (x *VerifyEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyEvent.ProtoReflect.Descriptor instead.
 func (*VerifyEvent) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{116}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{119}
 }
 
 func (x *VerifyEvent) GetEvent() isVerifyEvent_Event {
@@ -7903,7 +8135,7 @@ type VerifyProgress struct {
 
 func (x *VerifyProgress) Reset() {
 	*x = VerifyProgress{}
-	mi := &file_controlpb_control_proto_msgTypes[117]
+	mi := &file_controlpb_control_proto_msgTypes[120]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7915,7 +8147,7 @@ func (x *VerifyProgress) String() string {
 func (*VerifyProgress) ProtoMessage() {}
 
 func (x *VerifyProgress) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[117]
+	mi := &file_controlpb_control_proto_msgTypes[120]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7928,7 +8160,7 @@ func (x *VerifyProgress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyProgress.ProtoReflect.Descriptor instead.
 func (*VerifyProgress) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{117}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{120}
 }
 
 func (x *VerifyProgress) GetDevice() *Device {
@@ -7961,7 +8193,7 @@ type VerifyResult struct {
 
 func (x *VerifyResult) Reset() {
 	*x = VerifyResult{}
-	mi := &file_controlpb_control_proto_msgTypes[118]
+	mi := &file_controlpb_control_proto_msgTypes[121]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7973,7 +8205,7 @@ func (x *VerifyResult) String() string {
 func (*VerifyResult) ProtoMessage() {}
 
 func (x *VerifyResult) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[118]
+	mi := &file_controlpb_control_proto_msgTypes[121]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7986,7 +8218,7 @@ func (x *VerifyResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyResult.ProtoReflect.Descriptor instead.
 func (*VerifyResult) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{118}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{121}
 }
 
 func (x *VerifyResult) GetVaults() []*Verified {
@@ -8015,7 +8247,7 @@ type Verified struct {
 
 func (x *Verified) Reset() {
 	*x = Verified{}
-	mi := &file_controlpb_control_proto_msgTypes[119]
+	mi := &file_controlpb_control_proto_msgTypes[122]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8027,7 +8259,7 @@ func (x *Verified) String() string {
 func (*Verified) ProtoMessage() {}
 
 func (x *Verified) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[119]
+	mi := &file_controlpb_control_proto_msgTypes[122]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8040,7 +8272,7 @@ func (x *Verified) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verified.ProtoReflect.Descriptor instead.
 func (*Verified) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{119}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{122}
 }
 
 func (x *Verified) GetFolder() *Folder {
@@ -8107,7 +8339,7 @@ type DraftRequest struct {
 
 func (x *DraftRequest) Reset() {
 	*x = DraftRequest{}
-	mi := &file_controlpb_control_proto_msgTypes[120]
+	mi := &file_controlpb_control_proto_msgTypes[123]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8119,7 +8351,7 @@ func (x *DraftRequest) String() string {
 func (*DraftRequest) ProtoMessage() {}
 
 func (x *DraftRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[120]
+	mi := &file_controlpb_control_proto_msgTypes[123]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8132,7 +8364,7 @@ func (x *DraftRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DraftRequest.ProtoReflect.Descriptor instead.
 func (*DraftRequest) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{120}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{123}
 }
 
 type DraftResponse struct {
@@ -8148,7 +8380,7 @@ type DraftResponse struct {
 
 func (x *DraftResponse) Reset() {
 	*x = DraftResponse{}
-	mi := &file_controlpb_control_proto_msgTypes[121]
+	mi := &file_controlpb_control_proto_msgTypes[124]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8160,7 +8392,7 @@ func (x *DraftResponse) String() string {
 func (*DraftResponse) ProtoMessage() {}
 
 func (x *DraftResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[121]
+	mi := &file_controlpb_control_proto_msgTypes[124]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8173,7 +8405,7 @@ func (x *DraftResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DraftResponse.ProtoReflect.Descriptor instead.
 func (*DraftResponse) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{121}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{124}
 }
 
 func (x *DraftResponse) GetId() string {
@@ -8208,7 +8440,7 @@ type ConfirmRequest struct {
 
 func (x *ConfirmRequest) Reset() {
 	*x = ConfirmRequest{}
-	mi := &file_controlpb_control_proto_msgTypes[122]
+	mi := &file_controlpb_control_proto_msgTypes[125]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8220,7 +8452,7 @@ func (x *ConfirmRequest) String() string {
 func (*ConfirmRequest) ProtoMessage() {}
 
 func (x *ConfirmRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[122]
+	mi := &file_controlpb_control_proto_msgTypes[125]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8233,7 +8465,7 @@ func (x *ConfirmRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfirmRequest.ProtoReflect.Descriptor instead.
 func (*ConfirmRequest) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{122}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{125}
 }
 
 func (x *ConfirmRequest) GetDraft() string {
@@ -8259,7 +8491,7 @@ type ConfirmResponse struct {
 
 func (x *ConfirmResponse) Reset() {
 	*x = ConfirmResponse{}
-	mi := &file_controlpb_control_proto_msgTypes[123]
+	mi := &file_controlpb_control_proto_msgTypes[126]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8271,7 +8503,7 @@ func (x *ConfirmResponse) String() string {
 func (*ConfirmResponse) ProtoMessage() {}
 
 func (x *ConfirmResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[123]
+	mi := &file_controlpb_control_proto_msgTypes[126]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8284,7 +8516,7 @@ func (x *ConfirmResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfirmResponse.ProtoReflect.Descriptor instead.
 func (*ConfirmResponse) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{123}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{126}
 }
 
 func (x *ConfirmResponse) GetState() *RecoveryState {
@@ -8303,7 +8535,7 @@ type TestRequest struct {
 
 func (x *TestRequest) Reset() {
 	*x = TestRequest{}
-	mi := &file_controlpb_control_proto_msgTypes[124]
+	mi := &file_controlpb_control_proto_msgTypes[127]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8315,7 +8547,7 @@ func (x *TestRequest) String() string {
 func (*TestRequest) ProtoMessage() {}
 
 func (x *TestRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[124]
+	mi := &file_controlpb_control_proto_msgTypes[127]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8328,7 +8560,7 @@ func (x *TestRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TestRequest.ProtoReflect.Descriptor instead.
 func (*TestRequest) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{124}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{127}
 }
 
 func (x *TestRequest) GetPhrase() string {
@@ -8347,7 +8579,7 @@ type TestResponse struct {
 
 func (x *TestResponse) Reset() {
 	*x = TestResponse{}
-	mi := &file_controlpb_control_proto_msgTypes[125]
+	mi := &file_controlpb_control_proto_msgTypes[128]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8359,7 +8591,7 @@ func (x *TestResponse) String() string {
 func (*TestResponse) ProtoMessage() {}
 
 func (x *TestResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[125]
+	mi := &file_controlpb_control_proto_msgTypes[128]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8372,7 +8604,7 @@ func (x *TestResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TestResponse.ProtoReflect.Descriptor instead.
 func (*TestResponse) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{125}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{128}
 }
 
 func (x *TestResponse) GetState() *RecoveryState {
@@ -8396,7 +8628,7 @@ type RecoveryState struct {
 
 func (x *RecoveryState) Reset() {
 	*x = RecoveryState{}
-	mi := &file_controlpb_control_proto_msgTypes[126]
+	mi := &file_controlpb_control_proto_msgTypes[129]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8408,7 +8640,7 @@ func (x *RecoveryState) String() string {
 func (*RecoveryState) ProtoMessage() {}
 
 func (x *RecoveryState) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[126]
+	mi := &file_controlpb_control_proto_msgTypes[129]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8421,7 +8653,7 @@ func (x *RecoveryState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecoveryState.ProtoReflect.Descriptor instead.
 func (*RecoveryState) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{126}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{129}
 }
 
 func (x *RecoveryState) GetCreatedMs() int64 {
@@ -8460,7 +8692,7 @@ type RecoveryFolder struct {
 
 func (x *RecoveryFolder) Reset() {
 	*x = RecoveryFolder{}
-	mi := &file_controlpb_control_proto_msgTypes[127]
+	mi := &file_controlpb_control_proto_msgTypes[130]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8472,7 +8704,7 @@ func (x *RecoveryFolder) String() string {
 func (*RecoveryFolder) ProtoMessage() {}
 
 func (x *RecoveryFolder) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[127]
+	mi := &file_controlpb_control_proto_msgTypes[130]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8485,7 +8717,7 @@ func (x *RecoveryFolder) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecoveryFolder.ProtoReflect.Descriptor instead.
 func (*RecoveryFolder) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{127}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{130}
 }
 
 func (x *RecoveryFolder) GetFolder() *Folder {
@@ -8538,7 +8770,7 @@ type RecoverRequest struct {
 
 func (x *RecoverRequest) Reset() {
 	*x = RecoverRequest{}
-	mi := &file_controlpb_control_proto_msgTypes[128]
+	mi := &file_controlpb_control_proto_msgTypes[131]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8550,7 +8782,7 @@ func (x *RecoverRequest) String() string {
 func (*RecoverRequest) ProtoMessage() {}
 
 func (x *RecoverRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[128]
+	mi := &file_controlpb_control_proto_msgTypes[131]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8563,7 +8795,7 @@ func (x *RecoverRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecoverRequest.ProtoReflect.Descriptor instead.
 func (*RecoverRequest) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{128}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{131}
 }
 
 func (x *RecoverRequest) GetPhrase() string {
@@ -8628,7 +8860,7 @@ type RecoverEvent struct {
 
 func (x *RecoverEvent) Reset() {
 	*x = RecoverEvent{}
-	mi := &file_controlpb_control_proto_msgTypes[129]
+	mi := &file_controlpb_control_proto_msgTypes[132]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8640,7 +8872,7 @@ func (x *RecoverEvent) String() string {
 func (*RecoverEvent) ProtoMessage() {}
 
 func (x *RecoverEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[129]
+	mi := &file_controlpb_control_proto_msgTypes[132]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8653,7 +8885,7 @@ func (x *RecoverEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecoverEvent.ProtoReflect.Descriptor instead.
 func (*RecoverEvent) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{129}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{132}
 }
 
 func (x *RecoverEvent) GetEvent() isRecoverEvent_Event {
@@ -8714,7 +8946,7 @@ type Recovered struct {
 
 func (x *Recovered) Reset() {
 	*x = Recovered{}
-	mi := &file_controlpb_control_proto_msgTypes[130]
+	mi := &file_controlpb_control_proto_msgTypes[133]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8726,7 +8958,7 @@ func (x *Recovered) String() string {
 func (*Recovered) ProtoMessage() {}
 
 func (x *Recovered) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[130]
+	mi := &file_controlpb_control_proto_msgTypes[133]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8739,7 +8971,7 @@ func (x *Recovered) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Recovered.ProtoReflect.Descriptor instead.
 func (*Recovered) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{130}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{133}
 }
 
 func (x *Recovered) GetFrom() *Device {
@@ -8802,7 +9034,7 @@ const file_controlpb_control_proto_rawDesc = "" +
 	"\x0elast_proven_ms\x18\x06 \x01(\x03R\flastProvenMs\x12+\n" +
 	"\x12protected_as_of_ms\x18\a \x01(\x03R\x0fprotectedAsOfMs\x12\x1a\n" +
 	"\bschedule\x18\b \x01(\tR\bschedule\x12\"\n" +
-	"\rlast_drill_ms\x18\t \x01(\x03R\vlastDrillMs\"\x87\x02\n" +
+	"\rlast_drill_ms\x18\t \x01(\x03R\vlastDrillMs\"\xb2\x02\n" +
 	"\vVaultStatus\x12\x1a\n" +
 	"\bversions\x18\x01 \x01(\x03R\bversions\x12\x14\n" +
 	"\x05bytes\x18\x02 \x01(\x03R\x05bytes\x12\x14\n" +
@@ -8813,7 +9045,9 @@ const file_controlpb_control_proto_rawDesc = "" +
 	"\vnext_run_ms\x18\a \x01(\x03R\tnextRunMs\x12\x1f\n" +
 	"\vscrubbed_ms\x18\b \x01(\x03R\n" +
 	"scrubbedMs\x12\x18\n" +
-	"\adamaged\x18\t \x01(\x03R\adamaged\"\xcb\x04\n" +
+	"\adamaged\x18\t \x01(\x03R\adamaged\x12)\n" +
+	"\x05store\x18\n" +
+	" \x01(\v2\x13.kith.control.StoreR\x05store\"\xcb\x04\n" +
 	"\fFolderStatus\x12,\n" +
 	"\x06folder\x18\x01 \x01(\v2\x14.kith.control.FolderR\x06folder\x12)\n" +
 	"\x05state\x18\x02 \x01(\x0e2\x13.kith.control.StateR\x05state\x12\x14\n" +
@@ -9269,7 +9503,26 @@ const file_controlpb_control_proto_rawDesc = "" +
 	"\x04when\x18\x02 \x01(\tR\x04when\x12\x12\n" +
 	"\x04hook\x18\x03 \x01(\tR\x04hook\x12\x17\n" +
 	"\alast_ms\x18\x04 \x01(\x03R\x06lastMs\x12\x17\n" +
-	"\anext_ms\x18\x05 \x01(\x03R\x06nextMs\"?\n" +
+	"\anext_ms\x18\x05 \x01(\x03R\x06nextMs\"\x9e\x01\n" +
+	"\x0fSetStoreRequest\x12\x16\n" +
+	"\x06folder\x18\x01 \x01(\tR\x06folder\x12\x15\n" +
+	"\x03url\x18\x02 \x01(\tH\x00R\x03url\x88\x01\x01\x12\x1d\n" +
+	"\n" +
+	"access_key\x18\x03 \x01(\tR\taccessKey\x12\x1d\n" +
+	"\n" +
+	"secret_key\x18\x04 \x01(\tR\tsecretKey\x12\x16\n" +
+	"\x06region\x18\x05 \x01(\tR\x06regionB\x06\n" +
+	"\x04_url\"k\n" +
+	"\x10SetStoreResponse\x12,\n" +
+	"\x06folder\x18\x01 \x01(\v2\x14.kith.control.FolderR\x06folder\x12)\n" +
+	"\x05store\x18\x02 \x01(\v2\x13.kith.control.StoreR\x05store\"\x99\x01\n" +
+	"\x05Store\x12\x14\n" +
+	"\x05where\x18\x01 \x01(\tR\x05where\x12\x18\n" +
+	"\aleaving\x18\x02 \x01(\bR\aleaving\x12\x14\n" +
+	"\x05bytes\x18\x03 \x01(\x03R\x05bytes\x12\x18\n" +
+	"\awaiting\x18\x04 \x01(\x03R\awaiting\x12\x18\n" +
+	"\bas_of_ms\x18\x05 \x01(\x03R\x06asOfMs\x12\x16\n" +
+	"\x06failed\x18\x06 \x01(\tR\x06failed\"?\n" +
 	"\fPruneRequest\x12\x16\n" +
 	"\x06folder\x18\x01 \x01(\tR\x06folder\x12\x17\n" +
 	"\adry_run\x18\x02 \x01(\bR\x06dryRun\"j\n" +
@@ -9464,11 +9717,12 @@ const file_controlpb_control_proto_rawDesc = "" +
 	"\tSnapshots\x12I\n" +
 	"\bSnapshot\x12\x1d.kith.control.SnapshotRequest\x1a\x1e.kith.control.SnapshotResponse\x12L\n" +
 	"\tSnapshots\x12\x1e.kith.control.SnapshotsRequest\x1a\x1f.kith.control.SnapshotsResponse\x12U\n" +
-	"\fDropSnapshot\x12!.kith.control.DropSnapshotRequest\x1a\".kith.control.DropSnapshotResponse2\xc2\x02\n" +
+	"\fDropSnapshot\x12!.kith.control.DropSnapshotRequest\x1a\".kith.control.DropSnapshotResponse2\x8d\x03\n" +
 	"\x06Vaults\x12L\n" +
 	"\tRetention\x12\x1e.kith.control.RetentionRequest\x1a\x1f.kith.control.RetentionResponse\x12U\n" +
 	"\fSetRetention\x12!.kith.control.SetRetentionRequest\x1a\".kith.control.SetRetentionResponse\x12R\n" +
-	"\vSetSchedule\x12 .kith.control.SetScheduleRequest\x1a!.kith.control.SetScheduleResponse\x12?\n" +
+	"\vSetSchedule\x12 .kith.control.SetScheduleRequest\x1a!.kith.control.SetScheduleResponse\x12I\n" +
+	"\bSetStore\x12\x1d.kith.control.SetStoreRequest\x1a\x1e.kith.control.SetStoreResponse\x12?\n" +
 	"\x05Prune\x12\x1a.kith.control.PruneRequest\x1a\x18.kith.control.PruneEvent0\x012\x8f\x01\n" +
 	"\x06Proofs\x12B\n" +
 	"\x06Verify\x12\x1b.kith.control.VerifyRequest\x1a\x19.kith.control.VerifyEvent0\x01\x12A\n" +
@@ -9492,7 +9746,7 @@ func file_controlpb_control_proto_rawDescGZIP() []byte {
 }
 
 var file_controlpb_control_proto_enumTypes = make([]protoimpl.EnumInfo, 9)
-var file_controlpb_control_proto_msgTypes = make([]protoimpl.MessageInfo, 131)
+var file_controlpb_control_proto_msgTypes = make([]protoimpl.MessageInfo, 134)
 var file_controlpb_control_proto_goTypes = []any{
 	(Role)(0),                    // 0: kith.control.Role
 	(State)(0),                   // 1: kith.control.State
@@ -9614,264 +9868,272 @@ var file_controlpb_control_proto_goTypes = []any{
 	(*SetScheduleRequest)(nil),   // 117: kith.control.SetScheduleRequest
 	(*SetScheduleResponse)(nil),  // 118: kith.control.SetScheduleResponse
 	(*Schedule)(nil),             // 119: kith.control.Schedule
-	(*PruneRequest)(nil),         // 120: kith.control.PruneRequest
-	(*PruneEvent)(nil),           // 121: kith.control.PruneEvent
-	(*Pruned)(nil),               // 122: kith.control.Pruned
-	(*KeptMoment)(nil),           // 123: kith.control.KeptMoment
-	(*VerifyRequest)(nil),        // 124: kith.control.VerifyRequest
-	(*VerifyEvent)(nil),          // 125: kith.control.VerifyEvent
-	(*VerifyProgress)(nil),       // 126: kith.control.VerifyProgress
-	(*VerifyResult)(nil),         // 127: kith.control.VerifyResult
-	(*Verified)(nil),             // 128: kith.control.Verified
-	(*DraftRequest)(nil),         // 129: kith.control.DraftRequest
-	(*DraftResponse)(nil),        // 130: kith.control.DraftResponse
-	(*ConfirmRequest)(nil),       // 131: kith.control.ConfirmRequest
-	(*ConfirmResponse)(nil),      // 132: kith.control.ConfirmResponse
-	(*TestRequest)(nil),          // 133: kith.control.TestRequest
-	(*TestResponse)(nil),         // 134: kith.control.TestResponse
-	(*RecoveryState)(nil),        // 135: kith.control.RecoveryState
-	(*RecoveryFolder)(nil),       // 136: kith.control.RecoveryFolder
-	(*RecoverRequest)(nil),       // 137: kith.control.RecoverRequest
-	(*RecoverEvent)(nil),         // 138: kith.control.RecoverEvent
-	(*Recovered)(nil),            // 139: kith.control.Recovered
+	(*SetStoreRequest)(nil),      // 120: kith.control.SetStoreRequest
+	(*SetStoreResponse)(nil),     // 121: kith.control.SetStoreResponse
+	(*Store)(nil),                // 122: kith.control.Store
+	(*PruneRequest)(nil),         // 123: kith.control.PruneRequest
+	(*PruneEvent)(nil),           // 124: kith.control.PruneEvent
+	(*Pruned)(nil),               // 125: kith.control.Pruned
+	(*KeptMoment)(nil),           // 126: kith.control.KeptMoment
+	(*VerifyRequest)(nil),        // 127: kith.control.VerifyRequest
+	(*VerifyEvent)(nil),          // 128: kith.control.VerifyEvent
+	(*VerifyProgress)(nil),       // 129: kith.control.VerifyProgress
+	(*VerifyResult)(nil),         // 130: kith.control.VerifyResult
+	(*Verified)(nil),             // 131: kith.control.Verified
+	(*DraftRequest)(nil),         // 132: kith.control.DraftRequest
+	(*DraftResponse)(nil),        // 133: kith.control.DraftResponse
+	(*ConfirmRequest)(nil),       // 134: kith.control.ConfirmRequest
+	(*ConfirmResponse)(nil),      // 135: kith.control.ConfirmResponse
+	(*TestRequest)(nil),          // 136: kith.control.TestRequest
+	(*TestResponse)(nil),         // 137: kith.control.TestResponse
+	(*RecoveryState)(nil),        // 138: kith.control.RecoveryState
+	(*RecoveryFolder)(nil),       // 139: kith.control.RecoveryFolder
+	(*RecoverRequest)(nil),       // 140: kith.control.RecoverRequest
+	(*RecoverEvent)(nil),         // 141: kith.control.RecoverEvent
+	(*Recovered)(nil),            // 142: kith.control.Recovered
 }
 var file_controlpb_control_proto_depIdxs = []int32{
 	0,   // 0: kith.control.Folder.role:type_name -> kith.control.Role
 	10,  // 1: kith.control.MemberStatus.device:type_name -> kith.control.Device
 	0,   // 2: kith.control.MemberStatus.role:type_name -> kith.control.Role
-	11,  // 3: kith.control.FolderStatus.folder:type_name -> kith.control.Folder
-	1,   // 4: kith.control.FolderStatus.state:type_name -> kith.control.State
-	12,  // 5: kith.control.FolderStatus.problems:type_name -> kith.control.Problem
-	13,  // 6: kith.control.FolderStatus.members:type_name -> kith.control.MemberStatus
-	14,  // 7: kith.control.FolderStatus.vault:type_name -> kith.control.VaultStatus
-	10,  // 8: kith.control.PeerStatus.device:type_name -> kith.control.Device
-	10,  // 9: kith.control.StatusResponse.device:type_name -> kith.control.Device
-	15,  // 10: kith.control.StatusResponse.folders:type_name -> kith.control.FolderStatus
-	16,  // 11: kith.control.StatusResponse.peers:type_name -> kith.control.PeerStatus
-	12,  // 12: kith.control.StatusResponse.problems:type_name -> kith.control.Problem
-	2,   // 13: kith.control.WaitRequest.goal:type_name -> kith.control.Goal
-	21,  // 14: kith.control.Progress.folders:type_name -> kith.control.FolderProgress
-	11,  // 15: kith.control.FolderProgress.folder:type_name -> kith.control.Folder
-	1,   // 16: kith.control.FolderProgress.state:type_name -> kith.control.State
-	23,  // 17: kith.control.ShowCodeRequest.shares:type_name -> kith.control.Offering
-	0,   // 18: kith.control.Offering.role:type_name -> kith.control.Role
-	25,  // 19: kith.control.ShowCodeEvent.shown:type_name -> kith.control.Invitation
-	26,  // 20: kith.control.ShowCodeEvent.paired:type_name -> kith.control.Paired
-	10,  // 21: kith.control.Paired.device:type_name -> kith.control.Device
-	26,  // 22: kith.control.UseCodeResponse.paired:type_name -> kith.control.Paired
-	10,  // 23: kith.control.RenameResponse.device:type_name -> kith.control.Device
-	11,  // 24: kith.control.AddResponse.folder:type_name -> kith.control.Folder
-	11,  // 25: kith.control.LeaveResponse.folder:type_name -> kith.control.Folder
-	15,  // 26: kith.control.ScanResponse.folders:type_name -> kith.control.FolderStatus
-	0,   // 27: kith.control.ShareRequest.role:type_name -> kith.control.Role
-	39,  // 28: kith.control.ShareResponse.share:type_name -> kith.control.Share
-	11,  // 29: kith.control.Share.folder:type_name -> kith.control.Folder
-	10,  // 30: kith.control.Share.device:type_name -> kith.control.Device
-	0,   // 31: kith.control.Share.role:type_name -> kith.control.Role
-	39,  // 32: kith.control.UnshareResponse.share:type_name -> kith.control.Share
-	44,  // 33: kith.control.OffersResponse.offers:type_name -> kith.control.Offer
-	10,  // 34: kith.control.Offer.from:type_name -> kith.control.Device
-	0,   // 35: kith.control.Offer.role:type_name -> kith.control.Role
-	0,   // 36: kith.control.AcceptRequest.role:type_name -> kith.control.Role
-	11,  // 37: kith.control.AcceptResponse.folder:type_name -> kith.control.Folder
-	53,  // 38: kith.control.ListRequest.place:type_name -> kith.control.Place
-	56,  // 39: kith.control.ListResponse.entries:type_name -> kith.control.PathEntry
-	11,  // 40: kith.control.PathEntry.folder:type_name -> kith.control.Folder
-	3,   // 41: kith.control.PathEntry.kind:type_name -> kith.control.Kind
-	4,   // 42: kith.control.PathEntry.where:type_name -> kith.control.Whereabouts
-	10,  // 43: kith.control.PathEntry.holders:type_name -> kith.control.Device
-	53,  // 44: kith.control.GetRequest.places:type_name -> kith.control.Place
-	12,  // 45: kith.control.GetProgress.problems:type_name -> kith.control.Problem
-	53,  // 46: kith.control.FreeRequest.places:type_name -> kith.control.Place
-	61,  // 47: kith.control.FreeResponse.reasons:type_name -> kith.control.Kept
-	62,  // 48: kith.control.FreeResponse.copies:type_name -> kith.control.Proof
-	10,  // 49: kith.control.Proof.device:type_name -> kith.control.Device
-	53,  // 50: kith.control.RevertRequest.places:type_name -> kith.control.Place
-	53,  // 51: kith.control.WhyRequest.place:type_name -> kith.control.Place
-	11,  // 52: kith.control.WhyResponse.folder:type_name -> kith.control.Folder
-	3,   // 53: kith.control.WhyResponse.kind:type_name -> kith.control.Kind
-	4,   // 54: kith.control.WhyResponse.where:type_name -> kith.control.Whereabouts
-	10,  // 55: kith.control.WhyResponse.holders:type_name -> kith.control.Device
-	12,  // 56: kith.control.WhyResponse.causes:type_name -> kith.control.Problem
-	69,  // 57: kith.control.ConflictsResponse.conflicts:type_name -> kith.control.Conflict
-	11,  // 58: kith.control.Conflict.folder:type_name -> kith.control.Folder
-	70,  // 59: kith.control.Conflict.main:type_name -> kith.control.ConflictVersion
-	70,  // 60: kith.control.Conflict.copies:type_name -> kith.control.ConflictVersion
-	3,   // 61: kith.control.ConflictVersion.kind:type_name -> kith.control.Kind
-	53,  // 62: kith.control.ResolveRequest.places:type_name -> kith.control.Place
-	5,   // 63: kith.control.ResolveRequest.keep:type_name -> kith.control.Keep
-	73,  // 64: kith.control.ResolveResponse.resolved:type_name -> kith.control.Resolved
-	76,  // 65: kith.control.HeldResponse.held:type_name -> kith.control.HeldBatch
-	11,  // 66: kith.control.HeldBatch.folder:type_name -> kith.control.Folder
-	10,  // 67: kith.control.HeldBatch.from:type_name -> kith.control.Device
-	76,  // 68: kith.control.ApproveResponse.batch:type_name -> kith.control.HeldBatch
-	76,  // 69: kith.control.RejectResponse.batch:type_name -> kith.control.HeldBatch
-	0,   // 70: kith.control.SetRoleRequest.role:type_name -> kith.control.Role
-	11,  // 71: kith.control.SetRoleResponse.folder:type_name -> kith.control.Folder
-	10,  // 72: kith.control.RevokeResponse.device:type_name -> kith.control.Device
-	11,  // 73: kith.control.RevokeResponse.folders:type_name -> kith.control.Folder
-	11,  // 74: kith.control.RevokeResponse.kept:type_name -> kith.control.Folder
-	87,  // 75: kith.control.ExamineResponse.findings:type_name -> kith.control.Finding
-	11,  // 76: kith.control.GoOnResponse.folder:type_name -> kith.control.Folder
-	53,  // 77: kith.control.LogRequest.place:type_name -> kith.control.Place
-	93,  // 78: kith.control.LogResponse.events:type_name -> kith.control.LogEvent
-	6,   // 79: kith.control.LogEvent.what:type_name -> kith.control.Happening
-	3,   // 80: kith.control.LogEvent.kind:type_name -> kith.control.Kind
-	10,  // 81: kith.control.LogEvent.device:type_name -> kith.control.Device
-	11,  // 82: kith.control.LogEvent.folder:type_name -> kith.control.Folder
-	53,  // 83: kith.control.DiffRequest.place:type_name -> kith.control.Place
-	90,  // 84: kith.control.DiffRequest.from:type_name -> kith.control.Moment
-	90,  // 85: kith.control.DiffRequest.to:type_name -> kith.control.Moment
-	96,  // 86: kith.control.DiffResponse.differences:type_name -> kith.control.Difference
-	6,   // 87: kith.control.Difference.what:type_name -> kith.control.Happening
-	3,   // 88: kith.control.Difference.kind:type_name -> kith.control.Kind
-	3,   // 89: kith.control.Difference.old_kind:type_name -> kith.control.Kind
-	11,  // 90: kith.control.Difference.folder:type_name -> kith.control.Folder
-	53,  // 91: kith.control.ListAtRequest.place:type_name -> kith.control.Place
-	90,  // 92: kith.control.ListAtRequest.at:type_name -> kith.control.Moment
-	53,  // 93: kith.control.RestoreRequest.place:type_name -> kith.control.Place
-	90,  // 94: kith.control.RestoreRequest.at:type_name -> kith.control.Moment
-	7,   // 95: kith.control.RestoreRequest.overwrite:type_name -> kith.control.Overwrite
-	101, // 96: kith.control.RestoreEvent.progress:type_name -> kith.control.RestoreProgress
-	102, // 97: kith.control.RestoreEvent.done:type_name -> kith.control.Restored
-	11,  // 98: kith.control.RestoreProgress.folder:type_name -> kith.control.Folder
-	11,  // 99: kith.control.Restored.folder:type_name -> kith.control.Folder
-	10,  // 100: kith.control.Restored.source:type_name -> kith.control.Device
-	103, // 101: kith.control.Restored.paths:type_name -> kith.control.RestoredPath
-	12,  // 102: kith.control.Restored.problems:type_name -> kith.control.Problem
-	8,   // 103: kith.control.RestoredPath.what:type_name -> kith.control.Outcome
-	110, // 104: kith.control.SnapshotResponse.snapshot:type_name -> kith.control.Snapshot
-	110, // 105: kith.control.SnapshotsResponse.snapshots:type_name -> kith.control.Snapshot
-	110, // 106: kith.control.DropSnapshotResponse.snapshot:type_name -> kith.control.Snapshot
-	11,  // 107: kith.control.Snapshot.folder:type_name -> kith.control.Folder
-	10,  // 108: kith.control.Snapshot.kept:type_name -> kith.control.Device
-	116, // 109: kith.control.RetentionResponse.retention:type_name -> kith.control.Retention
-	111, // 110: kith.control.SetRetentionRequest.keep:type_name -> kith.control.Keeping
-	116, // 111: kith.control.SetRetentionResponse.retention:type_name -> kith.control.Retention
-	11,  // 112: kith.control.Retention.folder:type_name -> kith.control.Folder
-	111, // 113: kith.control.Retention.keep:type_name -> kith.control.Keeping
-	119, // 114: kith.control.SetScheduleResponse.schedule:type_name -> kith.control.Schedule
-	11,  // 115: kith.control.Schedule.folder:type_name -> kith.control.Folder
-	123, // 116: kith.control.PruneEvent.moments:type_name -> kith.control.KeptMoment
-	122, // 117: kith.control.PruneEvent.done:type_name -> kith.control.Pruned
-	11,  // 118: kith.control.Pruned.folder:type_name -> kith.control.Folder
-	126, // 119: kith.control.VerifyEvent.progress:type_name -> kith.control.VerifyProgress
-	127, // 120: kith.control.VerifyEvent.done:type_name -> kith.control.VerifyResult
-	10,  // 121: kith.control.VerifyProgress.device:type_name -> kith.control.Device
-	128, // 122: kith.control.VerifyResult.vaults:type_name -> kith.control.Verified
-	11,  // 123: kith.control.Verified.folder:type_name -> kith.control.Folder
-	10,  // 124: kith.control.Verified.device:type_name -> kith.control.Device
-	12,  // 125: kith.control.Verified.problems:type_name -> kith.control.Problem
-	135, // 126: kith.control.ConfirmResponse.state:type_name -> kith.control.RecoveryState
-	135, // 127: kith.control.TestResponse.state:type_name -> kith.control.RecoveryState
-	136, // 128: kith.control.RecoveryState.folders:type_name -> kith.control.RecoveryFolder
-	11,  // 129: kith.control.RecoveryFolder.folder:type_name -> kith.control.Folder
-	10,  // 130: kith.control.RecoveryFolder.at:type_name -> kith.control.Device
-	139, // 131: kith.control.RecoverEvent.done:type_name -> kith.control.Recovered
-	10,  // 132: kith.control.Recovered.from:type_name -> kith.control.Device
-	11,  // 133: kith.control.Recovered.folders:type_name -> kith.control.Folder
-	10,  // 134: kith.control.Recovered.revoked:type_name -> kith.control.Device
-	47,  // 135: kith.control.Lifecycle.Stop:input_type -> kith.control.StopRequest
-	49,  // 136: kith.control.Lifecycle.Pause:input_type -> kith.control.PauseRequest
-	51,  // 137: kith.control.Lifecycle.Resume:input_type -> kith.control.ResumeRequest
-	22,  // 138: kith.control.Pairing.ShowCode:input_type -> kith.control.ShowCodeRequest
-	27,  // 139: kith.control.Pairing.UseCode:input_type -> kith.control.UseCodeRequest
-	29,  // 140: kith.control.Peers.Rename:input_type -> kith.control.RenameRequest
-	31,  // 141: kith.control.Folders.Add:input_type -> kith.control.AddRequest
-	33,  // 142: kith.control.Folders.Leave:input_type -> kith.control.LeaveRequest
-	35,  // 143: kith.control.Folders.Scan:input_type -> kith.control.ScanRequest
-	37,  // 144: kith.control.Sharing.Share:input_type -> kith.control.ShareRequest
-	40,  // 145: kith.control.Sharing.Unshare:input_type -> kith.control.UnshareRequest
-	42,  // 146: kith.control.Sharing.Offers:input_type -> kith.control.OffersRequest
-	45,  // 147: kith.control.Sharing.Accept:input_type -> kith.control.AcceptRequest
-	17,  // 148: kith.control.States.Status:input_type -> kith.control.StatusRequest
-	17,  // 149: kith.control.States.WatchStatus:input_type -> kith.control.StatusRequest
-	19,  // 150: kith.control.States.Wait:input_type -> kith.control.WaitRequest
-	54,  // 151: kith.control.Paths.List:input_type -> kith.control.ListRequest
-	57,  // 152: kith.control.Paths.Get:input_type -> kith.control.GetRequest
-	59,  // 153: kith.control.Paths.Free:input_type -> kith.control.FreeRequest
-	63,  // 154: kith.control.Paths.Revert:input_type -> kith.control.RevertRequest
-	65,  // 155: kith.control.Paths.Why:input_type -> kith.control.WhyRequest
-	67,  // 156: kith.control.Care.Conflicts:input_type -> kith.control.ConflictsRequest
-	71,  // 157: kith.control.Care.Resolve:input_type -> kith.control.ResolveRequest
-	74,  // 158: kith.control.Care.Held:input_type -> kith.control.HeldRequest
-	77,  // 159: kith.control.Care.Approve:input_type -> kith.control.ApproveRequest
-	79,  // 160: kith.control.Care.Reject:input_type -> kith.control.RejectRequest
-	81,  // 161: kith.control.Roles.SetRole:input_type -> kith.control.SetRoleRequest
-	83,  // 162: kith.control.Roles.Revoke:input_type -> kith.control.RevokeRequest
-	85,  // 163: kith.control.Roles.Examine:input_type -> kith.control.ExamineRequest
-	88,  // 164: kith.control.Roles.GoOn:input_type -> kith.control.GoOnRequest
-	91,  // 165: kith.control.Past.Log:input_type -> kith.control.LogRequest
-	94,  // 166: kith.control.Past.Diff:input_type -> kith.control.DiffRequest
-	97,  // 167: kith.control.Past.ListAt:input_type -> kith.control.ListAtRequest
-	98,  // 168: kith.control.Past.Restore:input_type -> kith.control.RestoreRequest
-	99,  // 169: kith.control.Past.Undo:input_type -> kith.control.UndoRequest
-	104, // 170: kith.control.Snapshots.Snapshot:input_type -> kith.control.SnapshotRequest
-	106, // 171: kith.control.Snapshots.Snapshots:input_type -> kith.control.SnapshotsRequest
-	108, // 172: kith.control.Snapshots.DropSnapshot:input_type -> kith.control.DropSnapshotRequest
-	112, // 173: kith.control.Vaults.Retention:input_type -> kith.control.RetentionRequest
-	114, // 174: kith.control.Vaults.SetRetention:input_type -> kith.control.SetRetentionRequest
-	117, // 175: kith.control.Vaults.SetSchedule:input_type -> kith.control.SetScheduleRequest
-	120, // 176: kith.control.Vaults.Prune:input_type -> kith.control.PruneRequest
-	124, // 177: kith.control.Proofs.Verify:input_type -> kith.control.VerifyRequest
-	124, // 178: kith.control.Proofs.Drill:input_type -> kith.control.VerifyRequest
-	129, // 179: kith.control.Recovery.Draft:input_type -> kith.control.DraftRequest
-	131, // 180: kith.control.Recovery.Confirm:input_type -> kith.control.ConfirmRequest
-	133, // 181: kith.control.Recovery.Test:input_type -> kith.control.TestRequest
-	137, // 182: kith.control.Recovery.Recover:input_type -> kith.control.RecoverRequest
-	48,  // 183: kith.control.Lifecycle.Stop:output_type -> kith.control.StopResponse
-	50,  // 184: kith.control.Lifecycle.Pause:output_type -> kith.control.PauseResponse
-	52,  // 185: kith.control.Lifecycle.Resume:output_type -> kith.control.ResumeResponse
-	24,  // 186: kith.control.Pairing.ShowCode:output_type -> kith.control.ShowCodeEvent
-	28,  // 187: kith.control.Pairing.UseCode:output_type -> kith.control.UseCodeResponse
-	30,  // 188: kith.control.Peers.Rename:output_type -> kith.control.RenameResponse
-	32,  // 189: kith.control.Folders.Add:output_type -> kith.control.AddResponse
-	34,  // 190: kith.control.Folders.Leave:output_type -> kith.control.LeaveResponse
-	36,  // 191: kith.control.Folders.Scan:output_type -> kith.control.ScanResponse
-	38,  // 192: kith.control.Sharing.Share:output_type -> kith.control.ShareResponse
-	41,  // 193: kith.control.Sharing.Unshare:output_type -> kith.control.UnshareResponse
-	43,  // 194: kith.control.Sharing.Offers:output_type -> kith.control.OffersResponse
-	46,  // 195: kith.control.Sharing.Accept:output_type -> kith.control.AcceptResponse
-	18,  // 196: kith.control.States.Status:output_type -> kith.control.StatusResponse
-	18,  // 197: kith.control.States.WatchStatus:output_type -> kith.control.StatusResponse
-	20,  // 198: kith.control.States.Wait:output_type -> kith.control.Progress
-	55,  // 199: kith.control.Paths.List:output_type -> kith.control.ListResponse
-	58,  // 200: kith.control.Paths.Get:output_type -> kith.control.GetProgress
-	60,  // 201: kith.control.Paths.Free:output_type -> kith.control.FreeResponse
-	64,  // 202: kith.control.Paths.Revert:output_type -> kith.control.RevertResponse
-	66,  // 203: kith.control.Paths.Why:output_type -> kith.control.WhyResponse
-	68,  // 204: kith.control.Care.Conflicts:output_type -> kith.control.ConflictsResponse
-	72,  // 205: kith.control.Care.Resolve:output_type -> kith.control.ResolveResponse
-	75,  // 206: kith.control.Care.Held:output_type -> kith.control.HeldResponse
-	78,  // 207: kith.control.Care.Approve:output_type -> kith.control.ApproveResponse
-	80,  // 208: kith.control.Care.Reject:output_type -> kith.control.RejectResponse
-	82,  // 209: kith.control.Roles.SetRole:output_type -> kith.control.SetRoleResponse
-	84,  // 210: kith.control.Roles.Revoke:output_type -> kith.control.RevokeResponse
-	86,  // 211: kith.control.Roles.Examine:output_type -> kith.control.ExamineResponse
-	89,  // 212: kith.control.Roles.GoOn:output_type -> kith.control.GoOnResponse
-	92,  // 213: kith.control.Past.Log:output_type -> kith.control.LogResponse
-	95,  // 214: kith.control.Past.Diff:output_type -> kith.control.DiffResponse
-	55,  // 215: kith.control.Past.ListAt:output_type -> kith.control.ListResponse
-	100, // 216: kith.control.Past.Restore:output_type -> kith.control.RestoreEvent
-	100, // 217: kith.control.Past.Undo:output_type -> kith.control.RestoreEvent
-	105, // 218: kith.control.Snapshots.Snapshot:output_type -> kith.control.SnapshotResponse
-	107, // 219: kith.control.Snapshots.Snapshots:output_type -> kith.control.SnapshotsResponse
-	109, // 220: kith.control.Snapshots.DropSnapshot:output_type -> kith.control.DropSnapshotResponse
-	113, // 221: kith.control.Vaults.Retention:output_type -> kith.control.RetentionResponse
-	115, // 222: kith.control.Vaults.SetRetention:output_type -> kith.control.SetRetentionResponse
-	118, // 223: kith.control.Vaults.SetSchedule:output_type -> kith.control.SetScheduleResponse
-	121, // 224: kith.control.Vaults.Prune:output_type -> kith.control.PruneEvent
-	125, // 225: kith.control.Proofs.Verify:output_type -> kith.control.VerifyEvent
-	125, // 226: kith.control.Proofs.Drill:output_type -> kith.control.VerifyEvent
-	130, // 227: kith.control.Recovery.Draft:output_type -> kith.control.DraftResponse
-	132, // 228: kith.control.Recovery.Confirm:output_type -> kith.control.ConfirmResponse
-	134, // 229: kith.control.Recovery.Test:output_type -> kith.control.TestResponse
-	138, // 230: kith.control.Recovery.Recover:output_type -> kith.control.RecoverEvent
-	183, // [183:231] is the sub-list for method output_type
-	135, // [135:183] is the sub-list for method input_type
-	135, // [135:135] is the sub-list for extension type_name
-	135, // [135:135] is the sub-list for extension extendee
-	0,   // [0:135] is the sub-list for field type_name
+	122, // 3: kith.control.VaultStatus.store:type_name -> kith.control.Store
+	11,  // 4: kith.control.FolderStatus.folder:type_name -> kith.control.Folder
+	1,   // 5: kith.control.FolderStatus.state:type_name -> kith.control.State
+	12,  // 6: kith.control.FolderStatus.problems:type_name -> kith.control.Problem
+	13,  // 7: kith.control.FolderStatus.members:type_name -> kith.control.MemberStatus
+	14,  // 8: kith.control.FolderStatus.vault:type_name -> kith.control.VaultStatus
+	10,  // 9: kith.control.PeerStatus.device:type_name -> kith.control.Device
+	10,  // 10: kith.control.StatusResponse.device:type_name -> kith.control.Device
+	15,  // 11: kith.control.StatusResponse.folders:type_name -> kith.control.FolderStatus
+	16,  // 12: kith.control.StatusResponse.peers:type_name -> kith.control.PeerStatus
+	12,  // 13: kith.control.StatusResponse.problems:type_name -> kith.control.Problem
+	2,   // 14: kith.control.WaitRequest.goal:type_name -> kith.control.Goal
+	21,  // 15: kith.control.Progress.folders:type_name -> kith.control.FolderProgress
+	11,  // 16: kith.control.FolderProgress.folder:type_name -> kith.control.Folder
+	1,   // 17: kith.control.FolderProgress.state:type_name -> kith.control.State
+	23,  // 18: kith.control.ShowCodeRequest.shares:type_name -> kith.control.Offering
+	0,   // 19: kith.control.Offering.role:type_name -> kith.control.Role
+	25,  // 20: kith.control.ShowCodeEvent.shown:type_name -> kith.control.Invitation
+	26,  // 21: kith.control.ShowCodeEvent.paired:type_name -> kith.control.Paired
+	10,  // 22: kith.control.Paired.device:type_name -> kith.control.Device
+	26,  // 23: kith.control.UseCodeResponse.paired:type_name -> kith.control.Paired
+	10,  // 24: kith.control.RenameResponse.device:type_name -> kith.control.Device
+	11,  // 25: kith.control.AddResponse.folder:type_name -> kith.control.Folder
+	11,  // 26: kith.control.LeaveResponse.folder:type_name -> kith.control.Folder
+	15,  // 27: kith.control.ScanResponse.folders:type_name -> kith.control.FolderStatus
+	0,   // 28: kith.control.ShareRequest.role:type_name -> kith.control.Role
+	39,  // 29: kith.control.ShareResponse.share:type_name -> kith.control.Share
+	11,  // 30: kith.control.Share.folder:type_name -> kith.control.Folder
+	10,  // 31: kith.control.Share.device:type_name -> kith.control.Device
+	0,   // 32: kith.control.Share.role:type_name -> kith.control.Role
+	39,  // 33: kith.control.UnshareResponse.share:type_name -> kith.control.Share
+	44,  // 34: kith.control.OffersResponse.offers:type_name -> kith.control.Offer
+	10,  // 35: kith.control.Offer.from:type_name -> kith.control.Device
+	0,   // 36: kith.control.Offer.role:type_name -> kith.control.Role
+	0,   // 37: kith.control.AcceptRequest.role:type_name -> kith.control.Role
+	11,  // 38: kith.control.AcceptResponse.folder:type_name -> kith.control.Folder
+	53,  // 39: kith.control.ListRequest.place:type_name -> kith.control.Place
+	56,  // 40: kith.control.ListResponse.entries:type_name -> kith.control.PathEntry
+	11,  // 41: kith.control.PathEntry.folder:type_name -> kith.control.Folder
+	3,   // 42: kith.control.PathEntry.kind:type_name -> kith.control.Kind
+	4,   // 43: kith.control.PathEntry.where:type_name -> kith.control.Whereabouts
+	10,  // 44: kith.control.PathEntry.holders:type_name -> kith.control.Device
+	53,  // 45: kith.control.GetRequest.places:type_name -> kith.control.Place
+	12,  // 46: kith.control.GetProgress.problems:type_name -> kith.control.Problem
+	53,  // 47: kith.control.FreeRequest.places:type_name -> kith.control.Place
+	61,  // 48: kith.control.FreeResponse.reasons:type_name -> kith.control.Kept
+	62,  // 49: kith.control.FreeResponse.copies:type_name -> kith.control.Proof
+	10,  // 50: kith.control.Proof.device:type_name -> kith.control.Device
+	53,  // 51: kith.control.RevertRequest.places:type_name -> kith.control.Place
+	53,  // 52: kith.control.WhyRequest.place:type_name -> kith.control.Place
+	11,  // 53: kith.control.WhyResponse.folder:type_name -> kith.control.Folder
+	3,   // 54: kith.control.WhyResponse.kind:type_name -> kith.control.Kind
+	4,   // 55: kith.control.WhyResponse.where:type_name -> kith.control.Whereabouts
+	10,  // 56: kith.control.WhyResponse.holders:type_name -> kith.control.Device
+	12,  // 57: kith.control.WhyResponse.causes:type_name -> kith.control.Problem
+	69,  // 58: kith.control.ConflictsResponse.conflicts:type_name -> kith.control.Conflict
+	11,  // 59: kith.control.Conflict.folder:type_name -> kith.control.Folder
+	70,  // 60: kith.control.Conflict.main:type_name -> kith.control.ConflictVersion
+	70,  // 61: kith.control.Conflict.copies:type_name -> kith.control.ConflictVersion
+	3,   // 62: kith.control.ConflictVersion.kind:type_name -> kith.control.Kind
+	53,  // 63: kith.control.ResolveRequest.places:type_name -> kith.control.Place
+	5,   // 64: kith.control.ResolveRequest.keep:type_name -> kith.control.Keep
+	73,  // 65: kith.control.ResolveResponse.resolved:type_name -> kith.control.Resolved
+	76,  // 66: kith.control.HeldResponse.held:type_name -> kith.control.HeldBatch
+	11,  // 67: kith.control.HeldBatch.folder:type_name -> kith.control.Folder
+	10,  // 68: kith.control.HeldBatch.from:type_name -> kith.control.Device
+	76,  // 69: kith.control.ApproveResponse.batch:type_name -> kith.control.HeldBatch
+	76,  // 70: kith.control.RejectResponse.batch:type_name -> kith.control.HeldBatch
+	0,   // 71: kith.control.SetRoleRequest.role:type_name -> kith.control.Role
+	11,  // 72: kith.control.SetRoleResponse.folder:type_name -> kith.control.Folder
+	10,  // 73: kith.control.RevokeResponse.device:type_name -> kith.control.Device
+	11,  // 74: kith.control.RevokeResponse.folders:type_name -> kith.control.Folder
+	11,  // 75: kith.control.RevokeResponse.kept:type_name -> kith.control.Folder
+	87,  // 76: kith.control.ExamineResponse.findings:type_name -> kith.control.Finding
+	11,  // 77: kith.control.GoOnResponse.folder:type_name -> kith.control.Folder
+	53,  // 78: kith.control.LogRequest.place:type_name -> kith.control.Place
+	93,  // 79: kith.control.LogResponse.events:type_name -> kith.control.LogEvent
+	6,   // 80: kith.control.LogEvent.what:type_name -> kith.control.Happening
+	3,   // 81: kith.control.LogEvent.kind:type_name -> kith.control.Kind
+	10,  // 82: kith.control.LogEvent.device:type_name -> kith.control.Device
+	11,  // 83: kith.control.LogEvent.folder:type_name -> kith.control.Folder
+	53,  // 84: kith.control.DiffRequest.place:type_name -> kith.control.Place
+	90,  // 85: kith.control.DiffRequest.from:type_name -> kith.control.Moment
+	90,  // 86: kith.control.DiffRequest.to:type_name -> kith.control.Moment
+	96,  // 87: kith.control.DiffResponse.differences:type_name -> kith.control.Difference
+	6,   // 88: kith.control.Difference.what:type_name -> kith.control.Happening
+	3,   // 89: kith.control.Difference.kind:type_name -> kith.control.Kind
+	3,   // 90: kith.control.Difference.old_kind:type_name -> kith.control.Kind
+	11,  // 91: kith.control.Difference.folder:type_name -> kith.control.Folder
+	53,  // 92: kith.control.ListAtRequest.place:type_name -> kith.control.Place
+	90,  // 93: kith.control.ListAtRequest.at:type_name -> kith.control.Moment
+	53,  // 94: kith.control.RestoreRequest.place:type_name -> kith.control.Place
+	90,  // 95: kith.control.RestoreRequest.at:type_name -> kith.control.Moment
+	7,   // 96: kith.control.RestoreRequest.overwrite:type_name -> kith.control.Overwrite
+	101, // 97: kith.control.RestoreEvent.progress:type_name -> kith.control.RestoreProgress
+	102, // 98: kith.control.RestoreEvent.done:type_name -> kith.control.Restored
+	11,  // 99: kith.control.RestoreProgress.folder:type_name -> kith.control.Folder
+	11,  // 100: kith.control.Restored.folder:type_name -> kith.control.Folder
+	10,  // 101: kith.control.Restored.source:type_name -> kith.control.Device
+	103, // 102: kith.control.Restored.paths:type_name -> kith.control.RestoredPath
+	12,  // 103: kith.control.Restored.problems:type_name -> kith.control.Problem
+	8,   // 104: kith.control.RestoredPath.what:type_name -> kith.control.Outcome
+	110, // 105: kith.control.SnapshotResponse.snapshot:type_name -> kith.control.Snapshot
+	110, // 106: kith.control.SnapshotsResponse.snapshots:type_name -> kith.control.Snapshot
+	110, // 107: kith.control.DropSnapshotResponse.snapshot:type_name -> kith.control.Snapshot
+	11,  // 108: kith.control.Snapshot.folder:type_name -> kith.control.Folder
+	10,  // 109: kith.control.Snapshot.kept:type_name -> kith.control.Device
+	116, // 110: kith.control.RetentionResponse.retention:type_name -> kith.control.Retention
+	111, // 111: kith.control.SetRetentionRequest.keep:type_name -> kith.control.Keeping
+	116, // 112: kith.control.SetRetentionResponse.retention:type_name -> kith.control.Retention
+	11,  // 113: kith.control.Retention.folder:type_name -> kith.control.Folder
+	111, // 114: kith.control.Retention.keep:type_name -> kith.control.Keeping
+	119, // 115: kith.control.SetScheduleResponse.schedule:type_name -> kith.control.Schedule
+	11,  // 116: kith.control.Schedule.folder:type_name -> kith.control.Folder
+	11,  // 117: kith.control.SetStoreResponse.folder:type_name -> kith.control.Folder
+	122, // 118: kith.control.SetStoreResponse.store:type_name -> kith.control.Store
+	126, // 119: kith.control.PruneEvent.moments:type_name -> kith.control.KeptMoment
+	125, // 120: kith.control.PruneEvent.done:type_name -> kith.control.Pruned
+	11,  // 121: kith.control.Pruned.folder:type_name -> kith.control.Folder
+	129, // 122: kith.control.VerifyEvent.progress:type_name -> kith.control.VerifyProgress
+	130, // 123: kith.control.VerifyEvent.done:type_name -> kith.control.VerifyResult
+	10,  // 124: kith.control.VerifyProgress.device:type_name -> kith.control.Device
+	131, // 125: kith.control.VerifyResult.vaults:type_name -> kith.control.Verified
+	11,  // 126: kith.control.Verified.folder:type_name -> kith.control.Folder
+	10,  // 127: kith.control.Verified.device:type_name -> kith.control.Device
+	12,  // 128: kith.control.Verified.problems:type_name -> kith.control.Problem
+	138, // 129: kith.control.ConfirmResponse.state:type_name -> kith.control.RecoveryState
+	138, // 130: kith.control.TestResponse.state:type_name -> kith.control.RecoveryState
+	139, // 131: kith.control.RecoveryState.folders:type_name -> kith.control.RecoveryFolder
+	11,  // 132: kith.control.RecoveryFolder.folder:type_name -> kith.control.Folder
+	10,  // 133: kith.control.RecoveryFolder.at:type_name -> kith.control.Device
+	142, // 134: kith.control.RecoverEvent.done:type_name -> kith.control.Recovered
+	10,  // 135: kith.control.Recovered.from:type_name -> kith.control.Device
+	11,  // 136: kith.control.Recovered.folders:type_name -> kith.control.Folder
+	10,  // 137: kith.control.Recovered.revoked:type_name -> kith.control.Device
+	47,  // 138: kith.control.Lifecycle.Stop:input_type -> kith.control.StopRequest
+	49,  // 139: kith.control.Lifecycle.Pause:input_type -> kith.control.PauseRequest
+	51,  // 140: kith.control.Lifecycle.Resume:input_type -> kith.control.ResumeRequest
+	22,  // 141: kith.control.Pairing.ShowCode:input_type -> kith.control.ShowCodeRequest
+	27,  // 142: kith.control.Pairing.UseCode:input_type -> kith.control.UseCodeRequest
+	29,  // 143: kith.control.Peers.Rename:input_type -> kith.control.RenameRequest
+	31,  // 144: kith.control.Folders.Add:input_type -> kith.control.AddRequest
+	33,  // 145: kith.control.Folders.Leave:input_type -> kith.control.LeaveRequest
+	35,  // 146: kith.control.Folders.Scan:input_type -> kith.control.ScanRequest
+	37,  // 147: kith.control.Sharing.Share:input_type -> kith.control.ShareRequest
+	40,  // 148: kith.control.Sharing.Unshare:input_type -> kith.control.UnshareRequest
+	42,  // 149: kith.control.Sharing.Offers:input_type -> kith.control.OffersRequest
+	45,  // 150: kith.control.Sharing.Accept:input_type -> kith.control.AcceptRequest
+	17,  // 151: kith.control.States.Status:input_type -> kith.control.StatusRequest
+	17,  // 152: kith.control.States.WatchStatus:input_type -> kith.control.StatusRequest
+	19,  // 153: kith.control.States.Wait:input_type -> kith.control.WaitRequest
+	54,  // 154: kith.control.Paths.List:input_type -> kith.control.ListRequest
+	57,  // 155: kith.control.Paths.Get:input_type -> kith.control.GetRequest
+	59,  // 156: kith.control.Paths.Free:input_type -> kith.control.FreeRequest
+	63,  // 157: kith.control.Paths.Revert:input_type -> kith.control.RevertRequest
+	65,  // 158: kith.control.Paths.Why:input_type -> kith.control.WhyRequest
+	67,  // 159: kith.control.Care.Conflicts:input_type -> kith.control.ConflictsRequest
+	71,  // 160: kith.control.Care.Resolve:input_type -> kith.control.ResolveRequest
+	74,  // 161: kith.control.Care.Held:input_type -> kith.control.HeldRequest
+	77,  // 162: kith.control.Care.Approve:input_type -> kith.control.ApproveRequest
+	79,  // 163: kith.control.Care.Reject:input_type -> kith.control.RejectRequest
+	81,  // 164: kith.control.Roles.SetRole:input_type -> kith.control.SetRoleRequest
+	83,  // 165: kith.control.Roles.Revoke:input_type -> kith.control.RevokeRequest
+	85,  // 166: kith.control.Roles.Examine:input_type -> kith.control.ExamineRequest
+	88,  // 167: kith.control.Roles.GoOn:input_type -> kith.control.GoOnRequest
+	91,  // 168: kith.control.Past.Log:input_type -> kith.control.LogRequest
+	94,  // 169: kith.control.Past.Diff:input_type -> kith.control.DiffRequest
+	97,  // 170: kith.control.Past.ListAt:input_type -> kith.control.ListAtRequest
+	98,  // 171: kith.control.Past.Restore:input_type -> kith.control.RestoreRequest
+	99,  // 172: kith.control.Past.Undo:input_type -> kith.control.UndoRequest
+	104, // 173: kith.control.Snapshots.Snapshot:input_type -> kith.control.SnapshotRequest
+	106, // 174: kith.control.Snapshots.Snapshots:input_type -> kith.control.SnapshotsRequest
+	108, // 175: kith.control.Snapshots.DropSnapshot:input_type -> kith.control.DropSnapshotRequest
+	112, // 176: kith.control.Vaults.Retention:input_type -> kith.control.RetentionRequest
+	114, // 177: kith.control.Vaults.SetRetention:input_type -> kith.control.SetRetentionRequest
+	117, // 178: kith.control.Vaults.SetSchedule:input_type -> kith.control.SetScheduleRequest
+	120, // 179: kith.control.Vaults.SetStore:input_type -> kith.control.SetStoreRequest
+	123, // 180: kith.control.Vaults.Prune:input_type -> kith.control.PruneRequest
+	127, // 181: kith.control.Proofs.Verify:input_type -> kith.control.VerifyRequest
+	127, // 182: kith.control.Proofs.Drill:input_type -> kith.control.VerifyRequest
+	132, // 183: kith.control.Recovery.Draft:input_type -> kith.control.DraftRequest
+	134, // 184: kith.control.Recovery.Confirm:input_type -> kith.control.ConfirmRequest
+	136, // 185: kith.control.Recovery.Test:input_type -> kith.control.TestRequest
+	140, // 186: kith.control.Recovery.Recover:input_type -> kith.control.RecoverRequest
+	48,  // 187: kith.control.Lifecycle.Stop:output_type -> kith.control.StopResponse
+	50,  // 188: kith.control.Lifecycle.Pause:output_type -> kith.control.PauseResponse
+	52,  // 189: kith.control.Lifecycle.Resume:output_type -> kith.control.ResumeResponse
+	24,  // 190: kith.control.Pairing.ShowCode:output_type -> kith.control.ShowCodeEvent
+	28,  // 191: kith.control.Pairing.UseCode:output_type -> kith.control.UseCodeResponse
+	30,  // 192: kith.control.Peers.Rename:output_type -> kith.control.RenameResponse
+	32,  // 193: kith.control.Folders.Add:output_type -> kith.control.AddResponse
+	34,  // 194: kith.control.Folders.Leave:output_type -> kith.control.LeaveResponse
+	36,  // 195: kith.control.Folders.Scan:output_type -> kith.control.ScanResponse
+	38,  // 196: kith.control.Sharing.Share:output_type -> kith.control.ShareResponse
+	41,  // 197: kith.control.Sharing.Unshare:output_type -> kith.control.UnshareResponse
+	43,  // 198: kith.control.Sharing.Offers:output_type -> kith.control.OffersResponse
+	46,  // 199: kith.control.Sharing.Accept:output_type -> kith.control.AcceptResponse
+	18,  // 200: kith.control.States.Status:output_type -> kith.control.StatusResponse
+	18,  // 201: kith.control.States.WatchStatus:output_type -> kith.control.StatusResponse
+	20,  // 202: kith.control.States.Wait:output_type -> kith.control.Progress
+	55,  // 203: kith.control.Paths.List:output_type -> kith.control.ListResponse
+	58,  // 204: kith.control.Paths.Get:output_type -> kith.control.GetProgress
+	60,  // 205: kith.control.Paths.Free:output_type -> kith.control.FreeResponse
+	64,  // 206: kith.control.Paths.Revert:output_type -> kith.control.RevertResponse
+	66,  // 207: kith.control.Paths.Why:output_type -> kith.control.WhyResponse
+	68,  // 208: kith.control.Care.Conflicts:output_type -> kith.control.ConflictsResponse
+	72,  // 209: kith.control.Care.Resolve:output_type -> kith.control.ResolveResponse
+	75,  // 210: kith.control.Care.Held:output_type -> kith.control.HeldResponse
+	78,  // 211: kith.control.Care.Approve:output_type -> kith.control.ApproveResponse
+	80,  // 212: kith.control.Care.Reject:output_type -> kith.control.RejectResponse
+	82,  // 213: kith.control.Roles.SetRole:output_type -> kith.control.SetRoleResponse
+	84,  // 214: kith.control.Roles.Revoke:output_type -> kith.control.RevokeResponse
+	86,  // 215: kith.control.Roles.Examine:output_type -> kith.control.ExamineResponse
+	89,  // 216: kith.control.Roles.GoOn:output_type -> kith.control.GoOnResponse
+	92,  // 217: kith.control.Past.Log:output_type -> kith.control.LogResponse
+	95,  // 218: kith.control.Past.Diff:output_type -> kith.control.DiffResponse
+	55,  // 219: kith.control.Past.ListAt:output_type -> kith.control.ListResponse
+	100, // 220: kith.control.Past.Restore:output_type -> kith.control.RestoreEvent
+	100, // 221: kith.control.Past.Undo:output_type -> kith.control.RestoreEvent
+	105, // 222: kith.control.Snapshots.Snapshot:output_type -> kith.control.SnapshotResponse
+	107, // 223: kith.control.Snapshots.Snapshots:output_type -> kith.control.SnapshotsResponse
+	109, // 224: kith.control.Snapshots.DropSnapshot:output_type -> kith.control.DropSnapshotResponse
+	113, // 225: kith.control.Vaults.Retention:output_type -> kith.control.RetentionResponse
+	115, // 226: kith.control.Vaults.SetRetention:output_type -> kith.control.SetRetentionResponse
+	118, // 227: kith.control.Vaults.SetSchedule:output_type -> kith.control.SetScheduleResponse
+	121, // 228: kith.control.Vaults.SetStore:output_type -> kith.control.SetStoreResponse
+	124, // 229: kith.control.Vaults.Prune:output_type -> kith.control.PruneEvent
+	128, // 230: kith.control.Proofs.Verify:output_type -> kith.control.VerifyEvent
+	128, // 231: kith.control.Proofs.Drill:output_type -> kith.control.VerifyEvent
+	133, // 232: kith.control.Recovery.Draft:output_type -> kith.control.DraftResponse
+	135, // 233: kith.control.Recovery.Confirm:output_type -> kith.control.ConfirmResponse
+	137, // 234: kith.control.Recovery.Test:output_type -> kith.control.TestResponse
+	141, // 235: kith.control.Recovery.Recover:output_type -> kith.control.RecoverEvent
+	187, // [187:236] is the sub-list for method output_type
+	138, // [138:187] is the sub-list for method input_type
+	138, // [138:138] is the sub-list for extension type_name
+	138, // [138:138] is the sub-list for extension extendee
+	0,   // [0:138] is the sub-list for field type_name
 }
 
 func init() { file_controlpb_control_proto_init() }
@@ -9890,11 +10152,12 @@ func file_controlpb_control_proto_init() {
 	file_controlpb_control_proto_msgTypes[102].OneofWrappers = []any{}
 	file_controlpb_control_proto_msgTypes[105].OneofWrappers = []any{}
 	file_controlpb_control_proto_msgTypes[108].OneofWrappers = []any{}
-	file_controlpb_control_proto_msgTypes[116].OneofWrappers = []any{
+	file_controlpb_control_proto_msgTypes[111].OneofWrappers = []any{}
+	file_controlpb_control_proto_msgTypes[119].OneofWrappers = []any{
 		(*VerifyEvent_Progress)(nil),
 		(*VerifyEvent_Done)(nil),
 	}
-	file_controlpb_control_proto_msgTypes[129].OneofWrappers = []any{
+	file_controlpb_control_proto_msgTypes[132].OneofWrappers = []any{
 		(*RecoverEvent_Progress)(nil),
 		(*RecoverEvent_Done)(nil),
 	}
@@ -9904,7 +10167,7 @@ func file_controlpb_control_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_controlpb_control_proto_rawDesc), len(file_controlpb_control_proto_rawDesc)),
 			NumEnums:      9,
-			NumMessages:   131,
+			NumMessages:   134,
 			NumExtensions: 0,
 			NumServices:   14,
 		},

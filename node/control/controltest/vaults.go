@@ -12,6 +12,7 @@ import (
 type Vaults struct {
 	Retention control.Retention
 	Schedule  control.Schedule
+	Stored    control.Stored
 	Pruned    control.Pruned
 	Steps     []control.VerifyProgress // what Verify and Drill tell before they end
 	Verified  []control.Verified       // the answer of both
@@ -78,6 +79,14 @@ func (v vaults) SetSchedule(ctx context.Context, r control.ScheduleRequest) (con
 		hook = fmt.Sprintf("%q", *r.Hook)
 	}
 	return v.d.Vaults.Schedule, v.d.answer(ctx, "SetSchedule", fmt.Sprintf("{Folder:%s When:%s Hook:%s}", r.Folder, r.When, hook))
+}
+
+func (v vaults) SetStore(ctx context.Context, r control.StoreRequest) (control.Stored, error) {
+	url := "as it was"
+	if r.URL != nil {
+		url = fmt.Sprintf("%q", *r.URL)
+	}
+	return v.d.Vaults.Stored, v.d.answer(ctx, "SetStore", fmt.Sprintf("{Folder:%s URL:%s Keys:%q %q Region:%q}", r.Folder, url, r.AccessKey, r.SecretKey, r.Region))
 }
 
 func (v vaults) Prune(ctx context.Context, r control.PruneRequest) (control.Pruned, error) {

@@ -63,10 +63,18 @@ func (a Address) Check() error {
 	return err
 }
 
+// IsPlace tells whether what the address names is a bucket, or a directory that
+// a vault's packs were put into.
+func (a Address) IsPlace() bool {
+	return strings.HasPrefix(a.URL, bucketScheme) || filepath.IsAbs(a.URL) && directory{a.URL}.check() == nil
+}
+
+const bucketScheme = "s3:"
+
 // Open is the part of the place that has a name, such as "FOLDER/DEVICE". It
 // goes nowhere yet.
 func (a Address) Open(part string) (Place, error) {
-	rest, bucket := strings.CutPrefix(a.URL, "s3:")
+	rest, bucket := strings.CutPrefix(a.URL, bucketScheme)
 	switch {
 	case bucket:
 		return openBucket(rest, part, a)
