@@ -134,13 +134,13 @@ func (a *actor) scrub() {
 	}
 	s, err := a.vault.Scrub(a.ctx, max(least, t.PackBytes/int64(round/scrubEvery)))
 	if err != nil && a.ctx.Err() == nil {
-		a.log().Warn("read the store", "folder", a.ID, "error", err)
+		a.log().Warn("read the vault", "folder", a.ID, "error", err)
 	}
 	if s.Bad > 0 {
-		a.log().Error("the store is damaged", "folder", a.ID, "found", s.Bad)
+		a.log().Error("the vault is damaged", "folder", a.ID, "found", s.Bad)
 	}
 	if s.Round {
-		a.log().Info("all of the store was read", "folder", a.ID, "began", s.Began)
+		a.log().Info("all of the vault was read", "folder", a.ID, "began", s.Began)
 	}
 }
 

@@ -104,7 +104,7 @@ func (a *actor) problems(st *Status) (out []Problem) {
 	}
 	if n := st.Totals.Damaged; n > 0 {
 		out = append(out, Problem{
-			Code: "vault_damaged", Text: fmt.Sprintf("%d blocks or versions in the store are damaged", n),
+			Code: "vault_damaged", Text: fmt.Sprintf("%d blocks or versions in the vault are damaged", n),
 			Hint: "they are fetched again from any device that has them; kith verify tells more",
 		})
 	}
@@ -117,7 +117,7 @@ func (a *actor) problems(st *Status) (out []Problem) {
 	if b := a.notes.SetBack; b != nil {
 		out = append(out, Problem{
 			Code: "rolled_back",
-			Text: fmt.Sprintf("the store was set back to an older state: a device remembers %d changes of it, it had %d on %s",
+			Text: fmt.Sprintf("the vault was set back to an older state: a device remembers %d changes of it, it had %d on %s",
 				b.Sequence, b.Had, b.Found.Local().Format(time.DateTime)),
 			Hint: "what the devices hold is taken in again, the versions between are lost; kith verify --accept ends this note",
 		})

@@ -153,14 +153,18 @@ func (k *Keeper) setStore(ctx context.Context, to store.Address) error {
 	}
 	s := &stowing{Address: to, Part: k.ID.String() + "/" + string(k.Device)}
 	err := s.open()
-	if err == nil {
+	switch {
+	case err != nil:
+	case now != nil: // other keys, or it is to stay after all
+		err = s.place.List(ctx, func(string, int64) error { return nil })
+	default:
 		err = s.place.Prepare(ctx)
-	}
-	if err == nil && now == nil {
-		err = k.vault.SetStore(s.place)
 	}
 	if err == nil {
 		err = k.keepStore(s)
+	}
+	if err == nil {
+		err = k.vault.SetStore(s.place)
 	}
 	return err
 }

@@ -23,15 +23,15 @@ func (g *Guard) judge(s *Seen) (code, text string, look bool) {
 	switch {
 	case !g.Known():
 	case g.WasTold > 0 && g.WasIndex != s.Index && g.Vault != st.Vault:
-		return Anew, fmt.Sprintf("it begins anew: the store that it had, with %d changes, is gone", max(g.WasTold, g.Sequence)), false
+		return Anew, fmt.Sprintf("it begins anew: the vault that it had, with %d changes, is gone", max(g.WasTold, g.Sequence)), false
 	case !st.SetBack.IsZero() && !st.SetBack.Equal(g.SetBack):
-		return SetBack, fmt.Sprintf("its store was set back: a device remembered %d changes of it when it had fewer, %s",
+		return SetBack, fmt.Sprintf("its vault was set back: a device remembered %d changes of it when it had fewer, %s",
 			st.SetBackFrom, onDay(st.SetBack)), false
 	case g.Sequence == 0 && g.Told == 0:
 	case g.Sequence > 0 && g.Vault != st.Vault:
-		return Anew, fmt.Sprintf("it begins anew: the store that it had %s, with %d changes, is gone", onDay(g.Moment), g.Sequence), false
+		return Anew, fmt.Sprintf("it begins anew: the vault that it had %s, with %d changes, is gone", onDay(g.Moment), g.Sequence), false
 	case st.Sequence < had:
-		return SetBack, fmt.Sprintf("its store was set back: it had %d changes %s, and now has %d", had, onDay(g.Moment), st.Sequence), false
+		return SetBack, fmt.Sprintf("its vault was set back: it had %d changes %s, and now has %d", had, onDay(g.Moment), st.Sequence), false
 	default:
 		return "", "", true
 	}
@@ -52,7 +52,7 @@ const lookBack = 64
 // retold says what is wrong with a vault that has received as change again,
 // later than it was last seen, what it had received by then.
 func (g *Guard) retold(again entry.Sequence) (code, text string) {
-	return SetBack, fmt.Sprintf("its store was set back after %s: what it now has as change %d came later than that",
+	return SetBack, fmt.Sprintf("its vault was set back after %s: what it now has as change %d came later than that",
 		g.Moment.Local().Format(time.DateTime), again)
 }
 

@@ -72,8 +72,9 @@ func (v *Vault) unstow(ctx context.Context, most int64) (left int64, err error) 
 }
 
 // SetStore says where packs are to lie from now on, nil for the directory
-// alone. It wraps [ErrRefused] if some still lie in another store, which
-// [Vault.Unstow] gets from there, and in a rolling vault.
+// alone. If some lie in a store already, it has to be another way to the same,
+// with other keys for instance; without one it wraps [ErrRefused] until
+// [Vault.Unstow] has got them from there, and in a rolling vault always.
 func (v *Vault) SetStore(s Store) error {
 	v.caring.Lock()
 	defer v.caring.Unlock()
@@ -83,8 +84,8 @@ func (v *Vault) SetStore(s Store) error {
 		return fmt.Errorf("%w: a rolling vault has no store", ErrRefused)
 	}
 	for _, p := range v.packs {
-		if p.stowed {
-			return fmt.Errorf("%w: packs lie in another store", ErrRefused)
+		if p.stowed && s == nil {
+			return fmt.Errorf("%w: packs lie in a store", ErrRefused)
 		}
 	}
 	v.reading.Lock()
