@@ -190,7 +190,9 @@ func (x *proving) Sealed(ctx context.Context, ids []entry.BlockID, send func([]b
 }
 
 // Same implements [guard.Folder].
-func (x *proving) Same() bool { return x.share.Status().Members[x.link.id].Same }
+func (x *proving) Same() (guard.Mark, bool) {
+	return x.share.mark(), x.share.Status().Members[x.link.id].Same
+}
 
 // vaultAsked is the vault of a connected member, as [guard.Vault].
 type vaultAsked struct {

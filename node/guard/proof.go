@@ -23,8 +23,9 @@ type Folder interface {
 	// Sealed calls send for each block in order, with its raw sealed form, valid
 	// only during the call, or with nil where it does not lie here.
 	Sealed(ctx context.Context, ids []entry.BlockID, send func(sealed []byte) error) error
-	// Same tells whether the vault has said that it holds all of it.
-	Same() bool
+	// Same tells how far this device is, and whether the vault has said that it
+	// holds all of that.
+	Same() (Mark, bool)
 }
 
 // Vault is that of a member, which can be asked.
@@ -114,11 +115,11 @@ func (g *Guard) bears(r *Result) bool {
 func (x *Proof) Verify(ctx context.Context) Result { return x.run(ctx, x.verify) }
 
 func (x *Proof) verify(ctx context.Context) error {
+	before, same := x.Folder.Same()
 	st, err := x.Vault.State(ctx)
 	if err != nil {
 		return err
 	}
-	same := x.Folder.Same()
 	tree, err := x.Vault.Tree(ctx, st)
 	if err != nil {
 		return err
@@ -128,6 +129,10 @@ func (x *Proof) verify(ctx context.Context) error {
 		x.problem(Withheld, fmt.Sprintf("%d of its versions cannot be opened: %v", n, tree.Gaps.Cause))
 	}
 	lacks, files := x.compare(tree, same)
+	// What has changed here meanwhile the vault may not have been told of then.
+	if after, _ := x.Folder.Same(); after != before {
+		same, lacks = false, 0
+	}
 	if lacks > 0 {
 		x.problem(Withheld, fmt.Sprintf("it lacks %d paths that it said it holds", lacks))
 	}

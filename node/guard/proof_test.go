@@ -21,10 +21,17 @@ import (
 type here struct {
 	*pasttest.Folder
 	behind  bool // the vault has not said that it holds all of it
+	busy    bool // it changes all the time
+	head    entry.Sequence
 	entries []*entry.Entry
 }
 
-func (h *here) Same() bool { return !h.behind }
+func (h *here) Same() (guard.Mark, bool) {
+	if h.busy {
+		h.head++
+	}
+	return guard.Mark{Index: 1, Head: h.head}, !h.behind
+}
 
 func (h *here) Keys() (out []*seal.Keys) {
 	for _, k := range h.Folder.Keys {
@@ -383,3 +390,13 @@ func TestARoundIsBounded(t *testing.T) {
 }
 
 var _ guard.Vault = (*there)(nil)
+
+// TestWhatChangesWhileAVaultIsAskedIsNotHeldAgainstIt although the vault has
+// said that it holds all.
+func TestWhatChangesWhileAVaultIsAskedIsNotHeldAgainstIt(t *testing.T) {
+	h, v := pair(t)
+	h.Vault, h.busy = nil, true
+	h.Write("d/1", "edited")
+	h.Write("another", "that it has not heard of")
+	expect(t, "busy", ask(h, v).Verify(t.Context()), "behind: it does not have all yet")
+}
