@@ -24,10 +24,10 @@ func (a *app) storeCommand() *cobra.Command {
 			"  here                          in the directory of the vault; the default\n" +
 			"  s3:https://HOST/BUCKET/PATH   in a bucket that speaks the protocol of Amazon S3\n" +
 			"  DIR                           in a directory, such as one on another disk\n\n" +
-			"What is new is durable here first, and moves there when there is a pack of it, all of\n" +
-			"it once an hour; it takes the room of some packs and of the index here. Nobody who sees\n" +
-			"the place can read what lies there. Should this device be lost, kith decrypt opens it\n" +
-			"with the recovery words alone.\n" + bucketHelp,
+			"What is new is durable here first, and moves there when there is a pack of it, or\n" +
+			"nothing new has come for five minutes; it takes the room of some packs and of the\n" +
+			"index here. Nobody who sees the place can read what lies there. Should this device be\n" +
+			"lost, kith decrypt opens it with the recovery words alone.\n" + bucketHelp,
 		Example: "  kith store Photos\n  kith store Photos s3:https://s3.example.org/photos\n  kith store Photos here",
 		Args:    cobra.RangeArgs(1, 2),
 		RunE: a.ask(func(ctx context.Context, c *control.Client, args []string) error {

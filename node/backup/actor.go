@@ -144,11 +144,15 @@ func (a *actor) nextRetry(now time.Time) time.Duration {
 // start starts jobs for a member. It tells whether there are any.
 func (a *actor) start(m *member, now time.Time) bool {
 	for m.jobs < memberJobs && a.full == nil && !now.Before(m.barren) {
+		if age := now.Sub(m.began); m.jobs > 0 && age >= 0 && age < gatherTime && !m.plenty() {
+			break
+		}
 		items := a.take(m, now)
 		if len(items) == 0 {
 			break
 		}
 		m.jobs++
+		m.began = now
 		j := &job{member: m, link: m.Member, items: items}
 		a.jobs.Go(func() {
 			j.run(a.ctx, a.vault, &a.claims)

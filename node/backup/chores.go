@@ -21,6 +21,7 @@ type chores struct {
 	healed  time.Time // damaged blocks were last asked for
 	reheard time.Time // members were last asked for everything
 	stow    stowChore
+	shrink  shrinkChore
 	mending []mending
 }
 
@@ -79,6 +80,7 @@ func (a *actor) chore(now time.Time) time.Duration {
 		damaged = err == nil && t.Damaged > 0
 	}
 	at := a.stowing.Load()
+	shrink := c.shrink.next(a.vault.Head(), now)
 	switch {
 	case len(c.mending) > 0:
 		next := c.mending[0]
@@ -95,10 +97,13 @@ func (a *actor) chore(now time.Time) time.Duration {
 		a.begins(a.scrub)
 	case at != nil && c.stow.due(now):
 		c.stow.last = now
-		all := now.Sub(c.stow.all) >= stowAllEvery
+		all := c.stow.allDue(now, a.vault.Head().Moment)
 		a.begins(func() { a.stow(at, all) })
+	case c.shrink.due && shrink == 0:
+		c.shrink.due, shrink = false, idleEvery
+		a.begins(a.shrink)
 	}
-	return min(idleEvery, max(time.Second, pruneEvery-now.Sub(c.pruned)), max(time.Second, scrubEvery-now.Sub(c.read)))
+	return min(idleEvery, max(time.Second, shrink), max(time.Second, pruneEvery-now.Sub(c.pruned)), max(time.Second, scrubEvery-now.Sub(c.read)))
 }
 
 // begins runs a chore beside the actor.

@@ -10,7 +10,7 @@ import (
 
 // putBytes is about how much a job has in memory before it goes to the vault,
 // and as much again may be on its way there.
-const putBytes = 8 << 20
+const putBytes = 10 << 20
 
 // fetch gets blocks, stores them as they become too many, and returns the last.
 func (j *job) fetch(ctx context.Context, v *vault.Vault, link Member, ids []entry.BlockID) (rest []vault.Block, err error) {

@@ -38,6 +38,7 @@ type member struct {
 	wants map[seal.RecordID][]*item // all that is not done, by its record
 	bytes int64                     // of queue
 	jobs  int
+	began time.Time // when the last of them did
 	// asked: it was asked to tell what comes after heard. Not so while a
 	// schedule says to wait, or while there is too much to do.
 	asked bool

@@ -19,11 +19,15 @@ const (
 
 // Bounds of one job.
 const (
-	jobRecords = 2000
-	jobBlocks  = 2048
-	jobBytes   = 8 << 20 // sealed, at most so
-	memberJobs = 4       // at a time
+	jobRecords = 4000
+	jobBlocks  = 4096
+	jobBytes   = 10 << 20 // sealed, at most so
+	memberJobs = 3        // at a time
 )
+
+// gatherTime is how long a job that is not full waits for more to come, while
+// another is under way: what is stored together takes fewer commits.
+const gatherTime = 200 * time.Millisecond
 
 // item is a version of a record that a member told, on its way to the vault.
 type item struct {
@@ -144,6 +148,19 @@ func (a *actor) take(m *member, now time.Time) (out []*item) {
 	}
 	m.queue = slices.Delete(m.queue, 0, n)
 	return out
+}
+
+// plenty tells whether there is enough in the queue for a full job.
+func (m *member) plenty() bool {
+	blocks, bytes := 0, int64(0)
+	for n, it := range m.queue {
+		blocks += len(it.record.Blocks)
+		bytes += it.size()
+		if n+1 >= jobRecords || blocks >= jobBlocks || bytes >= jobBytes {
+			return true
+		}
+	}
+	return false
 }
 
 // begin claims a version for a job. One that another job is about waits for

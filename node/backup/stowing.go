@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
 	"os"
 	"strings"
 	"time"
@@ -57,9 +58,10 @@ var (
 
 // How packs go to a store.
 const (
-	// stowEvery is how often full packs go there, and stowAllEvery how often
-	// all goes that there is.
+	// stowEvery is how often full packs go there. All goes that there is when
+	// nothing has come for stowRest, and every stowAllEvery.
 	stowEvery    = time.Minute
+	stowRest     = 5 * time.Minute
 	stowAllEvery = time.Hour
 	// stowPiece is how many bytes go before other chores get their turn.
 	stowPiece = 256 << 20
@@ -187,6 +189,12 @@ type stowChore struct {
 	waiting int64
 }
 
+// allDue tells whether everything is to go now, the last of which came at a
+// moment.
+func (c *stowChore) allDue(now, last time.Time) bool {
+	return now.Sub(c.all) >= stowAllEvery || last.After(c.asOf) && now.Sub(last) >= stowRest
+}
+
 func (c *stowChore) due(now time.Time) bool { return c.more || now.Sub(c.last) >= stowEvery }
 
 // stow moves a piece. It runs beside the actor.
@@ -214,14 +222,26 @@ func (a *actor) stow(s *stowing, all bool) {
 	now := a.Clock()
 	_ = a.do(a.ctx, func(a *actor) {
 		c := &a.chores.stow
-		if err != nil && (c.failed == nil || c.failed.Error() != err.Error()) {
+		if err != nil && (c.failed == nil || c.failed.Error() != short(err).Error()) {
 			a.log().Warn("move packs to their store", "folder", a.ID, "store", s.where, "error", err)
 		}
-		c.failed, c.more = err, err == nil && done.Left > 0
+		c.failed, c.more = short(err), err == nil && done.Left > 0
 		if err == nil && !done.AsOf.IsZero() {
 			c.asOf, c.all = done.AsOf, now
 		}
 	})
+}
+
+// short is what of an error a person needs to know: that of the connection, if
+// there is none, and else without the names that the log has.
+func short(err error) error {
+	if u, is := errors.AsType[*url.Error](err); is {
+		return u.Err
+	}
+	if inner := errors.Unwrap(err); inner != nil {
+		return inner
+	}
+	return err
 }
 
 // unstow brings a piece back, and when all is here, forgets the store.

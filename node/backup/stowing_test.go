@@ -130,6 +130,17 @@ func TestAStoreThatIsAwayIsSaidAndWaitedFor(t *testing.T) {
 			t.Errorf("%+v", st)
 		}
 		b.gives(append(all, late))
+		pass(10 * time.Minute) // away from the full hour
+		later := newBlock(2000, 4000)
+		ben.has(newRecord(2000, 1, later), later)
+		pass(stowRest / 2)
+		if st := b.Status().Store; st.Waiting < 4000 {
+			t.Errorf("it went at once: %+v", st)
+		}
+		pass(stowRest)
+		if st := b.Status().Store; st.Waiting > 1000 {
+			t.Errorf("at rest: %+v", st)
+		}
 	})
 }
 

@@ -67,6 +67,17 @@ const recordSize = 80
 // Sealed gives a member sealed blocks, each in the form that is asked for: send
 // is called for each in order, with nil where there is none.
 func (k *Keeper) Sealed(ctx context.Context, r blocks.Request, send func([]byte) error) error {
+	if r.Form == 0 {
+		var failed error // of send, which is returned as it is
+		err := k.vault.EachBlock(ctx, r.IDs, func(_ int, sealed []byte) error {
+			failed = send(sealed)
+			return failed
+		})
+		if err != nil && failed == nil {
+			err = fmt.Errorf("folder %s: %w", k.ID, err)
+		}
+		return err
+	}
 	for _, id := range r.IDs {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -84,18 +95,12 @@ func (k *Keeper) Sealed(ctx context.Context, r blocks.Request, send func([]byte)
 
 // form is one of the sealed forms of a block, nil if there are not so many.
 func (k *Keeper) form(id entry.BlockID, n int) ([]byte, error) {
-	var sealed []byte
-	var err error
-	if n == 0 {
-		sealed, err = k.vault.Block(id)
-	} else {
-		var forms []vault.Form
-		if forms, err = k.vault.Blocks(id); n < len(forms) {
-			sealed = forms[n].Sealed
-		}
-	}
-	if errors.Is(err, vault.ErrMissing) {
+	forms, err := k.vault.Blocks(id)
+	switch {
+	case errors.Is(err, vault.ErrMissing):
 		return nil, nil
+	case err != nil || n >= len(forms):
+		return nil, err
 	}
-	return sealed, err
+	return forms[n].Sealed, nil
 }
