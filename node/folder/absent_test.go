@@ -299,29 +299,49 @@ func TestWhatIsHereWhereNothingIsChosenWaitsForWhoIsAway(t *testing.T) {
 // below it is not worth more than the file.
 func TestADirectoryThatIsNeededWhereAFileIsAbsentCostsNobodyTheFile(t *testing.T) {
 	t.Parallel()
-	w, all := hands(t, "anna", "ben", "carla")
-	a, b, c := all[0], all[1], all[2]
-	w.settle()
-	w.cut(a.device, b.device)
-	w.cut(b.device, c.device)
-	a.choose(choice.Rule{Path: "d"})
-	b.symlink("d/link", "x")
-	b.quiet()
-	c.write("d", "a file of that name") // later than the directory
-	c.quiet()
-	w.heard(a.device, c.device)
-	a.quiet()
-	if e := a.entries()["d"]; e == nil || !e.Absent {
-		t.Fatalf("known as %+v", e)
+	for name, before := range map[string]func(w *world, b, c *hand){
+		"and that is all": nothing,
+		"and that has won over a directory meanwhile": func(w *world, b, c *hand) {
+			h := w.byHand(b.device, c.device)
+			h.tell(h.batch(1))
+			h.leave()
+			c.calm()
+			if e := c.entries()["d"]; e == nil || e.Kind != entry.File || len(e.Version.Vector) != 2 {
+				t.Errorf("carla has %+v", e)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w, all := hands(t, "anna", "ben", "carla")
+			a, b, c := all[0], all[1], all[2]
+			w.settle()
+			w.cut(a.device, b.device)
+			w.cut(b.device, c.device)
+			a.choose(choice.Rule{Path: "d"})
+			b.symlink("d/link", "x")
+			b.quiet()
+			c.write("d", "a file of that name") // later than the directory
+			c.quiet()
+			w.heard(a.device, c.device)
+			a.quiet()
+			if e := a.entries()["d"]; e == nil || !e.Absent {
+				t.Fatalf("known as %+v", e)
+			}
+			w.cut(a.device, c.device)
+			before(w, b, c)
+			w.link(a.device, b.device)
+			w.heard(a.device, b.device)
+			a.calm()
+			w.heard(b.device, a.device) // and they are one
+			w.link(b.device, c.device)
+			w.heard(c.device, b.device)
+			w.linkAll()
+			w.atRest()
+			w.known()
+			w.somewhere("a file of that name")
+		})
 	}
-	w.cut(a.device, c.device)
-	w.link(a.device, b.device)
-	w.heard(a.device, b.device)
-	a.calm()
-	w.linkAll()
-	w.atRest()
-	w.known()
-	w.somewhere("a file of that name")
 }
 
 func TestAFolderOfWhichNothingIsChosenKnowsAllNames(t *testing.T) {

@@ -36,13 +36,7 @@ func (a *actor) finish(b *batch) {
 	}
 	a.pass.again = true
 	ready := a.kept(a.stillReady(b.items))
-	ready = slices.DeleteFunc(ready, func(it *item) bool {
-		if !it.needParent || a.makeDirectory(it.path.Parent()) {
-			return false
-		}
-		a.trouble(it, fmt.Errorf("make the directory of %q: %w", it.path, errNoDirectory))
-		return true
-	})
+	ready = slices.DeleteFunc(ready, func(it *item) bool { return !a.parentMade(it) })
 	ready = a.keepCopies(ready)
 	if a.disk == nil {
 		return
@@ -171,7 +165,8 @@ func (a *actor) lacked(it *item) {
 var errNoDirectory = errors.New("it could not be made")
 
 // makeDirectory makes a directory that nobody told of but something is to live
-// in, with those above it, as a change of this device.
+// in, with those above it, as a change of this device: one that gives way to
+// whatever others turn out to have there, as its mode is nobody's wish.
 func (a *actor) makeDirectory(p entry.Path) bool {
 	if p == "" {
 		return true
@@ -210,13 +205,16 @@ func (a *actor) makeDirectory(p entry.Path) bool {
 			Path: p, Kind: entry.Directory, Mode: st.Mode, AuthorName: a.Name, Epoch: a.epoch(), Disk: st.Disk, Unseen: unseenOver(e),
 		}
 		var err error
-		if n.Version, err = a.event(x, versionOf(e)); err != nil {
+		if n.Version, err = a.around.event(x, versionOf(e), leastClock); err != nil {
 			return err
 		}
 		_, err = x.Put(n)
 		return err
 	}) == nil
 }
+
+// leastClock has a new event beat no version but those that it follows on.
+const leastClock version.Clock = 0
 
 // versionOf is the version that a new event at the path of e stands on.
 func versionOf(e *entry.Entry) version.Version {

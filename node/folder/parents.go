@@ -1,6 +1,7 @@
 package folder
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/kithmesh/kith/index"
@@ -16,12 +17,14 @@ func (a *actor) parentReady(x *index.Folder, it *item, now time.Time) (bool, err
 			return false, nil
 		}
 		e, err := x.Get(up)
-		if err != nil || e != nil && e.Kind == entry.Directory && !e.Absent {
-			return err == nil, err
+		if err != nil {
+			return false, err
 		}
-		w, err := x.Wanted(up)
-		if err != nil || len(w) > 0 && takes(a.role) {
-			return false, err // it is on its way
+		if e != nil && e.Kind == entry.Directory && !e.Absent {
+			break
+		}
+		if coming, err := a.coming(x, up); err != nil || coming {
+			return false, err
 		}
 		if e != nil && e.Lives() && !e.Absent {
 			a.parentInTheWay(it, e, now)
@@ -32,6 +35,40 @@ func (a *actor) parentReady(x *index.Folder, it *item, now time.Time) (bool, err
 	// Made here, it would be a change of this device's, with a mode that says
 	// nothing: so only if nobody has one to tell.
 	return !it.needParent || a.caughtUp(), nil
+}
+
+// coming tells whether there is a version of a path that is to be applied.
+func (a *actor) coming(x *index.Folder, p entry.Path) (bool, error) {
+	w, err := x.Wanted(p)
+	return len(w) > 0 && takes(a.role), err
+}
+
+// parentMade makes the directory of an item, with those above it, if that was
+// found to be needed and still is. One that was told of since is waited for:
+// the item comes again when that is there.
+func (a *actor) parentMade(it *item) bool {
+	if !it.needParent {
+		return true
+	}
+	coming := false
+	err := a.view(func(x *index.Folder) (err error) {
+		for up := it.path.Parent(); up != "" && err == nil && !coming; up = up.Parent() {
+			e, failed := x.Get(up)
+			if failed != nil || e != nil && e.Kind == entry.Directory && !e.Absent {
+				return failed
+			}
+			coming, err = a.coming(x, up)
+		}
+		return err
+	})
+	if err != nil || coming {
+		return false
+	}
+	if !a.makeDirectory(it.path.Parent()) {
+		a.trouble(it, fmt.Errorf("make the directory of %q: %w", it.path, errNoDirectory))
+		return false
+	}
+	return true
 }
 
 // parentInTheWay notes that something else is where a directory should be. A

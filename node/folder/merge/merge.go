@@ -75,8 +75,8 @@ func Decide(l, r *entry.Entry, living bool) Decision {
 	case version.Equal, version.After:
 		return Decision{Action: Forget}
 	case version.Before:
-		if l.Version.Vector.Within(r.Unseen) && HoldsContent(l) && !r.Removes(l) && !l.SameContent(r) {
-			return settle(r, r.Version, l, living) // its author never had it
+		if HoldsContent(l) && unseen(l, r) && !r.Removes(l) && !l.SameContent(r) {
+			return settle(r, r.Version, l, living)
 		}
 		return settle(r, r.Version, nil, living)
 	case version.Concurrent:
@@ -98,6 +98,15 @@ func Decide(l, r *entry.Entry, living bool) Decision {
 		return settle(r, both, l, living)
 	}
 	return settle(r, both, nil, living)
+}
+
+// unseen tells whether r has superseded what l holds without having had it
+// before its eyes. What counts is the event that l's payload is from: a version
+// that has since seen others, and won over them or held the same, holds what it
+// held before.
+func unseen(l, r *entry.Entry) bool {
+	n := l.Version.Vector.Count(l.Version.Author)
+	return n > 0 && n <= r.Unseen.Count(l.Version.Author)
 }
 
 // Adopted is what becomes of a version r that l wins over, where nobody who holds
