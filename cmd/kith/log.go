@@ -4,8 +4,11 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"iter"
+	"slices"
 	"strings"
 	"time"
 
@@ -64,13 +67,15 @@ func (a *app) log(ctx context.Context, c *control.Client, args []string, r contr
 		return err
 	}
 	out := bufio.NewWriter(a.out)
-	n := 0
-	for _, p := range places {
-		r.Place = p
-		show := a.eventLister(out)
-		if err = c.Log(ctx, r, func(e control.LogEvent) error { n++; return show(e) }); err != nil {
+	n, show := 0, a.eventLister(out)
+	for e, failed := range newestFirst(eventsOf(ctx, c, places, r)) {
+		if err = failed; err == nil {
+			err = show(e)
+		}
+		if err != nil {
 			break
 		}
+		n++
 	}
 	if err == nil && n == 0 && !a.json {
 		err = say(out, "Nothing is known to have changed.\n")
@@ -79,6 +84,78 @@ func (a *app) log(ctx context.Context, c *control.Client, args []string, r contr
 		err = ferr
 	}
 	return err
+}
+
+// events come newest first; an error ends them.
+type events = iter.Seq2[control.LogEvent, error]
+
+// errHeard ends a log that nobody listens to any more.
+var errHeard = errors.New("enough")
+
+// eventsOf are those of each place.
+func eventsOf(ctx context.Context, c *control.Client, places []control.Place, r control.LogRequest) (out []events) {
+	for _, p := range places {
+		out = append(out, func(yield func(control.LogEvent, error) bool) {
+			of := r
+			of.Place = p
+			err := c.Log(ctx, of, func(e control.LogEvent) error {
+				if !yield(e, nil) {
+					return errHeard
+				}
+				return nil
+			})
+			if err != nil && !errors.Is(err, errHeard) {
+				yield(control.LogEvent{}, err)
+			}
+		})
+	}
+	return out
+}
+
+// newestFirst merges events of several places: there may be a million of each.
+func newestFirst(all []events) events {
+	return func(yield func(control.LogEvent, error) bool) {
+		type head struct {
+			e    control.LogEvent
+			err  error
+			next func() (control.LogEvent, error, bool)
+		}
+		var heads []*head
+		for _, one := range all {
+			next, stop := iter.Pull2(one)
+			defer stop()
+			h := &head{next: next}
+			var more bool
+			if h.e, h.err, more = next(); more {
+				heads = append(heads, h)
+			}
+		}
+		for len(heads) > 0 {
+			first := slices.MaxFunc(heads, func(a, b *head) int { return byTime(a.e, b.e) })
+			if !yield(first.e, first.err) || first.err != nil {
+				return
+			}
+			var more bool
+			if first.e, first.err, more = first.next(); !more {
+				heads = slices.DeleteFunc(heads, func(h *head) bool { return h == first })
+			}
+		}
+	}
+}
+
+// byTime orders events as a history tells them; those that are in none yet are
+// the latest.
+func byTime(a, b control.LogEvent) int {
+	if a.Received.IsZero() != b.Received.IsZero() {
+		if a.Received.IsZero() {
+			return 1
+		}
+		return -1
+	}
+	if a.Received.IsZero() {
+		return a.At.Compare(b.At)
+	}
+	return a.Received.Compare(b.Received)
 }
 
 type logView struct {

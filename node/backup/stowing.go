@@ -181,12 +181,11 @@ func (k *Keeper) keepStore(s *stowing) error {
 
 // stowChore is how far the packs have gone.
 type stowChore struct {
-	last    time.Time // when some went
-	all     time.Time // when all went
-	more    bool      // there is more to go at once
-	failed  error
-	asOf    time.Time
-	waiting int64
+	last   time.Time // when some went
+	all    time.Time // when all went
+	more   bool      // there is more to go at once
+	failed error
+	asOf   time.Time
 }
 
 // allDue tells whether everything is to go now, the last of which came at a
