@@ -46,6 +46,7 @@ func (k *Keeper) Run(parent context.Context) error {
 	}
 	defer func() {
 		cancel()
+		a.vault.Interrupt() // nobody waits for a store any more
 		a.jobs.Wait()
 		close(k.gone)
 	}()

@@ -43,6 +43,7 @@ import (
 
 	"github.com/kithmesh/kith/index/entry"
 	"github.com/kithmesh/kith/node/vault"
+	"github.com/kithmesh/kith/node/vault/store"
 	"github.com/kithmesh/kith/protocol/exchange"
 )
 
@@ -62,6 +63,9 @@ type Options struct {
 
 	// Limits and what else rules the vault, where nothing is stored yet.
 	Settings Settings
+	// Store is where packs lie of a vault that is only read, if that is not noted
+	// in Dir.
+	Store store.Address
 	// Beside says that a device with a tree keeps its history so: records may
 	// name blocks that lie in the tree, and the oldest goes first when there
 	// is no more room.
@@ -78,6 +82,7 @@ type Keeper struct {
 	settings atomic.Pointer[Settings]
 	stowing  atomic.Pointer[stowing] // nil: the packs lie in the directory alone
 	setting  sync.Mutex              // held while it is changed
+	taken    atomic.Bool             // what the store had that was not here was taken in, once
 	settled  atomic.Bool
 	own      atomic.Pointer[heardOf] // how far this device's own index was recorded
 	setBack  atomic.Pointer[SetBack] // that of the notes

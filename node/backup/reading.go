@@ -34,6 +34,10 @@ func OpenReading(o Options, scratch string) (*Keeper, error) {
 		return last
 	}
 	at, err := k.loadStore()
+	if o.Store.URL != "" {
+		at = &stowing{Address: o.Store}
+		err = at.open()
+	}
 	if err == nil {
 		k.vault, err = vault.Open(vault.Options{
 			Dir: VaultDir(o.Dir), Folder: o.ID, Clock: k.Clock, Log: o.Log, Partial: true, Scratch: scratch, Store: at.store(),
@@ -49,16 +53,13 @@ func OpenReading(o Options, scratch string) (*Keeper, error) {
 
 // Mirror makes an empty directory one of a keeper whose packs all lie in a
 // store, so that it can be read where nothing else is left: at is the part of
-// the store that is the vault's, as [StoreStatus] tells it. It wraps
-// [store.ErrAddress].
+// the store that is the vault's, as [StoreStatus] tells it, and to be given to
+// [OpenReading] as well: keys are not written. It wraps [store.ErrAddress].
 func Mirror(ctx context.Context, at store.Address, dir string) error {
 	s := stowing{Address: at}
 	err := s.open()
 	if err == nil {
 		err = os.MkdirAll(filepath.Join(VaultDir(dir), "packs"), 0o700)
-	}
-	if err == nil {
-		err = s.write(filepath.Join(dir, storeFile))
 	}
 	if err == nil {
 		err = s.fetchRoster(ctx, filepath.Join(dir, rosterFile))
@@ -72,7 +73,7 @@ func Mirror(ctx context.Context, at store.Address, dir string) error {
 // maxRoster bounds a roster, in bytes.
 const maxRoster = 64 << 20
 
-// fetchRoster gets the roster, if there is one.
+// fetchRoster gets the roster, if there is one; of two, all that both say.
 func (s *stowing) fetchRoster(ctx context.Context, to string) error {
 	names := map[string]int64{}
 	packs := 0
@@ -89,16 +90,18 @@ func (s *stowing) fetchRoster(ctx context.Context, to string) error {
 	if err != nil {
 		return err
 	}
+	var all []byte
 	for name, size := range names {
 		b := make([]byte, size)
 		if err := s.place.ReadAt(ctx, name, b, 0); err != nil {
 			return err
 		}
-		if err := durable.Write(to, b, 0o600); err != nil {
-			return err
-		}
+		all = append(all, b...)
 	}
-	return nil
+	if len(all) == 0 {
+		return nil
+	}
+	return durable.Write(to, all, 0o600)
 }
 
 // IsDir tells whether a directory is that of a keeper.

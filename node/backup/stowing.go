@@ -24,7 +24,7 @@ import (
 // in a file of its own, which is for nobody else's eyes.
 type stowing struct {
 	store.Address
-	// Part is the part of it that is this vault's: its folder, on its device.
+	// Part is the part of it that is this vault's.
 	Part string `json:"part"`
 	// Leaving: all that lies there is to come back.
 	Leaving bool `json:"leaving"`
@@ -64,7 +64,7 @@ const (
 	stowRest     = 5 * time.Minute
 	stowAllEvery = time.Hour
 	// stowPiece is how many bytes go before other chores get their turn.
-	stowPiece = 256 << 20
+	stowPiece = 64 << 20
 )
 
 // loadStore reads where packs lie, nil if that is the directory alone.
@@ -153,7 +153,10 @@ func (k *Keeper) setStore(ctx context.Context, to store.Address) error {
 	case now != nil && now.URL != to.URL:
 		return fmt.Errorf("%w: %s", ErrStored, now.URL)
 	}
-	s := &stowing{Address: to, Part: k.ID.String() + "/" + string(k.Device)}
+	s := &stowing{Address: to, Part: k.part()}
+	if now != nil {
+		s.Part = now.Part
+	}
 	err := s.open()
 	switch {
 	case err != nil:
@@ -163,12 +166,19 @@ func (k *Keeper) setStore(ctx context.Context, to store.Address) error {
 		err = s.place.Prepare(ctx)
 	}
 	if err == nil {
-		err = k.keepStore(s)
-	}
-	if err == nil {
 		err = k.vault.SetStore(s.place)
 	}
+	if err == nil {
+		err = k.keepStore(s)
+	}
 	return err
+}
+
+// part is the part of a store that is this vault's. Each vault has its own: one
+// that was begun anew does not meet what the one before it has left.
+func (k *Keeper) part() string {
+	id := k.vault.Head().Vault
+	return fmt.Sprintf("%s/%s/%x", k.ID, k.Device, id[:8])
 }
 
 func (k *Keeper) keepStore(s *stowing) error {
@@ -210,7 +220,8 @@ func (a *actor) stow(s *stowing, all bool) {
 			}
 		}
 	}
-	if errors.Is(err, fs.ErrExist) { // what is there may be ahead of what is here
+	if ahead := errors.Is(err, fs.ErrExist); ahead && !a.taken.Swap(true) {
+		// What lies there is ahead of what is here: the directory was set back.
 		if err2 := a.vault.Rebuild(); err2 != nil {
 			err = errors.Join(err, err2)
 		}

@@ -75,7 +75,7 @@ func TestPacksGoToAStoreAndComeBack(t *testing.T) {
 		if got, err := ReadRoster(mirror); err != nil || len(got) != 3 {
 			t.Errorf("the roster there: %d, %v", len(got), err)
 		}
-		alone, err := OpenReading(Options{ID: testFolder, Dir: mirror}, scratch)
+		alone, err := OpenReading(Options{ID: testFolder, Dir: mirror, Store: store.Address{URL: st.Where}}, scratch)
 		must(t, err)
 		if totals, err := alone.Vault().Totals(); err != nil || totals.Versions != 50 || totals.Damaged != 0 {
 			t.Errorf("from there alone: %+v, %v", totals, err)

@@ -39,7 +39,7 @@ const nobody entry.DeviceID = "-"
 
 func (k *Keeper) records(ctx context.Context, b exchange.Batch, d entry.DeviceID, limit exchange.Limit) (exchange.Batch, error) {
 	after, size := b.After, 0
-	for one, err := range k.vault.News(after) {
+	for one, err := range k.vault.NewsBut(after, d) {
 		if err == nil {
 			err = ctx.Err()
 		}
@@ -50,10 +50,8 @@ func (k *Keeper) records(ctx context.Context, b exchange.Batch, d entry.DeviceID
 			return b, nil
 		}
 		b.Through = one.Sequence
-		if one.From != d {
-			b.Items = append(b.Items, exchange.Item{Sequence: one.Sequence, Record: one.Record})
-			size += recordSize + len(one.Record.Sealed) + 40*len(one.Record.Blocks) + 20*len(one.Record.Version.Vector)
-		}
+		b.Items = append(b.Items, exchange.Item{Sequence: one.Sequence, Record: one.Record})
+		size += recordSize + len(one.Record.Sealed) + 40*len(one.Record.Blocks) + 20*len(one.Record.Version.Vector)
 	}
 	b.Through = max(b.Head, b.Through)
 	b.Head = b.Through

@@ -77,23 +77,25 @@ func newClient(path string) *Client {
 	}
 	h := &http.Client{Transport: t}
 	const base = "http://kith" // the name is never looked up
-	limit := connect.WithReadMaxBytes(maxResponse)
+	// On one device to make an answer smaller only takes time.
+	plain := connect.WithAcceptCompression("gzip", nil, nil)
+	o := connect.WithClientOptions(connect.WithReadMaxBytes(maxResponse), plain)
 	return &Client{
 		path: path, transport: t,
-		lifecycle: controlpb.NewLifecycleClient(h, base, limit),
-		pairing:   controlpb.NewPairingClient(h, base, limit),
-		peers:     controlpb.NewPeersClient(h, base, limit),
-		folders:   controlpb.NewFoldersClient(h, base, limit),
-		sharing:   controlpb.NewSharingClient(h, base, limit),
-		states:    controlpb.NewStatesClient(h, base, limit),
-		paths:     controlpb.NewPathsClient(h, base, limit),
-		care:      controlpb.NewCareClient(h, base, limit),
-		roles:     controlpb.NewRolesClient(h, base, limit),
-		past:      controlpb.NewPastClient(h, base, limit),
-		snapshots: controlpb.NewSnapshotsClient(h, base, limit),
-		vaults:    controlpb.NewVaultsClient(h, base, limit),
-		proofs:    controlpb.NewProofsClient(h, base, limit),
-		recovery:  controlpb.NewRecoveryClient(h, base, limit),
+		lifecycle: controlpb.NewLifecycleClient(h, base, o),
+		pairing:   controlpb.NewPairingClient(h, base, o),
+		peers:     controlpb.NewPeersClient(h, base, o),
+		folders:   controlpb.NewFoldersClient(h, base, o),
+		sharing:   controlpb.NewSharingClient(h, base, o),
+		states:    controlpb.NewStatesClient(h, base, o),
+		paths:     controlpb.NewPathsClient(h, base, o),
+		care:      controlpb.NewCareClient(h, base, o),
+		roles:     controlpb.NewRolesClient(h, base, o),
+		past:      controlpb.NewPastClient(h, base, o),
+		snapshots: controlpb.NewSnapshotsClient(h, base, o),
+		vaults:    controlpb.NewVaultsClient(h, base, o),
+		proofs:    controlpb.NewProofsClient(h, base, o),
+		recovery:  controlpb.NewRecoveryClient(h, base, o),
 	}
 }
 

@@ -119,6 +119,7 @@ type Folder struct {
 
 	historyFull atomic.Bool // the last that was to be kept had no room
 	edited      edited
+	asked       chan chan error // to tell the history now
 
 	mu      sync.Mutex
 	changed chan struct{} // closed at the next change
@@ -131,7 +132,7 @@ func New(o Options) (*Folder, error) { return newFolder(o, world()) }
 func newFolder(o Options, w around) (*Folder, error) {
 	f := &Folder{
 		Options: o, around: w, mail: make(chan func(*actor)),
-		ended: make(chan struct{}), changed: make(chan struct{}),
+		ended: make(chan struct{}), changed: make(chan struct{}), asked: make(chan chan error),
 	}
 	f.Log = o.Log.With("folder", o.ID.String()[:8])
 	if f.Clock == nil {

@@ -46,22 +46,54 @@ func (f *Folder) recordBeside(ctx context.Context) <-chan struct{} {
 			case <-ctx.Done():
 				return
 			case <-timer.C:
+			case done := <-f.asked:
+				done <- r.tellAll(ctx)
 			case <-f.edited.news():
-				f.calm(ctx)
+				r.calm(ctx)
 			}
 		}
 	}()
 	return ended
 }
 
+// Record returns when the history was told all versions that are known now, for
+// who is about to pin this moment in it. It does nothing where there is no
+// history.
+func (f *Folder) Record(ctx context.Context) error {
+	if f.History == nil {
+		return nil
+	}
+	done := make(chan error, 1)
+	select {
+	case f.asked <- done:
+	case <-f.ended:
+		return ErrStopped
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	return <-done
+}
+
+// tellAll tells everything that there is to tell, whatever failed before.
+func (r *recorder) tellAll(ctx context.Context) error {
+	for {
+		more, err := r.tell(ctx)
+		if err != nil || !more {
+			return err
+		}
+	}
+}
+
 // calm returns when no more changes come.
-func (f *Folder) calm(ctx context.Context) {
+func (r *recorder) calm(ctx context.Context) {
 	latest, pause := time.NewTimer(recordLatest), time.NewTimer(recordPause)
 	defer latest.Stop()
 	defer pause.Stop()
 	for {
 		select {
-		case <-f.edited.news():
+		case done := <-r.asked:
+			done <- r.tellAll(ctx)
+		case <-r.edited.news():
 			pause.Reset(recordPause)
 		case <-pause.C:
 			return

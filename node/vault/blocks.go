@@ -121,27 +121,22 @@ func (v *Vault) Blocks(id entry.BlockID) ([]Form, error) {
 	return v.forms(id, MaxVariants)
 }
 
+// lookUps is how often a block is looked for that has moved while it was read,
+// or that the store did not have: it may come and go.
+const lookUps = 4
+
 // forms reads up to most forms.
-func (v *Vault) forms(id entry.BlockID, most int) ([]Form, error) {
-	var forms []Form
+func (v *Vault) forms(id entry.BlockID, most int) (forms []Form, err error) {
 	var bad []variant
-	err := v.readingBlock(id, func(vs []variant) error {
-		for _, one := range v.inOrder(vs) {
-			if len(forms) == most {
-				return nil
-			}
-			h, data, err := v.entryAt(classBlocks, one.at, one.length)
-			if errors.Is(err, ErrStore) {
-				return err
-			}
-			if err != nil || shortSum(h.sum[:16]) != one.sum || h.name != id {
-				bad = append(bad, one)
-				continue
-			}
-			forms = append(forms, Form{data, one.epoch, v.deviceOf(one.giver)})
+	for try := 0; ; try++ {
+		moves, moved := v.moves.Load(), false
+		if forms, bad, moved, err = v.formsNow(id, most, try >= lookUps); !moved {
+			break
 		}
-		return nil
-	})
+		if v.moves.Load() != moves {
+			try = 0 // packs go to and fro
+		}
+	}
 	if len(bad) > 0 && err == nil {
 		err = v.submit(func(t *tx) error {
 			for i := range bad {
@@ -161,22 +156,60 @@ func (v *Vault) forms(id entry.BlockID, most int) ([]Form, error) {
 	return forms, nil
 }
 
-// readingBlock runs fn with what the index says of a block, while packs stay.
-// The index is let go by then: a store may be slow to answer.
-func (v *Vault) readingBlock(id entry.BlockID, fn func([]variant) error) error {
+// formsNow reads what the index says now. moved tells that one of the forms may
+// have come to lie elsewhere meanwhile, and that they are to be looked for
+// again; last is the last time.
+func (v *Vault) formsNow(id entry.BlockID, most int, last bool) (forms []Form, bad []variant, moved bool, err error) {
+	vs, err := v.variantsNow(id)
+	if err != nil {
+		return nil, nil, false, err
+	}
+	for _, one := range v.inOrder(vs) {
+		if len(forms) == most {
+			break
+		}
+		far := v.isFar(one.at.pack)
+		h, data, err := v.variantAt(&one, far)
+		if errors.Is(err, ErrStore) {
+			return nil, nil, false, err
+		}
+		if err == nil && shortSum(h.sum[:16]) == one.sum && h.name == id {
+			forms = append(forms, Form{data, one.epoch, v.deviceOf(one.giver)})
+			continue
+		}
+		now, err := v.variantsNow(id)
+		if err != nil {
+			return nil, nil, false, err
+		}
+		if !last && (far || v.isFar(one.at.pack)) || !slices.Contains(now, one) {
+			return nil, nil, true, nil
+		}
+		bad = append(bad, one)
+	}
+	return forms, bad, false, nil
+}
+
+func (v *Vault) variantsNow(id entry.BlockID) (vs []variant, err error) {
+	v.whole.RLock()
+	defer v.whole.RUnlock()
+	err = v.view(func(t *tables) error {
+		vs, err = t.variants(id[:])
+		return err
+	})
+	return vs, err
+}
+
+// variantAt reads a form where it lies. What lies in the store is read without
+// holding anything up: that can take long.
+func (v *Vault) variantAt(one *variant, far bool) (head, []byte, error) {
+	if far {
+		return v.farEntry(v.life, classBlocks, one.at, one.length)
+	}
 	v.whole.RLock()
 	defer v.whole.RUnlock()
 	v.reading.RLock()
 	defer v.reading.RUnlock()
-	var vs []variant
-	err := v.view(func(t *tables) (err error) {
-		vs, err = t.variants(id[:])
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	return fn(vs)
+	return v.entryAt(classBlocks, one.at, one.length)
 }
 
 // inOrder are the good variants, those of doubted devices last.

@@ -36,7 +36,11 @@ func (v *Vault) compact(ctx context.Context, p *Pruned) error {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			if err := v.bringAll(ctx, group); err != nil {
+			alive, err := v.alive(group)
+			if err == nil {
+				err = v.bringAll(ctx, alive)
+			}
+			if err != nil {
 				later = err // it waits until it can be had
 				continue
 			}
@@ -186,11 +190,18 @@ func (c *copier) all(t *tx) error {
 	if err := c.v.step("copied"); err != nil {
 		return err
 	}
-	if c.to != nil {
-		replaced, err := c.v.inherited(c.class, c.ids)
-		if err != nil {
+	replaced, err := c.v.inherited(c.class, c.ids)
+	if err != nil {
+		return err
+	}
+	if c.to == nil && slices.ContainsFunc(append(replaced, c.ids...), c.v.mayBeFar) {
+		// Nothing is left, but as long as they lie in the store somebody has to say
+		// that they are replaced.
+		if c.to, err = t.create(c.class, true); err != nil {
 			return err
 		}
+	}
+	if c.to != nil {
 		data := appendRetired(nil, append(replaced, c.ids...))
 		h := t.head(kindRetire, data)
 		if _, err := c.to.append(&h, data); err != nil {
@@ -248,7 +259,7 @@ func (c *copier) append(h *head, data []byte) (at location, err error) {
 func (c *copier) drops(id packID) error {
 	r, _ := c.t.pack(id)
 	f := packFile{id: id, class: r.class, size: r.length}
-	err := c.v.scanAll(f, packHeader, false, func(e found) error {
+	err := c.v.scanAll(c.v.life, f, looking{from: packHeader, found: func(e found) error {
 		if e.kind != kindDrop || e.bad {
 			return nil
 		}
@@ -259,7 +270,7 @@ func (c *copier) drops(id packID) error {
 		at = slices.DeleteFunc(at, func(l location) bool {
 			// In the store a pack can be for longer than here.
 			p, ok := c.t.pack(l.pack)
-			return !ok || (p.retired || c.packs[l.pack]) && !p.stowed
+			return !ok || (p.retired || c.packs[l.pack]) && !p.isFar()
 		})
 		if len(at) == 0 {
 			return nil
@@ -268,7 +279,7 @@ func (c *copier) drops(id packID) error {
 		h := c.t.head(kindDrop, data)
 		_, err = c.append(&h, data)
 		return err
-	}, nil)
+	}})
 	if errors.Is(err, os.ErrNotExist) {
 		return nil // all that was in it has been given up
 	}

@@ -66,7 +66,7 @@
 // # The directory
 //
 //	index.db                  the index, a bbolt file
-//	index.new                 one that is being rebuilt
+//	index.new                 one that is being rebuilt, or written anew
 //	packs/00000001.blocks     packs: their number, hexadecimal, and their class
 //	packs/00000002.records
 //
@@ -164,7 +164,7 @@
 //	          clock (8), author (8), number of counters (2), the counters
 //	sequence  sequence number (8) -> key in records
 //	packs     number (4) -> class (1), flags (1: retired, 2: lies in the
-//	          store), length (4), bytes in dead entries (4)
+//	          store, 4: may lie there), length (4), bytes in dead entries (4)
 //	pins      pin ID -> moment (8), location (8), label
 //	givers    number (2) -> device ID
 //	marks     'b' and block ID, or 'r' and key in records -> when it was marked
@@ -209,8 +209,8 @@
 //
 // A Vault is safe for concurrent use. Changes are made one after another; those
 // that wait are made together. Reads go on beside them. [Vault.Plan],
-// [Vault.Prune], [Vault.Scrub] and [Vault.Rebuild] wait for each other; a prune
-// holds up changes for no longer than it takes to copy one pack. There is no
-// work in the background: who owns the vault calls Prune and Scrub when there
-// is time for it.
+// [Vault.Prune], [Vault.Scrub], [Vault.ShrinkIndex] and [Vault.Rebuild] wait for
+// each other; a prune holds up changes for no longer than it takes to copy one
+// pack. There is no work in the background: who owns the vault calls Prune,
+// Scrub and ShrinkIndex when there is time for it.
 package vault

@@ -41,21 +41,40 @@ type packReader interface {
 	io.Closer
 }
 
-// openPack opens a pack where it lies: in the directory, or else in the store.
-// ahead is how many bytes of one in the store are had at least, if there are as
-// many.
-func (v *Vault) openPack(f packFile, ahead int) (packReader, error) {
-	file, err := os.Open(packPath(v.packDir, f.id, f.class))
-	if !errors.Is(err, fs.ErrNotExist) {
-		return file, err
+// openPack opens a pack where it lies: in the directory, or else in the store,
+// whose reads end with ctx. ahead is how many bytes of one in the store are had
+// at least, if there are as many.
+func (v *Vault) openPack(ctx context.Context, f packFile, ahead int) (packReader, error) {
+	stowed := f.far || v.isStowed(f.id)
+	if !f.far {
+		file, err := os.Open(packPath(v.packDir, f.id, f.class))
+		if err == nil && stowed && !holdsAll(file, f.size) {
+			err = errors.Join(fs.ErrNotExist, file.Close())
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return file, err
+		}
 	}
 	switch {
-	case v.store != nil:
-		return &farPack{store: v.store, name: packName(f.id, f.class), size: f.size, ahead: ahead, seen: &v.segments}, nil
-	case v.isStowed(f.id):
+	case v.place() != nil:
+		return &farPack{v: v, ctx: ctx, name: packName(f.id, f.class), size: f.size, ahead: ahead}, nil
+	case stowed:
 		return nil, fmt.Errorf("pack %s: %w: it is not known which", f.id, ErrStore)
 	}
-	return nil, err
+	return nil, fmt.Errorf("pack %s: %w", f.id, fs.ErrNotExist)
+}
+
+// holdsAll tells whether a file is not cut off.
+func holdsAll(f *os.File, size int64) bool {
+	info, err := f.Stat()
+	return err == nil && info.Size() >= size
+}
+
+// place is the store; nil if there is none.
+func (v *Vault) place() Store {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.store
 }
 
 // isStowed tells whether a pack lies in the store.
@@ -65,13 +84,22 @@ func (v *Vault) isStowed(id packID) bool {
 	return v.packs[id].stowed
 }
 
+// isFar tells whether a pack lies in the store alone, but for a while.
+func (v *Vault) isFar(id packID) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	p := v.packs[id]
+	return p.stowed && p.class == classBlocks
+}
+
 // farPack is a pack, or another file, that lies in the store.
 type farPack struct {
-	store Store
+	v     *Vault
+	ctx   context.Context // of who reads
 	name  string
 	size  int64 // of it, or as much of it as counts
 	ahead int
-	seen  *segments // may be nil
+	fresh bool // nothing comes from memory
 }
 
 // Close does nothing: nothing is open.
@@ -96,37 +124,105 @@ func (f *farPack) ReadAt(p []byte, off int64) (int, error) {
 	return len(p), nil
 }
 
+// maxPiece is how many bytes are asked for at once, so that who gives up is
+// heard between.
+const maxPiece = 4 << 20
+
 func (f *farPack) read(p []byte, off int64) error {
-	if f.seen.fill(f.name, p, off) {
+	for len(p) > maxPiece {
+		if err := f.piece(p[:maxPiece], off); err != nil {
+			return err
+		}
+		p, off = p[maxPiece:], off+maxPiece
+	}
+	return f.piece(p, off)
+}
+
+func (f *farPack) piece(p []byte, off int64) error {
+	seen := &f.v.segments
+	if !f.fresh && seen.fill(f.name, p, off) {
 		return nil
 	}
 	buf := p
-	if n := min(int64(f.ahead), f.size-off); f.seen != nil && n > int64(len(p)) {
+	if n := min(int64(f.ahead), f.size-off); n > int64(len(p)) {
 		buf = make([]byte, n)
 	}
-	// Who reads a pack waits for it as for a disk; the store gives up by itself.
-	err := f.store.ReadAt(context.Background(), f.name, buf, off)
+	err := f.ask(buf, off)
 	if errors.Is(err, io.ErrUnexpectedEOF) && len(buf) > len(p) {
 		buf = p // it was cut off further on
-		err = f.store.ReadAt(context.Background(), f.name, buf, off)
+		err = f.ask(buf, off)
 	}
 	if err != nil {
-		return storeError(f.name, err)
+		return err
 	}
 	if len(buf) > len(p) {
 		copy(p, buf)
-		f.seen.add(segment{f.name, off, buf})
+		seen.add(segment{f.name, off, buf})
 	}
 	return nil
 }
 
-// storeError is one of the store's: what is missing there is damage, and all
-// else is [ErrStore].
-func storeError(name string, err error) error {
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return fmt.Errorf("read %s in the store: %w", name, err)
+// ask asks the store. What is missing there is damage, unless the store has gone
+// on without this index, and all else is [ErrStore].
+func (f *farPack) ask(p []byte, off int64) error {
+	place := f.v.place()
+	if place == nil {
+		return fmt.Errorf("read %s: %w: there is none", f.name, ErrStore)
 	}
-	return fmt.Errorf("read %s: %w: %w", name, ErrStore, err)
+	ctx, cancel := f.v.bound(f.ctx)
+	defer cancel()
+	err := place.ReadAt(ctx, f.name, p, off)
+	switch {
+	case err == nil:
+		return nil
+	case f.ctx.Err() != nil:
+		return fmt.Errorf("read %s: %w: %w", f.name, ErrStore, f.ctx.Err())
+	case errors.Is(err, fs.ErrNotExist) || errors.Is(err, io.ErrUnexpectedEOF):
+		if err := f.v.agree(ctx); err != nil {
+			return err
+		}
+		return fmt.Errorf("read %s in the store: %w", f.name, err)
+	}
+	return fmt.Errorf("read %s: %w: %w", f.name, ErrStore, err)
+}
+
+// bound is a context that ends with the vault, too.
+func (v *Vault) bound(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	stop := context.AfterFunc(v.life, cancel)
+	return ctx, func() { stop(); cancel() }
+}
+
+// Interrupt ends what waits for the store, now and from now on: the vault is
+// about to be closed.
+func (v *Vault) Interrupt() { v.die() }
+
+// errAhead: the store has packs that the index does not know. A rebuild takes
+// them in.
+var errAhead = fmt.Errorf("%w: it has gone on without this index: %w", ErrStore, fs.ErrExist)
+
+// agree finds out, once since the vault was opened, whether the store has packs
+// that the index does not know: then the directory was set back.
+func (v *Vault) agree(ctx context.Context) error {
+	v.mu.Lock()
+	agreed := v.agreed
+	v.mu.Unlock()
+	if agreed {
+		return nil
+	}
+	far, _, err := v.farFiles(ctx)
+	if err != nil {
+		return err
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for id := range far {
+		if _, known := v.packs[id]; !known {
+			return fmt.Errorf("pack %s: %w", id, errAhead)
+		}
+	}
+	v.agreed = true
+	return nil
 }
 
 // segments are parts of packs that were read from the store last, as what lies
@@ -145,9 +241,6 @@ type segment struct {
 
 // fill copies what is asked for, if all of it is known.
 func (s *segments) fill(name string, p []byte, off int64) bool {
-	if s == nil {
-		return false
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for e := s.used.Front(); e != nil; e = e.Next() {
@@ -187,10 +280,13 @@ func (s *segments) forget(name string) {
 // farFiles are the packs that lie in the store, and the sizes of all files there.
 func (v *Vault) farFiles(ctx context.Context) (packs map[packID]packFile, sizes map[string]int64, err error) {
 	packs, sizes = map[packID]packFile{}, map[string]int64{}
-	if v.store == nil {
+	place := v.place()
+	if place == nil {
 		return packs, sizes, nil
 	}
-	err = v.store.List(ctx, func(name string, size int64) error {
+	ctx, cancel := v.bound(ctx)
+	defer cancel()
+	err = place.List(ctx, func(name string, size int64) error {
 		sizes[name] = size
 		return nil
 	})

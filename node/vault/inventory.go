@@ -6,7 +6,10 @@ import (
 	"context"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,26 +25,41 @@ import (
 type inventory struct {
 	Vault  string   `json:"vault"`
 	Moment moment   `json:"moment"` // microseconds since 1970
-	Packs  []string `json:"packs"`  // the names of their files
+	Head   uint64   `json:"head"`   // the last sequence number
+	Packs  []string `json:"packs"`  // the names of their files, sorted
+	Open   []string `json:"open"`   // of those that were to become more then
 }
 
 const inventorySuffix = ".inventory"
 
 // takeInventory says in the store that all that the vault held at a moment lies
 // there, and removes what said so before.
-func (v *Vault) takeInventory(ctx context.Context, at moment) error {
+func (v *Vault) takeInventory(ctx context.Context, at moment, head uint64) error {
 	v.mu.Lock()
-	in := inventory{Vault: hex.EncodeToString(v.st.vault[:]), Moment: at}
+	in := inventory{Vault: hex.EncodeToString(v.st.vault[:]), Moment: at, Head: head}
 	for id, p := range v.packs {
-		if p.stowed && !p.retired {
-			in.Packs = append(in.Packs, packName(id, p.class))
+		switch name := packName(id, p.class); {
+		case p.retired:
+		case p.stowed:
+			in.Packs = append(in.Packs, name)
+		default:
+			in.Open = append(in.Open, name)
 		}
 	}
 	v.mu.Unlock()
 	slices.Sort(in.Packs)
-	old, err := v.inventories(ctx)
+	_, sizes, err := v.farFiles(ctx)
 	if err != nil {
 		return err
+	}
+	if err := v.isComplete(ctx, &in, sizes); err != nil {
+		return err
+	}
+	// What is lost there is noted as damaged by now, or will be.
+	in.Packs = slices.DeleteFunc(in.Packs, func(name string) bool { return sizes[name] == 0 })
+	old := inventoriesIn(sizes)
+	if len(in.Packs) == 0 {
+		return v.removeInventories(ctx, old)
 	}
 	number := uint64(1)
 	if len(old) > 0 {
@@ -70,7 +88,7 @@ type inventoryFile struct {
 // inventories are those in the store, the newest last.
 func (v *Vault) inventories(ctx context.Context) ([]inventoryFile, error) {
 	sizes := map[string]int64{}
-	err := v.store.List(ctx, func(name string, size int64) error {
+	err := v.place().List(ctx, func(name string, size int64) error {
 		sizes[name] = size
 		return nil
 	})
@@ -93,7 +111,7 @@ func inventoriesIn(sizes map[string]int64) (out []inventoryFile) {
 
 func (v *Vault) removeInventories(ctx context.Context, all []inventoryFile) error {
 	for _, f := range all {
-		if err := v.store.Remove(ctx, f.name); err != nil {
+		if err := v.place().Remove(ctx, f.name); err != nil {
 			return fmt.Errorf("remove %s: %w: %w", f.name, ErrStore, err)
 		}
 	}
@@ -129,14 +147,19 @@ const maxInventory = 1 << 30
 
 // lastInventory reads the newest inventory that is whole, among files with
 // their sizes; nil if there is none.
-func (v *Vault) lastInventory(sizes map[string]int64) (*inventory, error) {
+func (v *Vault) lastInventory(ctx context.Context, sizes map[string]int64) (*inventory, error) {
+	ctx, cancel := v.bound(ctx)
+	defer cancel()
 	for _, f := range slices.Backward(inventoriesIn(sizes)) {
 		data := make([]byte, f.size)
-		far := farPack{store: v.store, name: f.name, size: f.size}
-		if _, err := far.ReadAt(data, 0); err != nil && f.size > 0 {
-			return nil, err
+		err := v.place().ReadAt(ctx, f.name, data, 0)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, io.ErrUnexpectedEOF) {
+			return nil, fmt.Errorf("read %s: %w: %w", f.name, ErrStore, err)
 		}
-		in, err := parseInventory(data)
+		var in inventory
+		if err == nil {
+			in, err = parseInventory(data)
+		}
 		if err == nil {
 			return &in, nil
 		}

@@ -29,6 +29,8 @@ const (
 	maxMissing = 4096
 	// openPacks is how many packs are kept open for reading.
 	openPacks = 64
+	// skipNumbers bounds how many numbers of packs are left out at once.
+	skipNumbers = 1 << 16
 	// readAhead is how many bytes are read from the store at least, and
 	// maxSegments bounds those that are kept in memory.
 	readAhead   = 1 << 20

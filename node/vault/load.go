@@ -75,7 +75,6 @@ type settling struct {
 	retired []packFile
 	tails   []packFile // what lies behind size is to be taken in
 	missing []packFile // size is where what is missing begins
-	spare   []packFile // they lie in the store
 }
 
 // settle compares packs and index, and makes them one.
@@ -118,10 +117,7 @@ func (v *Vault) compare(f packFile, sizes map[packID]int64, todo *settling) erro
 		todo.retired = append(todo.retired, f)
 		return nil
 	case row.stowed:
-		if f.class == classBlocks || f.size != row.length {
-			todo.spare = append(todo.spare, f)
-		}
-		return nil // nothing is appended to it any more
+		return nil // nothing is appended to it any more; Stow looks after what is left here
 	case f.size < row.length:
 		todo.missing = append(todo.missing, f)
 		return nil // nothing is appended to it any more
@@ -160,7 +156,7 @@ func (v *Vault) unfinished(f packFile, sizes map[packID]int64) (removed bool, er
 			return false, err
 		}
 		for _, id := range retired {
-			if row, ok := v.packs[id]; !ok || row.retired && !row.stowed {
+			if row, ok := v.packs[id]; !ok || row.retired && !row.isFar() {
 				return false, fmt.Errorf("%w: it is older than pack %s", ErrIndex, f.id)
 			}
 		}
@@ -175,7 +171,7 @@ func (v *Vault) unfinished(f packFile, sizes map[packID]int64) (removed bool, er
 }
 
 func (v *Vault) readHeader(f packFile) (header, error) {
-	file, err := v.openPack(f, packHeader)
+	file, err := v.openPack(v.life, f, packHeader)
 	if err != nil {
 		return header{}, err
 	}
@@ -199,12 +195,18 @@ func (v *Vault) readHeader(f packFile) (header, error) {
 
 // retiredBy are the packs that a finished copy replaces, nil if it is none.
 func (v *Vault) retiredBy(f packFile) (retired []packID, err error) {
-	err = v.scan(f, packHeader, true, func(e found) error {
+	look := func(e found) error {
 		if e.kind == kindRetire && !e.bad {
 			retired, err = parseRetired(e.data)
 		}
 		return err
-	})
+	}
+	if f.heads > 0 {
+		if err := v.scanHeads(f, packHeader, look); !errors.Is(err, errBad) {
+			return retired, err
+		}
+	}
+	err = v.scan(f, packHeader, true, look)
 	if errors.Is(err, errTorn) {
 		return nil, nil
 	}
@@ -214,7 +216,7 @@ func (v *Vault) retiredBy(f packFile) (retired []packID, err error) {
 // scan calls fn for the entries of a pack from an offset on, until there is no
 // whole one: its error wraps errTorn then.
 func (v *Vault) scan(f packFile, from int64, heads bool, fn func(found) error) error {
-	file, err := v.openPack(f, readAhead)
+	file, err := v.openPack(v.life, f, readAhead)
 	if err != nil {
 		return err
 	}
@@ -238,8 +240,8 @@ func (v *Vault) scan(f packFile, from int64, heads bool, fn func(found) error) e
 // notes what is missing and removes what is retired.
 func (v *Vault) doSettle(todo *settling) error {
 	for c, f := range todo.last {
-		if v.scratch != "" {
-			break
+		if v.scratch != "" || v.place() != nil && !v.agreed {
+			break // in the store the same pack may have gone on
 		}
 		w, err := openWriter(v.packDir, f, v.marker())
 		if err != nil {
@@ -256,11 +258,6 @@ func (v *Vault) doSettle(todo *settling) error {
 	for _, f := range todo.missing {
 		v.log.Error("a pack of a vault is missing or cut off", "dir", v.dir, "pack", f.id.String(), "bytes", f.size)
 		if err := v.noteMissing(f); err != nil {
-			return err
-		}
-	}
-	for _, f := range todo.spare {
-		if err := v.removePack(f.id, f.class); err != nil {
 			return err
 		}
 	}
@@ -308,7 +305,7 @@ func (v *Vault) removeRetired(files []packFile) error {
 		}
 	}
 	v.reading.Unlock()
-	files = slices.DeleteFunc(files, func(f packFile) bool { return v.packs[f.id].stowed })
+	files = slices.DeleteFunc(files, func(f packFile) bool { return v.packs[f.id].isFar() })
 	return v.forgetPacks(files)
 }
 

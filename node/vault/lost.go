@@ -72,7 +72,7 @@ func (v *Vault) eachLive(fn func(t *tables, key recordKey, data []byte) error) e
 			continue
 		}
 		err := v.view(func(t *tables) error {
-			return v.scanAll(packFile{id: id, class: row.class, size: row.length}, packHeader, false, func(e found) error {
+			return v.scanAll(v.life, packFile{id: id, class: row.class, size: row.length}, looking{from: packHeader, found: func(e found) error {
 				if e.kind != kindRecord || e.bad {
 					return nil
 				}
@@ -82,7 +82,7 @@ func (v *Vault) eachLive(fn func(t *tables, key recordKey, data []byte) error) e
 					return err
 				}
 				return fn(t, key, e.data)
-			}, nil)
+			}})
 		})
 		if err != nil && !errors.Is(err, os.ErrNotExist) {
 			return err

@@ -13,13 +13,18 @@ import (
 // others which are held: what somebody needs to hear who wants the present and
 // knows all up to a sequence number. The loop gets an error once, as its last
 // turn.
-func (v *Vault) News(after entry.Sequence) iter.Seq2[Held, error] {
+func (v *Vault) News(after entry.Sequence) iter.Seq2[Held, error] { return v.NewsBut(after, "") }
+
+// NewsBut is [Vault.News] without what one device gave, which need not be told
+// that; empty is none.
+func (v *Vault) NewsBut(after entry.Sequence, from entry.DeviceID) iter.Seq2[Held, error] {
 	return func(yield func(Held, error) bool) {
 		last := uint64(after)
 		for done := false; !done; {
 			batch, err := v.read(func(t *tables, got func(held) error) error {
 				n := rowBatch / 8
 				done = true
+				told := v.giverCode(from)
 				return t.sequence.each(nil, sequenceKey(last+1), func(key, row []byte) (bool, error) {
 					if n < 0 {
 						done = false
@@ -28,7 +33,7 @@ func (v *Vault) News(after entry.Sequence) iter.Seq2[Held, error] {
 					last = binary.BigEndian.Uint64(key)
 					n--
 					one, newest, err := t.newest(recordKey(row))
-					if err != nil || !newest {
+					if err != nil || !newest || one.row.giver == told {
 						return err == nil, err
 					}
 					n -= int(one.row.length) / longRecord
@@ -46,6 +51,16 @@ func (v *Vault) News(after entry.Sequence) iter.Seq2[Held, error] {
 			}
 		}
 	}
+}
+
+// giverCode is the number of a device, unknownGiver if it has none.
+func (v *Vault) giverCode(d entry.DeviceID) giver {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if c, ok := v.givers.codes[d]; ok && d != "" {
+		return c
+	}
+	return unknownGiver
 }
 
 // newest is the version of a key, and whether no other has superseded it.

@@ -25,3 +25,20 @@ func TestNewsLeavesOutWhatWasSuperseded(t *testing.T) {
 		equal(t, "what comes after 4", h.Sequence, entry.Sequence(5))
 	}
 }
+
+func TestNewsForADeviceAreWhatOthersGave(t *testing.T) {
+	v := testVault(t, t.TempDir(), newClock())
+	for i, from := range []entry.DeviceID{anna, ben, "", anna, ben} {
+		must(t, v.Put(t.Context(), nil, []Received{{Record: testRecord(uint64(i), ver(1, uint64(i)+1)), From: from}}))
+	}
+	for from, want := range map[entry.DeviceID][]entry.Sequence{
+		anna: {2, 3, 5}, ben: {1, 3, 4}, mal: {1, 2, 3, 4, 5}, "": {1, 2, 3, 4, 5},
+	} {
+		var got []entry.Sequence
+		for h, err := range v.NewsBut(0, from) {
+			must(t, err)
+			got = append(got, h.Sequence)
+		}
+		equal(t, "the news for "+string(from), got, want)
+	}
+}

@@ -108,6 +108,8 @@ type packFile struct {
 	size   int64
 	stowed bool  // it lies in the store, whether or not in the directory too
 	heads  int64 // bytes of its heads there, 0 if there are none
+	here   bool  // it lies in the directory, whether or not in the store too
+	far    bool  // what lies in the store counts, whatever lies here
 }
 
 // listPacks finds the packs of a directory, by number. What has another name is
@@ -130,7 +132,7 @@ func listPacks(dir string) ([]packFile, error) {
 		if !info.Mode().IsRegular() {
 			return nil, fmt.Errorf("pack %q is not a file", e.Name())
 		}
-		out = append(out, packFile{id: id, class: c, size: info.Size()})
+		out = append(out, packFile{id: id, class: c, size: info.Size(), here: true})
 	}
 	return out, nil
 }

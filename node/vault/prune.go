@@ -51,7 +51,9 @@ func (v *Vault) packBytes() (n int64) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for _, p := range v.packs {
-		n += p.length
+		if !p.leaves() {
+			n += p.length
+		}
 	}
 	return n
 }

@@ -68,6 +68,9 @@ type putting struct {
 	refused []Refusal
 	early   int // how many of these were refused before anything was looked up
 	failed  error
+
+	held  [][]variant                // of each block, before anything was put
+	fresh map[entry.BlockID]struct{} // the blocks that were put
 }
 
 type putRecord struct {
@@ -155,14 +158,15 @@ func (p *putting) do(t *tx) error {
 		}
 		return p.failed
 	}
+	p.fresh = make(map[entry.BlockID]struct{}, len(p.blocks))
 	for i := range p.blocks {
-		if err := t.putBlock(&p.blocks[i], p.sums[i]); err != nil {
+		if err := p.putBlock(t, i); err != nil {
 			return err
 		}
 	}
 	for i := range p.records {
 		r := &p.records[i]
-		missing, err := t.missing(r.Record)
+		missing, err := t.missingBeside(r.Record, p.fresh)
 		if err != nil {
 			return err
 		}

@@ -8,15 +8,17 @@ import (
 	"github.com/kithmesh/kith/protocol/seal"
 )
 
-// checkVariants refuses blocks that would be one variant too many, before
-// anything is written.
+// checkVariants looks up what is held of the blocks, and refuses those that
+// would be one variant too many, before anything is written.
 func (p *putting) checkVariants(t *tx) error {
+	p.held = make([][]variant, len(p.blocks))
 	for i := range p.blocks {
 		b := &p.blocks[i]
 		vs, err := t.variants(b.ID[:])
 		if err != nil {
 			return err
 		}
+		p.held[i] = vs
 		if err := mayAdd(vs, shortSum(p.sums[i][:16]), t.giverOf(b.From)); err != nil {
 			return fmt.Errorf("block %s from %q: %w", b.ID, b.From, err)
 		}
@@ -45,12 +47,21 @@ func mayAdd(vs []variant, sum shortSum, from giver) error {
 	return nil
 }
 
-// putBlock stores a variant that checkVariants has passed, unless it is held.
-func (t *tx) putBlock(b *Block, sum [32]byte) error {
-	vs, err := t.variants(b.ID[:])
-	if err != nil {
-		return err
+// putBlock puts one of the blocks that checkVariants has passed.
+func (p *putting) putBlock(t *tx, i int) error {
+	b, vs := &p.blocks[i], p.held[i]
+	if _, again := p.fresh[b.ID]; again {
+		var err error
+		if vs, err = t.variants(b.ID[:]); err != nil {
+			return err
+		}
 	}
+	p.fresh[b.ID] = struct{}{}
+	return t.putBlock(b, p.sums[i], vs)
+}
+
+// putBlock stores a variant, unless it is held. vs are those that are there.
+func (t *tx) putBlock(b *Block, sum [32]byte, vs []variant) error {
 	if err := t.unmark(blockMark(b.ID)); err != nil {
 		return err
 	}
@@ -81,7 +92,11 @@ func (t *tx) putBlock(b *Block, sum [32]byte) error {
 			return err
 		}
 		t.countVariant(&v, 1, len(vs) == 0)
-		return t.blocks.put(b.ID[:], appendVariants(nil, append(vs, v)))
+		row := appendVariants(make([]byte, 0, (len(vs)+1)*variantSize+sumSize), append(vs, v))
+		if len(vs) == 0 {
+			return t.blocks.add(b.ID[:], row)
+		}
+		return t.blocks.put(b.ID[:], row)
 	}
 	t.drop(vs[i].at, vs[i].size())
 	if vs[i].bad {
@@ -106,9 +121,16 @@ func (t *tx) countVariant(v *variant, n int64, sole bool) {
 
 // missing are the blocks that a record names and the vault has no good variant
 // of. Those that it has are no longer marked.
-func (t *tx) missing(r *seal.Record) (ids []entry.BlockID, err error) {
+func (t *tx) missing(r *seal.Record) ([]entry.BlockID, error) { return t.missingBeside(r, nil) }
+
+// missingBeside is missing where some blocks are known to be there, since they
+// were put just now.
+func (t *tx) missingBeside(r *seal.Record, fresh map[entry.BlockID]struct{}) (ids []entry.BlockID, err error) {
 	for i := range r.Blocks {
 		id := r.Blocks[i].ID
+		if _, put := fresh[id]; put {
+			continue
+		}
 		vs, err := t.variants(id[:])
 		if err != nil {
 			return nil, err
@@ -133,11 +155,17 @@ func (t *tx) putRecord(p *putRecord) error {
 	if err := t.unmark(recordMark(key)); err != nil {
 		return err
 	}
-	old, held, err := t.version(key)
-	if err != nil || held && !old.bad {
-		return err
+	isNew := t.isNew(r.ID[:])
+	var old recordRow
+	held := false
+	if !isNew {
+		var err error
+		if old, held, err = t.version(key); err != nil || held && !old.bad {
+			return err
+		}
 	}
 	row := recordRow{length: uint32(len(p.data)), epoch: r.Epoch, version: r.Version}
+	var err error
 	if row.giver, err = t.giver(p.From); err != nil {
 		return err
 	}
@@ -152,10 +180,10 @@ func (t *tx) putRecord(p *putRecord) error {
 		t.st.head++
 		row.sequence = t.st.head
 		t.st.counts.versions++
-		if t.isNew(r.ID[:]) {
+		if isNew {
 			t.st.counts.records++
 		}
-		if err := t.sequence.put(sequenceKey(row.sequence), key[:]); err != nil {
+		if err := t.sequence.add(sequenceKey(row.sequence), key[:]); err != nil {
 			return err
 		}
 	}
@@ -166,6 +194,9 @@ func (t *tx) putRecord(p *putRecord) error {
 	copy(h.name[:], r.ID[:])
 	if row.at, err = t.append(&h, p.data); err != nil {
 		return err
+	}
+	if !held {
+		return t.records.add(key[:], row.append(nil))
 	}
 	return t.records.put(key[:], row.append(nil))
 }

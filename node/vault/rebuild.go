@@ -1,11 +1,9 @@
 package vault
 
 import (
-	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -40,20 +38,35 @@ func (v *Vault) Rebuild() error {
 func (v *Vault) rebuild() error {
 	// Before anything is closed: where the store cannot be reached, the vault
 	// goes on as it is.
-	all, spare, err := v.allPacks(context.Background()) // the store gives up by itself
+	packs, err := v.allPacks(v.life)
 	if err != nil {
 		return err
 	}
+	whole := v.db != nil
 	if err := v.letGo(); err != nil && !errors.Is(err, ErrIndex) {
 		v.log.Warn("close the index of a vault", "dir", v.dir, "err", err)
 	}
 	fresh := filepath.Join(filepath.Dir(v.indexPath()), "index.new")
-	b := builder{v: v, folder: v.st.folder, all: all, gone: spare, again: map[location]int64{}}
+	b := builder{v: v, folder: v.st.folder, allPacks: packs, again: map[location]int64{}}
 	if err := b.build(fresh); err != nil {
-		return errors.Join(err, v.letGo())
+		err = errors.Join(err, v.letGo())
+		if whole { // the index is as it was
+			if err2 := v.load(); err2 != nil {
+				v.broken = err2
+			}
+		}
+		return err
 	}
 	// Without what others replace: a pack that the index does not know of would
 	// have it rebuilt again.
+	unsure := map[packID]bool{}
+	for _, f := range b.all {
+		if f.far {
+			b.gone = append(b.gone, f)
+		} else if f.stowed {
+			unsure[f.id] = true
+		}
+	}
 	for _, f := range b.gone {
 		if err := v.removePack(f.id, f.class); err != nil {
 			return err
@@ -66,6 +79,9 @@ func (v *Vault) rebuild() error {
 	if err := v.load(); err != nil {
 		return err
 	}
+	v.mu.Lock()
+	v.unsure, v.agreed = unsure, v.store != nil
+	v.mu.Unlock()
 	if len(b.files) > 0 { // else it is a new one
 		v.log.Info("rebuilt the index of a vault", "dir", v.dir, "packs", len(b.files), "unreadable", b.gaps)
 	}
@@ -74,13 +90,14 @@ func (v *Vault) rebuild() error {
 
 // builder rebuilds one index.
 type builder struct {
-	v       *Vault
-	folder  entry.FolderID
-	all     []packFile
-	files   []packFile // of these, those that count
-	gone    []packFile // replaced by others, or of no inventory
+	v      *Vault
+	folder entry.FolderID
+	allPacks
+	files   []packFile // of all, those that count
+	gone    []packFile // replaced by others, or spare
 	dropped map[location]bool
 	again   map[location]int64
+	twice   []recordKey // versions to be numbered anew
 	gaps    int
 }
 
@@ -142,9 +159,15 @@ func (b *builder) build(path string) error {
 func (b *builder) headers() error {
 	v := b.v
 	retired := map[packID]bool{}
-	for _, f := range b.gone {
+	v.st.moment, v.st.head = max(v.st.moment, b.moment), max(v.st.head, b.head)
+	for _, f := range b.spare {
 		v.st.next = max(v.st.next, f.id+1)
 	}
+	b.gone = append(b.gone, b.spare...)
+	if err := b.whose(); err != nil {
+		return err
+	}
+	var others []packID
 	for _, f := range b.all {
 		h, err := v.readHeader(f)
 		if errors.Is(err, errBad) {
@@ -156,6 +179,12 @@ func (b *builder) headers() error {
 			return err
 		}
 		if h.folder != b.folder || v.st.vault != (ID{}) && h.vault != v.st.vault {
+			if !f.here {
+				v.log.Error("a pack of another vault lies in the store", "dir", v.dir, "pack", f.id.String())
+				others = append(others, f.id)
+				v.st.next = max(v.st.next, f.id+1)
+				continue
+			}
 			return fmt.Errorf("pack %s is of folder %s, vault %x: %w", f.id, h.folder, h.vault, ErrFolder)
 		}
 		v.st.vault, v.st.marker = h.vault, h.marker
@@ -180,6 +209,9 @@ func (b *builder) headers() error {
 		}
 	}
 	for _, f := range b.all {
+		if slices.Contains(others, f.id) {
+			continue
+		}
 		if retired[f.id] {
 			b.gone = append(b.gone, f)
 		} else {
@@ -189,11 +221,29 @@ func (b *builder) headers() error {
 	return nil
 }
 
+// whose takes the vault's ID from a pack that lies here, if there is one.
+func (b *builder) whose() error {
+	for _, f := range b.all {
+		if !f.here {
+			continue
+		}
+		h, err := b.v.readHeader(f)
+		if errors.Is(err, errBad) {
+			continue
+		}
+		if err == nil && h.folder == b.folder {
+			b.v.st.vault, b.v.st.marker = h.vault, h.marker
+		}
+		return err
+	}
+	return nil
+}
+
 // anyMarker is the marker of packs whose headers are all damaged, from the first
 // of their entries that is not; a new one if there is none.
 func (v *Vault) anyMarker(files []packFile) (m marker, err error) {
 	for _, f := range files {
-		file, err := v.openPack(f, headSize)
+		file, err := v.openPack(v.life, f, headSize)
 		if err != nil {
 			return m, err
 		}
@@ -220,7 +270,7 @@ func (b *builder) drops() error {
 			if f.class != classRecords {
 				continue
 			}
-			if err := b.v.scanAll(f, packHeader, false, in.noteDrops, nil); err != nil {
+			if err := b.v.scanAll(b.v.life, f, looking{from: packHeader, found: in.noteDrops}); err != nil {
 				return err
 			}
 		}
@@ -241,7 +291,7 @@ func (b *builder) pack(f packFile) error {
 		}
 		from = next
 		err = v.update(func(t *tx) error {
-			in := intake{t: t, dropped: b.dropped, again: b.again}
+			in := intake{t: t, dropped: b.dropped, again: b.again, twice: &b.twice}
 			r, _ := t.pack(f.id)
 			r.class, r.length, r.stowed = f.class, max(f.size, packHeader), f.stowed
 			t.packRows[f.id] = r
@@ -274,7 +324,7 @@ func (b *builder) batch(f packFile, from int64, heads bool) (batch []found, next
 				return err
 			}
 		}
-		return b.v.scanAll(f, from, heads, fn, func(int64, int64) { b.gaps++ })
+		return b.v.scanAll(b.v.life, f, looking{from: from, heads: heads, found: fn, gap: func(int64, int64) { b.gaps++ }})
 	}
 	err = scan(func(e found) error {
 		if len(batch) == buildBatch || bytes > buildBytes {
@@ -314,6 +364,9 @@ func (b *builder) anotherFollows(f packFile) bool {
 func (b *builder) finish() error {
 	v := b.v
 	err := v.update(func(t *tx) error {
+		if err := t.renumber(b.twice); err != nil {
+			return err
+		}
 		if v.scratch != "" {
 			return nil // nothing is to become of it
 		}
@@ -326,40 +379,4 @@ func (b *builder) finish() error {
 		return err
 	}
 	return v.noteLost()
-}
-
-// scanAll is scan that goes on behind what is damaged, which it tells gap.
-func (v *Vault) scanAll(f packFile, from int64, heads bool, fn func(found) error, gap func(from, to int64)) error {
-	file, err := v.openPack(f, readAhead)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = file.Close() }() // only read
-	s := scanner{pack: f.id, r: file, size: f.size, off: from, marker: v.marker(), heads: heads}
-	for {
-		e, err := s.next()
-		if errors.Is(err, errTorn) {
-			begin := s.off
-			more, err := s.resync()
-			if err != nil {
-				return err
-			}
-			if !more {
-				s.off = s.size
-			}
-			if gap != nil {
-				gap(begin, s.off)
-			}
-			continue
-		}
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err == nil {
-			err = fn(e)
-		}
-		if err != nil {
-			return err
-		}
-	}
 }

@@ -24,7 +24,9 @@ func (v *Vault) room(t *tx, n int64) error {
 		if w := v.writers[p.class]; w != nil && w.id == id {
 			p.length = w.length // with what this change has appended so far
 		}
-		used += p.length
+		if !p.leaves() {
+			used += p.length
+		}
 	}
 	v.mu.Unlock()
 	for _, w := range t.created {
@@ -33,8 +35,8 @@ func (v *Vault) room(t *tx, n int64) error {
 		}
 	}
 	if !v.rolling {
-		// The index takes room, too, and never gives it back; a rolling vault
-		// could drop all that it has for that, and in vain.
+		// The index takes room, too, and gives none back until it is written
+		// anew; a rolling vault could drop all that it has for that, and in vain.
 		used += max(0, t.records.bolt.Tx().Size()-freeIndex)
 	}
 	if limits.Quota > 0 && used+n > limits.Quota {

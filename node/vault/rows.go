@@ -155,13 +155,22 @@ type packRow struct {
 	class   class
 	retired bool  // its file is to be removed
 	stowed  bool  // all of it lies in the store
+	put     bool  // it was begun to be put there, and may lie there
 	length  int64 // bytes that are known; what lies behind was never committed
 	dead    int64 // of these, in entries that were dropped
 }
 
+// leaves tells whether nothing in a pack counts, and it only waits for the store
+// to be rid of it.
+func (p packRow) leaves() bool { return p.retired && p.isFar() }
+
+// isFar tells whether a pack lies in the store, as far as is known.
+func (p packRow) isFar() bool { return p.stowed || p.put }
+
 const (
 	packRetired = 1
 	packStowed  = 2
+	packPut     = 4
 )
 
 func (p packRow) append(dst []byte) []byte {
@@ -172,6 +181,9 @@ func (p packRow) append(dst []byte) []byte {
 	if p.stowed {
 		dst[len(dst)-1] |= packStowed
 	}
+	if p.put {
+		dst[len(dst)-1] |= packPut
+	}
 	dst = binary.LittleEndian.AppendUint32(dst, uint32(p.length))
 	return binary.LittleEndian.AppendUint32(dst, uint32(p.dead))
 }
@@ -181,7 +193,7 @@ func parsePackRow(row []byte) (p packRow, err error) {
 		return p, fmt.Errorf("%w: a pack row of %d bytes", ErrIndex, len(row))
 	}
 	return packRow{
-		class: class(row[0]), retired: row[1]&packRetired != 0, stowed: row[1]&packStowed != 0,
+		class: class(row[0]), retired: row[1]&packRetired != 0, stowed: row[1]&packStowed != 0, put: row[1]&packPut != 0,
 		length: int64(binary.LittleEndian.Uint32(row[2:])), dead: int64(binary.LittleEndian.Uint32(row[6:])),
 	}, nil
 }

@@ -3,6 +3,7 @@ package vault
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -116,4 +117,53 @@ func (s *scanner) resync() (bool, error) {
 		at += int64(n - headSize + 1)
 	}
 	return false, nil
+}
+
+// looking is how a pack is gone through.
+type looking struct {
+	from  int64
+	heads bool // read no data of blocks
+	found func(found) error
+	gap   func(from, to int64) // of what is damaged; may be nil
+	// marker is that of the entries; nil is the vault's.
+	marker *marker
+}
+
+// scanAll is scan that goes on behind what is damaged.
+func (v *Vault) scanAll(ctx context.Context, f packFile, look looking) error {
+	file, err := v.openPack(ctx, f, readAhead)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = file.Close() }() // only read
+	s := scanner{pack: f.id, r: file, size: f.size, off: look.from, marker: v.marker(), heads: look.heads}
+	if look.marker != nil {
+		s.marker = *look.marker
+	}
+	for {
+		e, err := s.next()
+		if errors.Is(err, errTorn) {
+			begin := s.off
+			more, err := s.resync()
+			if err != nil {
+				return err
+			}
+			if !more {
+				s.off = s.size
+			}
+			if look.gap != nil {
+				look.gap(begin, s.off)
+			}
+			continue
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err == nil {
+			err = look.found(e)
+		}
+		if err != nil {
+			return err
+		}
+	}
 }

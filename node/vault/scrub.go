@@ -31,6 +31,8 @@ func (v *Vault) Scrub(ctx context.Context, bytes int64) (Scrubbed, error) {
 		s.at.began = momentOf(v.clock())
 	}
 	s.done.Began = s.at.began.time()
+	ctx, cancel := v.bound(ctx)
+	defer cancel()
 	err := s.run(ctx)
 	if err2 := s.remember(); err == nil {
 		err = err2
@@ -59,6 +61,7 @@ type scrub struct {
 	left    int64
 	at      scrubbing
 	damaged uint64 // when it began
+	away    error  // the store cannot be reached
 	done    Scrubbed
 }
 
@@ -71,13 +74,22 @@ func (s *scrub) run(ctx context.Context) error {
 		if id == s.at.at.pack {
 			from = max(from, int64(s.at.at.offset))
 		}
+		if s.away != nil && s.v.isFar(id) {
+			continue
+		}
 		s.at.at = location{id, uint32(from)}
-		if err := s.pack(ctx, id, from); err != nil {
+		if err := s.pack(ctx, id, from); errors.Is(err, ErrStore) && ctx.Err() == nil {
+			s.away = err // what lies here is read all the same
+		} else if err != nil {
 			return err
 		}
 		if s.left <= 0 {
 			return nil
 		}
+	}
+	if s.away != nil {
+		s.at.at = location{}
+		return s.away
 	}
 	s.at = scrubbing{done: momentOf(s.v.clock())}
 	s.done.Round = true
@@ -105,7 +117,7 @@ func (s *scrub) pack(ctx context.Context, id packID, from int64) error {
 		return nil
 	}
 	var damaged [][2]int64
-	err := s.v.scanAll(packFile{id: id, class: row.class, size: row.length}, from, false, func(e found) error {
+	err := s.v.scanAll(ctx, packFile{id: id, class: row.class, size: row.length}, looking{from: from, found: func(e found) error {
 		if s.left <= 0 {
 			return errEnough
 		}
@@ -119,9 +131,9 @@ func (s *scrub) pack(ctx context.Context, id packID, from int64) error {
 			damaged = append(damaged, [2]int64{int64(e.at.offset), int64(e.at.offset) + e.size()})
 		}
 		return nil
-	}, func(begin, end int64) {
+	}, gap: func(begin, end int64) {
 		damaged = append(damaged, [2]int64{begin, end})
-	})
+	}})
 	if errors.Is(err, errEnough) {
 		err = nil
 	}
@@ -129,22 +141,59 @@ func (s *scrub) pack(ctx context.Context, id packID, from int64) error {
 		damaged, err = append(damaged, [2]int64{0, row.length}), nil
 	}
 	if len(damaged) > 0 {
-		err = errors.Join(err, s.lost(id, damaged))
+		err = errors.Join(err, s.lost(ctx, id, damaged))
 	}
 	return err
 }
 
-// lost notes all that the index knows to lie in damaged parts of a pack.
-func (s *scrub) lost(id packID, parts [][2]int64) error {
+// lost notes all that the index knows to lie in damaged parts of a pack. What
+// came from the store is had once more before: it may have been damaged on its
+// way.
+func (s *scrub) lost(ctx context.Context, id packID, parts [][2]int64) error {
+	if s.v.isFar(id) {
+		return s.lostFar(ctx, id, parts)
+	}
 	return s.v.submit(func(t *tx) error {
-		return t.living(map[packID]bool{id: true}, func(l living) error {
-			begin, end := int64(l.at.offset), int64(l.at.offset)+l.size()
-			for _, p := range parts {
-				if begin < p[1] && end > p[0] {
-					return t.entryIsBad(&l)
-				}
+		return t.inParts(id, parts, func(l living) error { return t.entryIsBad(&l) })
+	})
+}
+
+func (s *scrub) lostFar(ctx context.Context, id packID, parts [][2]int64) error {
+	var bad []living
+	err := s.v.reader(func(t *tables) error {
+		return t.inParts(id, parts, func(l living) error { bad = append(bad, l); return nil })
+	})
+	if err != nil {
+		return err
+	}
+	still := bad[:0]
+	for _, l := range bad {
+		_, _, err := s.v.farEntry(ctx, classBlocks, l.at, l.length)
+		if errors.Is(err, errBad) {
+			still = append(still, l)
+		} else if err != nil {
+			return err
+		}
+	}
+	return s.v.submit(func(t *tx) error {
+		for i := range still {
+			if err := t.entryIsBad(&still[i]); err != nil {
+				return err
 			}
-			return nil
-		})
+		}
+		return nil
+	})
+}
+
+// inParts calls fn for what the index knows to lie in parts of a pack.
+func (t *tables) inParts(id packID, parts [][2]int64, fn func(living) error) error {
+	return t.living(map[packID]bool{id: true}, func(l living) error {
+		begin, end := int64(l.at.offset), int64(l.at.offset)+l.size()
+		for _, p := range parts {
+			if begin < p[1] && end > p[0] {
+				return fn(l)
+			}
+		}
+		return nil
 	})
 }

@@ -75,8 +75,13 @@ func (t *table) get(key []byte) ([]byte, error) {
 
 // put writes a row and takes body over.
 func (t *table) put(key, body []byte) error {
-	t.changes++
 	t.forget(key)
+	return t.add(key, body)
+}
+
+// add is put where the caller knows that there is no row of that key.
+func (t *table) add(key, body []byte) error {
+	t.changes++
 	sum := rowSum(t.seed, key, body)
 	if t.sum != nil {
 		*t.sum += uint64(sum)

@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/binary"
 	"errors"
@@ -113,8 +114,10 @@ type intake struct {
 	// whole: a record counts only with all blocks that it names. The two kinds
 	// of packs are made durable at once, so a crash may have left it alone.
 	whole bool
-	// numbers are of the sequence, to be written.
+	// numbers are of the sequence, to be written, and twice are those that had
+	// one which another has; nil where that cannot be.
 	numbers []numbered
+	twice   *[]recordKey
 }
 
 type numbered struct {
@@ -228,6 +231,7 @@ func (in *intake) addRecord(e found) error {
 	}
 	if held {
 		in.moved(old.at, old.size())
+		row.sequence, row.received = old.sequence, old.received
 		if old.bad && !row.bad {
 			if err := t.healed(kindRecord, key, shortSum(e.sum[:16])); err != nil {
 				return err
@@ -248,11 +252,39 @@ func (in *intake) addRecord(e found) error {
 func (in *intake) number() error {
 	slices.SortFunc(in.numbers, func(a, b numbered) int { return cmp.Compare(a.sequence, b.sequence) })
 	for _, n := range in.numbers {
+		row, err := in.t.sequence.get(sequenceKey(n.sequence))
+		if err != nil {
+			return err
+		}
+		if row != nil && in.twice != nil && !bytes.Equal(row, n.key[:]) {
+			*in.twice = append(*in.twice, n.key)
+			continue
+		}
 		if err := in.t.sequence.put(sequenceKey(n.sequence), n.key[:]); err != nil {
 			return err
 		}
 	}
 	in.numbers = nil
+	return nil
+}
+
+// renumber gives versions numbers of their own whose numbers others have: those
+// that came after the directory was set back, and what the store has of before.
+func (t *tx) renumber(keys []recordKey) error {
+	for _, key := range keys {
+		r, held, err := t.version(key)
+		if err != nil || !held {
+			return err
+		}
+		t.st.head++
+		r.sequence = t.st.head
+		if err := t.records.put(key[:], r.append(nil)); err != nil {
+			return err
+		}
+		if err := t.sequence.put(sequenceKey(r.sequence), key[:]); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -326,13 +358,10 @@ func (in *intake) dropAll() error {
 // sizeAt is the size of an entry that its head tells.
 func (v *Vault) sizeAt(at location) (int64, bool) {
 	for _, c := range []class{classBlocks, classRecords} {
-		f, err := v.packOf(c, at)
-		if err != nil {
-			continue
-		}
+		f := &opened{v: v, c: c, at: at}
 		var b [headSize]byte
 		if _, err := f.ReadAt(b[:], int64(at.offset)); err != nil {
-			return 0, false
+			continue
 		}
 		h, err := parseHead(b[:], v.marker())
 		return h.size(), err == nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"slices"
 
 	"github.com/zeebo/blake3"
@@ -37,6 +38,9 @@ type tx struct {
 func (v *Vault) update(fn func(*tx) error) error {
 	if v.broken != nil {
 		return v.broken
+	}
+	if v.db == nil {
+		return ErrIndex
 	}
 	t := &tx{
 		v: v, st: v.st, packRows: map[packID]packRow{}, deaths: map[packID]int64{},
@@ -239,6 +243,7 @@ func (t *tx) create(c class, copied bool) (*writer, error) {
 	if err := t.v.step("create"); err != nil {
 		return nil, err
 	}
+	t.skipNumbers()
 	w, err := createPack(t.v.packDir, &header{
 		class: c, copied: copied, number: t.st.next, folder: t.st.folder, vault: t.st.vault,
 		head: t.st.head, moment: t.st.moment, thinned: t.st.thinned, marker: t.st.marker,
@@ -251,6 +256,18 @@ func (t *tx) create(c class, copied bool) (*writer, error) {
 	t.created = append(t.created, w)
 	t.packRows[w.id] = packRow{class: c, length: packHeader}
 	return w, t.v.step("created")
+}
+
+// skipNumbers leaves some numbers out, at random, if it is not known yet which
+// ones there are in the store: if the directory was set back, those that come
+// next were given before. See also doSettle.
+func (t *tx) skipNumbers() {
+	t.v.mu.Lock()
+	defer t.v.mu.Unlock()
+	if t.v.store != nil && !t.v.agreed && !t.v.skipped {
+		t.st.next += packID(skipNumbers/16 + rand.IntN(skipNumbers))
+		t.v.skipped = true
+	}
 }
 
 // nameGiver says in a pack which device a number stands for.

@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -74,10 +75,13 @@ type Vault struct {
 	noSync       bool
 	partial      bool
 	rolling      bool
-	store        Store           // nil: there is none
-	segments     segments        // of packs that lie there
-	scratch      string          // empty unless the vault is only read
-	replaced     map[packID]bool // packs that do not count, and would be removed if it were not
+	// life ends when the vault is about to be closed, and with it what waits for
+	// the store on nobody's behalf; die ends it.
+	life     context.Context
+	die      context.CancelFunc
+	segments segments        // of packs that lie in the store
+	scratch  string          // empty unless the vault is only read
+	replaced map[packID]bool // packs that do not count, and would be removed if it were not
 
 	db    *db
 	queue queue
@@ -87,9 +91,14 @@ type Vault struct {
 	writing sync.Mutex
 	writers map[class]*writer
 	broken  error // what was written could not be taken back
+	// shrunk is by how much the index was larger than was thought when it was
+	// last written anew; 0 if it never was.
+	shrunk float64
 	// hook is told of each step, by tests, which may end it with an error.
 	hook func(step string) error
 
+	// moves counts the packs that went to the store or came back.
+	moves atomic.Uint64
 	// pinsMade counts the pins that were made since it was opened.
 	pinsMade atomic.Uint64
 
@@ -106,6 +115,10 @@ type Vault struct {
 	// mu is held for a moment, around what follows it. Only who holds writing
 	// changes any of it but doubted.
 	mu      sync.Mutex
+	store   Store           // nil: there is none
+	agreed  bool            // the index knows all packs that lie there
+	skipped bool            // numbers were left out, as that is not known
+	unsure  map[packID]bool // what lies here and there may not be the same
 	st      state
 	packs   map[packID]packRow
 	givers  givers
@@ -136,15 +149,18 @@ func Open(o Options) (*Vault, error) {
 		partial: o.Partial, rolling: o.Rolling, store: o.Store, scratch: o.Scratch, replaced: map[packID]bool{},
 		limits: Limits{o.Quota, o.KeepFree}, doubted: map[entry.DeviceID]bool{},
 	}
+	v.life, v.die = context.WithCancel(context.Background())
 	v.st.folder = o.Folder
 	v.setDefaults()
 	if err := v.open(); err != nil {
+		v.die()
 		return nil, fmt.Errorf("open vault %q: %w", o.Dir, err)
 	}
 	return v, nil
 }
 
 func (v *Vault) setDefaults() {
+	v.unsure = map[packID]bool{}
 	if v.packSize == 0 {
 		v.packSize = defaultPack
 	}
@@ -188,6 +204,7 @@ func (v *Vault) open() error {
 // Close waits for what is under way and closes the vault, which answers
 // [ErrClosed] from then on.
 func (v *Vault) Close() error {
+	v.Interrupt()
 	v.caring.Lock()
 	defer v.caring.Unlock()
 	v.writing.Lock()

@@ -147,5 +147,8 @@ func checkText(what, s string, limit int) error {
 // upsets tells of characters that would change how a terminal shows what
 // surrounds them.
 func upsets(r rune) bool {
+	if ' ' <= r && r <= '~' {
+		return false // as most are: the tables take their time
+	}
 	return unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp, unicode.Bidi_Control)
 }

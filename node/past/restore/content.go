@@ -1,6 +1,7 @@
 package restore
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -38,6 +39,21 @@ func holds(ctx context.Context, f io.ReaderAt, k *seal.Keys, blocks []entry.Bloc
 		off += int64(n)
 	}
 	return true, nil
+}
+
+// begins tells whether a file begins with some bytes.
+func begins(f io.ReaderAt, want []byte) (bool, error) {
+	p := buffers.Get().(*[]byte)
+	defer buffers.Put(p)
+	n := len(want)
+	*p = slices.Grow((*p)[:0], n)[:n]
+	if got, err := f.ReadAt(*p, 0); got < n {
+		if errors.Is(err, io.EOF) {
+			return false, nil
+		}
+		return false, err
+	}
+	return bytes.Equal(*p, want), nil
 }
 
 // fileHolds tells whether the file at a path of the target, of the size of e, is

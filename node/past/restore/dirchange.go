@@ -17,6 +17,7 @@ type stagedFile struct {
 	file *os.File // nil for a symlink, and once it is closed
 	link bool
 	sync bool // when it is closed
+	meta bool // it has its metadata
 }
 
 // Stage implements [Target].
@@ -47,8 +48,17 @@ func (s *stagedFile) WriteAt(b []byte, off int64) (int, error) { return s.file.W
 // StartWriteback implements [Staged].
 func (s *stagedFile) StartWriteback(off, n int64) { startWriteback(s.file, off, n) }
 
-// Close implements [Staged].
-func (s *stagedFile) Close() error {
+// Finish implements [Staged].
+func (s *stagedFile) Finish(m tree.Meta) error {
+	err := s.close()
+	if err == nil && !s.meta {
+		err = s.in.setMeta(s.name, m, s.link)
+		s.meta = err == nil
+	}
+	return err
+}
+
+func (s *stagedFile) close() error {
 	if s.file == nil {
 		return nil
 	}
@@ -64,7 +74,7 @@ func (s *stagedFile) Close() error {
 // Discard implements [Staged].
 func (s *stagedFile) Discard() error {
 	s.sync = false
-	err := s.Close()
+	err := s.close()
 	if gone := s.in.root.Remove(s.name); gone != nil && !errors.Is(gone, fs.ErrNotExist) {
 		err = errors.Join(err, gone)
 	}
@@ -136,13 +146,10 @@ func (d *Directory) Mkdir(p entry.Path, mode uint32) error {
 // Place implements [Target].
 func (d *Directory) Place(p entry.Path, s Staged, m tree.Meta, expect *tree.Stat) error {
 	f := s.(*stagedFile)
-	if err := f.Close(); err != nil {
+	if err := f.Finish(m); err != nil {
 		return fmt.Errorf("place %q: %w", p, err)
 	}
 	return d.in("place", p, func(h *handle, name string) error {
-		if err := f.in.setMeta(f.name, m, f.link); err != nil {
-			return err
-		}
 		if expect == nil {
 			return d.renameNew(f, h, p)
 		}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/kithmesh/kith/index/entry"
 	"github.com/kithmesh/kith/node/past"
+	"github.com/kithmesh/kith/node/tree"
 )
 
 // job is one file or symlink on its way.
@@ -122,7 +123,7 @@ func (j *job) write(ctx context.Context, p *part, plain []byte, lost error) erro
 	if j.remaining.Add(-1) > 0 {
 		return nil
 	}
-	if err := j.complete(ctx); err != nil {
+	if err := j.complete(ctx, plain); err != nil {
 		return j.run.failed(j, err)
 	}
 	return j.run.send(ctx, j)
@@ -175,8 +176,10 @@ func (j *job) symlink() error {
 	return err
 }
 
-// complete reads the whole file again and compares it with its blocks.
-func (j *job) complete(ctx context.Context) error {
+// complete reads the whole file again and compares it with its blocks; last is
+// the one that was written last, if any was. The metadata is set before the file
+// is made durable, so that this writes both at once.
+func (j *job) complete(ctx context.Context, last []byte) error {
 	j.mu.Lock()
 	lost := errors.Join(j.lost, j.bad)
 	j.mu.Unlock()
@@ -187,17 +190,23 @@ func (j *job) complete(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if len(j.entry.Blocks) > 0 {
-		same, err := holds(ctx, s, j.run.fetcher.keys[j.entry.Epoch], j.entry.Blocks)
-		if err != nil {
-			return err
-		}
-		if !same {
-			return ErrVerify
-		}
+	same := true
+	switch blocks := j.entry.Blocks; {
+	case len(blocks) == 1: // its bytes are at hand: no need to hash them again
+		same, err = begins(s, last)
+	case len(blocks) > 1:
+		same, err = holds(ctx, s, j.run.fetcher.keys[j.entry.Epoch], blocks)
 	}
-	return s.Close()
+	if err != nil {
+		return err
+	}
+	if !same {
+		return ErrVerify
+	}
+	return s.Finish(j.meta())
 }
+
+func (j *job) meta() tree.Meta { return tree.Meta{Mode: j.entry.Mode, ModTime: j.entry.ModTime} }
 
 // failed gives a job up, and notes why. It returns the error if no other can
 // be done either.

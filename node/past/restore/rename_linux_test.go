@@ -28,7 +28,7 @@ func TestWhatCameIntoTheWayAtTheLastMomentGoesBack(t *testing.T) {
 	staged := func() *stagedFile {
 		s, err := d.Stage("s")
 		must(err)
-		must(s.Close())
+		must(s.Finish(tree.Meta{Mode: 0o644}))
 		return s.(*stagedFile)
 	}
 	s := staged()

@@ -183,7 +183,7 @@ func (w *walker) hand(ctx context.Context, o *op) error {
 		}
 		return w.send(ctx, j)
 	case len(e.Blocks) == 0:
-		if err := j.complete(ctx); err != nil {
+		if err := j.complete(ctx, nil); err != nil {
 			return w.failed(j, err)
 		}
 		return w.send(ctx, j)
@@ -277,8 +277,7 @@ func (n *running) finish(ctx context.Context) error {
 }
 
 func (n *running) place(j *job) error {
-	m := tree.Meta{Mode: j.entry.Mode, ModTime: j.entry.ModTime}
-	if err := n.Target.Place(j.at, j.staged, m, j.op.expect); err != nil {
+	if err := n.Target.Place(j.at, j.staged, j.meta(), j.op.expect); err != nil {
 		return n.failed(j, err)
 	}
 	n.placed(j)

@@ -36,8 +36,8 @@ type stages interface {
 type Staged interface {
 	io.ReaderAt
 	io.WriterAt
-	// Close closes it after the last write, to be placed.
-	io.Closer
+	// Finish closes it after the last write, to be placed with the same metadata.
+	Finish(m tree.Meta) error
 	StartWriteback(off, n int64)
 	Discard() error
 }
@@ -89,8 +89,13 @@ func staged(s *tree.Staged, err error) (Staged, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s, nil
+	return stagedInPlace{s}, nil
 }
+
+// stagedInPlace gets its metadata when it is placed.
+type stagedInPlace struct{ *tree.Staged }
+
+func (s stagedInPlace) Finish(tree.Meta) error { return s.Close() }
 
 func (i inPlace) Mkdir(p entry.Path, mode uint32) error {
 	_, err := i.Tree.Mkdir(p, mode)
@@ -98,7 +103,7 @@ func (i inPlace) Mkdir(p entry.Path, mode uint32) error {
 }
 
 func (i inPlace) Place(p entry.Path, s Staged, m tree.Meta, expect *tree.Stat) error {
-	_, err := i.Tree.Place(p, s.(*tree.Staged), m, expect)
+	_, err := i.Tree.Place(p, s.(stagedInPlace).Staged, m, expect)
 	return err
 }
 

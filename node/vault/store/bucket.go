@@ -30,20 +30,29 @@ func openBucket(address, part string, a Address) (Place, error) {
 	if !strings.Contains(address, "://") {
 		address = "https://" + address
 	}
+	// The errors leave out what was typed: it may have a secret in it.
 	u, err := url.Parse(address)
-	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return nil, fmt.Errorf("%q: %w: it is s3:https://HOST/BUCKET", a.URL, ErrAddress)
+	switch {
+	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
+		return nil, fmt.Errorf("%w: it is s3:https://HOST/BUCKET", ErrAddress)
+	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
+		return nil, fmt.Errorf("%w: it is s3:https://HOST/BUCKET, with no key and no query in it", ErrAddress)
 	}
 	name, prefix, _ := strings.Cut(strings.Trim(u.Path, "/"), "/")
-	if name == "" {
+	switch {
+	case name == "":
 		return nil, fmt.Errorf("%q: %w: it names no bucket", a.URL, ErrAddress)
-	}
-	if a.AccessKey == "" || a.SecretKey == "" {
+	case a.AccessKey == "" || a.SecretKey == "":
 		return nil, fmt.Errorf("%q: %w: there is no access key for it", a.URL, ErrAddress)
 	}
+	secure := u.Scheme == "https"
+	transport, err := minio.DefaultTransport(secure)
+	if err != nil {
+		return nil, fmt.Errorf("%q: %w: %w", a.URL, ErrAddress, err)
+	}
 	client, err := minio.NewCore(u.Host, &minio.Options{
-		Creds: credentials.NewStaticV4(a.AccessKey, a.SecretKey, ""), Secure: u.Scheme == "https",
-		Region: a.Region, MaxRetries: requests,
+		Creds: credentials.NewStaticV4(a.AccessKey, a.SecretKey, ""), Secure: secure,
+		Region: a.Region, MaxRetries: requests, Transport: onlyLists{transport},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("%q: %w: %w", a.URL, ErrAddress, err)
@@ -52,32 +61,47 @@ func openBucket(address, part string, a Address) (Place, error) {
 	return &bucket{client: *client, name: name, prefix: path.Join(prefix, part) + "/"}, nil
 }
 
-// codes of the protocol, of which a server that is no bucket knows nothing.
+// codes of the protocol. The client makes them up as well, from the status of an
+// answer: any web server says 404.
 const (
 	codeNoKey    = "NoSuchKey"
 	codeExists   = "PreconditionFailed"
 	codeNotMade  = "NotImplemented"
-	codePastEnd  = "InvalidRange"
 	codeNoBucket = "NoSuchBucket"
 )
 
 func code(err error) string { return minio.ToErrorResponse(err).Code }
 
-// told gives an error of the server's its meaning.
+// told says what was attempted. It lets no error through that would say
+// something of a file: those are found by size.
 func (b *bucket) told(what, name string, err error) error {
-	switch code(err) {
-	case codeNoKey:
-		err = fs.ErrNotExist
-	case codePastEnd:
-		err = io.ErrUnexpectedEOF
-	case codeNoBucket:
+	switch {
+	case code(err) == codeNoBucket:
 		err = errors.New("there is no such bucket")
-	default:
-		if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, fs.ErrNotExist) {
-			err = errors.New(err.Error()) // of the connection, not of the file
-		}
+	case errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrExist):
+		err = errors.New(err.Error()) // of the connection, not of the file
 	}
 	return fmt.Errorf("%s %q in bucket %q: %w", what, b.prefix+name, b.name, err)
+}
+
+// size asks for the size of a file by a list, which only a bucket can answer. It
+// wraps [fs.ErrNotExist] if there is no such file.
+func (b *bucket) size(ctx context.Context, name string) (int64, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel() // which ends what lists
+	for o := range b.client.ListObjectsIter(ctx, b.name, minio.ListObjectsOptions{Prefix: b.prefix + name, MaxKeys: 1}) {
+		if o.Err != nil {
+			return 0, b.told("look for", name, o.Err)
+		}
+		if o.Key == b.prefix+name { // which comes before all that begin with it
+			return o.Size, nil
+		}
+		break
+	}
+	if err := ctx.Err(); err != nil {
+		return 0, b.told("look for", name, err)
+	}
+	return 0, fmt.Errorf("look for %q in bucket %q: %w", b.prefix+name, b.name, fs.ErrNotExist)
 }
 
 // Prepare puts, reads and removes a file: what is forbidden is known at once.
@@ -137,40 +161,45 @@ func (b *bucket) ReadAt(ctx context.Context, name string, p []byte, off int64) e
 	if err := o.SetRange(off, off+int64(len(p))-1); err != nil {
 		return b.told("read", name, err)
 	}
-	body, _, _, err := b.client.GetObject(ctx, b.name, b.prefix+name, o)
+	body, _, header, err := b.client.GetObject(ctx, b.name, b.prefix+name, o)
 	if err != nil {
-		return b.told("read", name, err)
+		return b.notRead(ctx, name, off+int64(len(p)), err)
 	}
 	defer func() { _ = body.Close() }() // only read
-	n, err := io.ReadFull(body, p)
-	if err == nil {
-		return nil
+	if !strings.HasPrefix(header.Get("Content-Range"), fmt.Sprintf("bytes %d-", off)) {
+		return b.told("read", name, errors.New("the server gives something else than the part that was asked for"))
 	}
-	return b.short(ctx, name, off+int64(n), off+int64(len(p)), err)
+	if _, err := io.ReadFull(body, p); err != nil {
+		return b.notRead(ctx, name, off+int64(len(p)), err)
+	}
+	return nil
 }
 
-// short finds out why fewer bytes came than were asked for: because the file
-// ends there, or because the server broke off.
-func (b *bucket) short(ctx context.Context, name string, got, want int64, err error) error {
-	if o, err2 := b.client.StatObject(ctx, b.name, b.prefix+name, minio.StatObjectOptions{}); err2 != nil || o.Size >= want {
-		return fmt.Errorf("read %q in bucket %q: it broke off at byte %d: %s", b.prefix+name, b.name, got, err.Error())
+// notRead finds out why not all came of a file up to a place: because there is
+// none, because it ends before, or for a reason that says nothing of it.
+func (b *bucket) notRead(ctx context.Context, name string, end int64, cause error) error {
+	size, err := b.size(ctx, name)
+	switch {
+	case err != nil:
+		return err
+	case size < end:
+		return fmt.Errorf("read %q in bucket %q: %w", b.prefix+name, b.name, io.ErrUnexpectedEOF)
 	}
-	return fmt.Errorf("read %q in bucket %q: %w", b.prefix+name, b.name, io.ErrUnexpectedEOF)
+	return b.told("read", name, cause)
 }
 
 // Put implements [Place]. The server compares what it gets with an MD5 sum.
 func (b *bucket) Put(ctx context.Context, name string, content io.ReaderAt, size int64) error {
 	ctx, cancel := patience(ctx, size)
 	defer cancel()
-	o, err := b.client.StatObject(ctx, b.name, b.prefix+name, minio.StatObjectOptions{})
+	there, err := b.size(ctx, name)
 	switch {
+	case err == nil && there != size:
+		return b.exists(name)
 	case err == nil:
-		if o.Size != size {
-			return b.exists(name)
-		}
 		return b.compare(ctx, name, content, size)
-	case code(err) != codeNoKey:
-		return b.told("look for", name, err)
+	case !errors.Is(err, fs.ErrNotExist):
+		return err
 	}
 	err = b.put(ctx, name, content, size, true)
 	switch code(err) {

@@ -30,7 +30,7 @@ func (d directory) Prepare(context.Context) error {
 	}
 	err := durable.Create(filepath.Join(d.path, marker), []byte("Packs of a kith vault lie here.\n"), 0o600)
 	if err == nil || errors.Is(err, fs.ErrExist) {
-		return durable.Sweep(d.path)
+		return nil
 	}
 	return fmt.Errorf("make a store at %q: %w", d.path, err)
 }
@@ -108,8 +108,8 @@ func (d directory) Put(ctx context.Context, name string, content io.ReaderAt, si
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		data := make([]byte, size)
-		if _, err := content.ReadAt(data, 0); err != nil && !errors.Is(err, io.EOF) {
-			return err
+		if n, err := content.ReadAt(data, 0); int64(n) < size {
+			return fmt.Errorf("read what is to become %q: %w", path, err)
 		}
 		return durable.Create(path, data, 0o600)
 	}

@@ -81,7 +81,7 @@ func (a Address) Open(part string) (Place, error) {
 	case filepath.IsAbs(a.URL):
 		return directory{filepath.Join(a.URL, filepath.FromSlash(part))}, nil
 	default:
-		return nil, fmt.Errorf("%q: %w: it is s3:https://HOST/BUCKET, or the absolute path of a directory", a.URL, ErrAddress)
+		return nil, fmt.Errorf("%w: it is s3:https://HOST/BUCKET, or the absolute path of a directory", ErrAddress)
 	}
 }
 
