@@ -3,9 +3,6 @@ package node
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/binary"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -13,55 +10,10 @@ import (
 
 	"github.com/kithmesh/kith/index/entry"
 	"github.com/kithmesh/kith/index/roster"
+	"github.com/kithmesh/kith/node/epochs"
 	"github.com/kithmesh/kith/node/membership"
 	"github.com/kithmesh/kith/protocol/seal"
 )
-
-// An epoch is named by its generation and a few bits of its key. The generation
-// is how many removals the folder had seen when the epoch began: so a key that
-// was begun by who did not know of some removal, and may have been given to the
-// removed, is never of the last generation once all is known. Two members that
-// begin one at the same time begin two, and both can be told apart. The
-// founding epoch is 1, of generation 0.
-const (
-	tagBits        = 20
-	tagMask        = 1<<tagBits - 1
-	lastGeneration = 1<<(32-tagBits) - 1
-	maxEpochs      = 1024 // of a folder; who removes members so often founds it anew
-)
-
-// epochOf names the epoch of a key.
-func epochOf(generation int, key seal.FolderKey) entry.Epoch {
-	sum := sha256.Sum256(append([]byte("kith epoch v1\x00"), key[:]...))
-	tag := binary.BigEndian.Uint32(sum[:]) & tagMask
-	return entry.Epoch(generation)<<tagBits | entry.Epoch(tag)
-}
-
-func generationOf(e entry.Epoch) int { return int(e >> tagBits) }
-
-var (
-	errEpoch   = errors.New("the name of the epoch is not that of its key")
-	errRemoval = errors.New("the folder has not seen so many removals")
-	errEpochs  = errors.New("too many keys for one folder")
-)
-
-// removals counts the statements that have ever put somebody out, whether they
-// are in force or not: nothing takes one away again.
-func removals(statements []roster.Statement) (n int) {
-	for i := range statements {
-		if statements[i].Kind == roster.Revoke {
-			n++
-		}
-	}
-	return n
-}
-
-func newest(keys map[entry.Epoch]membership.Key) (e entry.Epoch) {
-	for k := range keys {
-		e = max(e, k)
-	}
-	return e
-}
 
 // begin adds the key of a new epoch to those of a folder, if there is none yet
 // that began after all removals: what is sealed from then on cannot be opened
@@ -69,18 +21,12 @@ func newest(keys map[entry.Epoch]membership.Key) (e entry.Epoch) {
 // told the key by the exchange. A folder that has no keys here gets none: the
 // role gives none away.
 func begin(rec *membership.Folder) (map[entry.Epoch]seal.FolderKey, error) {
-	generation := removals(rec.Roster)
-	switch {
-	case len(rec.Keys) == 0 || generationOf(newest(rec.Keys)) >= generation:
-		return nil, nil
-	case len(rec.Keys) >= maxEpochs || generation > lastGeneration:
-		return nil, errEpochs
+	keys, e, err := epochs.Begin(rec.Keys, epochs.Removals(rec.Roster))
+	if err != nil || e == 0 {
+		return nil, err
 	}
-	key := seal.NewFolderKey()
-	e := epochOf(generation, key)
-	rec.Keys = maps.Clone(rec.Keys)
-	rec.Keys[e] = membership.Key(key)
-	return map[entry.Epoch]seal.FolderKey{e: key}, nil
+	rec.Keys = keys
+	return map[entry.Epoch]seal.FolderKey{e: seal.FolderKey(keys[e])}, nil
 }
 
 // keyTime is how long the key is waited for that fits a removal which was heard
@@ -116,7 +62,7 @@ func (s *share) knowsMore(told []roster.Statement) bool {
 // expectKey begins a new epoch if no key that fits comes within keyTime.
 func (s *share) expectKey() {
 	s.mu.Lock()
-	lacks := generationOf(newest(s.record.Keys)) < removals(s.record.Roster)
+	lacks := epochs.Lacks(s.record.Keys, epochs.Removals(s.record.Roster))
 	s.mu.Unlock()
 	if !lacks {
 		return
@@ -173,12 +119,12 @@ func (s *share) addKeys(keys map[entry.Epoch]seal.FolderKey) (refused, err error
 		return nil, s.firstKeysLocked(keys)
 	}
 	rec.Keys = maps.Clone(rec.Keys)
-	last, added := removals(rec.Roster), map[entry.Epoch]seal.FolderKey{}
+	removals, added := epochs.Removals(rec.Roster), map[entry.Epoch]seal.FolderKey{}
 	for _, e := range slices.Sorted(maps.Keys(keys)) {
 		if had, ok := rec.Keys[e]; ok && had == membership.Key(keys[e]) {
 			continue
 		}
-		if err := follows(rec.Keys, e, keys[e], last); err != nil {
+		if err := epochs.Follows(rec.Keys, e, keys[e], removals); err != nil {
 			refused = cmp.Or(refused, fmt.Errorf("key of epoch %d: %w", e, err))
 			continue
 		}
@@ -202,12 +148,8 @@ func (s *share) firstKeysLocked(keys map[entry.Epoch]seal.FolderKey) error {
 	if !member || !m.Role.HoldsKey() {
 		return nil
 	}
-	stored := map[entry.Epoch]membership.Key{}
-	for e, k := range keys {
-		stored[e] = membership.Key(k)
-	}
 	rec := s.record
-	if rec.Keys = sound(stored, s.roster); len(rec.Keys) == 0 {
+	if rec.Keys = epochs.Sound(storedKeys(keys), epochs.Removals(s.roster.Statements())); len(rec.Keys) == 0 {
 		return nil
 	}
 	if err := s.device.store.PutFolder(rec); err != nil {
@@ -216,34 +158,6 @@ func (s *share) firstKeysLocked(keys map[entry.Epoch]seal.FolderKey) error {
 	s.record = rec
 	s.device.changed.tell()
 	return nil
-}
-
-// follows refuses a key that a folder cannot have beside those that are known:
-// of another epoch than it says, or of a generation after the last.
-func follows(known map[entry.Epoch]membership.Key, e entry.Epoch, key seal.FolderKey, last int) error {
-	generation := generationOf(e)
-	_, taken := known[e]
-	switch {
-	case taken || generation == 0 || epochOf(generation, key) != e:
-		return errEpoch
-	case generation > last:
-		return errRemoval
-	case len(known) == 0 || len(known) >= maxEpochs:
-		return errEpochs
-	}
-	return nil
-}
-
-// sound are those of the keys of an offer that a folder with such a roster can
-// have.
-func sound(keys map[entry.Epoch]membership.Key, r roster.Roster) map[entry.Epoch]membership.Key {
-	last, out := removals(r.Statements()), map[entry.Epoch]membership.Key{}
-	for _, e := range slices.Sorted(maps.Keys(keys)) {
-		if e == 1 || follows(out, e, seal.FolderKey(keys[e]), last) == nil {
-			out[e] = keys[e]
-		}
-	}
-	return out
 }
 
 // seal puts keys to use that are stored.
@@ -263,6 +177,15 @@ func folderKeys(keys map[entry.Epoch]membership.Key) map[entry.Epoch]seal.Folder
 	out := make(map[entry.Epoch]seal.FolderKey, len(keys))
 	for e, k := range keys {
 		out[e] = seal.FolderKey(k)
+	}
+	return out
+}
+
+// storedKeys are keys as they are stored.
+func storedKeys(keys map[entry.Epoch]seal.FolderKey) map[entry.Epoch]membership.Key {
+	out := make(map[entry.Epoch]membership.Key, len(keys))
+	for e, k := range keys {
+		out[e] = membership.Key(k)
 	}
 	return out
 }

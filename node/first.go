@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/kithmesh/kith/index/entry"
 	"github.com/kithmesh/kith/node/control"
 	"github.com/kithmesh/kith/node/folder/choice"
 )
@@ -15,11 +14,11 @@ import (
 // firstPaths notes what is to come first: FOLDER/PATH.
 func firstPaths(back []*regained, paths []string) error {
 	for _, text := range paths {
-		i := slices.IndexFunc(back, func(f *regained) bool { return text == f.label || strings.HasPrefix(text, f.label+"/") })
+		i := slices.IndexFunc(back, func(f *regained) bool { return text == f.Label || strings.HasPrefix(text, f.Label+"/") })
 		if i < 0 {
 			return fmt.Errorf("first %q: %w", text, control.ErrNoFolder)
 		}
-		p, err := placeIn(strings.Trim(strings.TrimPrefix(text, back[i].label), "/"))
+		p, err := placeIn(strings.Trim(strings.TrimPrefix(text, back[i].Label), "/"))
 		if err != nil {
 			return fmt.Errorf("first %q: %w", text, err)
 		}
@@ -80,7 +79,7 @@ func (d *Device) bringRest(ctx context.Context) error {
 			return nil
 		}
 	}
-	for id := range d.words.first() {
+	for id := range d.words.First() {
 		if s := d.share(id); s != nil && s.tree != nil {
 			err := s.choose(ctx, choice.Rule{Path: "", Here: true})
 			if err == nil {
@@ -92,7 +91,7 @@ func (d *Device) bringRest(ctx context.Context) error {
 			}
 		}
 	}
-	if err := d.words.change(func(s *storedWords) { s.First = nil }); err != nil {
+	if err := d.words.FirstCame(); err != nil {
 		d.Log.Warn("have the rest of folders come", "error", err)
 	}
 	return nil
@@ -105,7 +104,7 @@ func (d *Device) firstLeft(ctx context.Context) (left string, met bool) {
 	met = true
 	var files int64
 	var where []string
-	for id, paths := range d.words.first() {
+	for id, paths := range d.words.First() {
 		s := d.share(id)
 		if s == nil || s.tree == nil || len(paths) == 0 {
 			continue
@@ -132,22 +131,4 @@ func (d *Device) firstLeft(ctx context.Context) (left string, met bool) {
 	}
 	slices.Sort(where)
 	return fmt.Sprintf("%d files of %s are still to come", files, strings.Join(where, ", ")), met
-}
-
-// first are the paths that come first in folders that were got back.
-func (w *words) first() map[entry.FolderID][]entry.Path {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	out := map[entry.FolderID][]entry.Path{}
-	for text, paths := range w.stored.First {
-		id, err := entry.ParseFolderID(text)
-		if err != nil {
-			continue
-		}
-		out[id] = nil
-		for _, p := range paths {
-			out[id] = append(out[id], entry.Path(p))
-		}
-	}
-	return out
 }

@@ -19,7 +19,7 @@ func (d *Device) letRecoveries() {
 		if _, in := s.member(d.id.ID()); !in || d.isPausedFolder(s.ID) {
 			continue
 		}
-		for _, r := range s.recoveries() {
+		for _, r := range s.rosterNow().Recoveries() {
 			if _, known := d.store.Peer(r.Device); !known && r.Device != d.id.ID() && len(wanted) < maxLet {
 				wanted[r.Device] = true
 			}

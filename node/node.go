@@ -85,7 +85,7 @@ type Device struct {
 	acquaintances acquaintances
 	guards        *guard.Store
 	proofs        sync.Mutex // held while a vault is asked for proof by and by
-	words         words
+	words         phrases
 	incomplete    bool // a folder could not be started, so that not all members are known
 
 	mu     sync.Mutex
@@ -226,7 +226,7 @@ var errStopped = errors.New("stopped")
 // close lets go of everything, in the order in which it depends on each other.
 func (d *Device) close() error {
 	d.server.Close()
-	d.words.forget()
+	d.words.Forget()
 	return errors.Join(d.net.Close(), d.store.Flush(), d.guards.Flush(), d.db.Close())
 }
 

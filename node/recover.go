@@ -12,8 +12,8 @@ import (
 	"github.com/kithmesh/kith/discovery"
 	"github.com/kithmesh/kith/index/entry"
 	"github.com/kithmesh/kith/index/roster"
-	"github.com/kithmesh/kith/index/version"
 	"github.com/kithmesh/kith/node/control"
+	"github.com/kithmesh/kith/node/recovery/rescue"
 )
 
 // How long the parts of a recovery may take.
@@ -48,7 +48,7 @@ func (d *Device) Recover(ctx context.Context, r control.RecoverRequest, progress
 		at = d.addressesOf(p.ID)
 	}
 	o := &recovering{device: d, request: r, progress: progress}
-	err = d.rescue(ctx, secret, len(at) == 0, func(ctx context.Context, x *rescue) error {
+	err = d.rescue(ctx, secret, len(at) == 0, func(ctx context.Context, x *rescuing) error {
 		o.rescue = x
 		return o.run(ctx, at)
 	})
@@ -74,7 +74,7 @@ func (o *recovering) awaitMember(ctx context.Context) {
 		changed := o.device.changed.next()
 		heard := true
 		for _, f := range o.back {
-			s := o.device.share(f.id)
+			s := o.device.share(f.ID)
 			if s == nil {
 				continue
 			}
@@ -108,7 +108,7 @@ func (d *Device) addressesOf(id entry.DeviceID) (out []string) {
 // recovering is one run of Recover: what is found, chosen and said.
 type recovering struct {
 	device   *Device
-	rescue   *rescue
+	rescue   *rescuing
 	request  control.RecoverRequest
 	progress func(string) error
 
@@ -118,20 +118,10 @@ type recovering struct {
 
 // regained is a folder that the words open.
 type regained struct {
-	id      entry.FolderID
-	label   string
-	roster  roster.Roster
-	keys    map[entry.Epoch][]keyOf // those that may be the true one, the likeliest first
-	members []whereabouts           // that tell of it
+	rescue.Folder
+	members []whereabouts // that tell of it
 	put     placement
 	revoked bool // somebody was put out
-}
-
-// whereabouts is a device that was met, and where.
-type whereabouts struct {
-	id        entry.DeviceID
-	name      string
-	addresses []string
 }
 
 func (o *recovering) run(ctx context.Context, at []string) error {
@@ -156,10 +146,10 @@ func (o *recovering) run(ctx context.Context, at []string) error {
 		return err
 	}
 	for _, f := range all {
-		if !o.rescue.await(ctx, takeTime, func() bool { return o.rescue.taken(f.id) }) {
-			return errors.Join(ctx.Err(), fmt.Errorf("%q: %w: nobody took the statement that this device is a member", f.label, control.ErrTimeout))
+		if !o.rescue.Await(ctx, takeTime, func() bool { return o.rescue.Taken(f.ID) }) {
+			return errors.Join(ctx.Err(), fmt.Errorf("%q: %w: nobody took the statement that this device is a member", f.Label, control.ErrTimeout))
 		}
-		f.roster = o.rescue.opens()[f.id]
+		f.Roster = o.rescue.Roster(f.ID)
 	}
 	return nil
 }
@@ -181,15 +171,15 @@ func (o *recovering) find(ctx context.Context, at []string) error {
 	if len(at) > 0 && len(there) == 0 {
 		return errors.Join(ctx.Err(), notReached(failed))
 	}
-	met := func() bool { return len(x.listed()) > 0 }
+	met := func() bool { return len(x.Listed()) > 0 }
 	if len(at) > 0 {
-		met = func() bool { return len(x.listed()) == len(there) }
+		met = func() bool { return len(x.Listed()) == len(there) }
 	}
-	x.await(ctx, limit, met)
-	if len(x.listed()) == 0 {
+	x.Await(ctx, limit, met)
+	if len(x.Listed()) == 0 {
 		return errors.Join(ctx.Err(), o.nobody(at))
 	}
-	x.await(ctx, rosterTime, func() bool { return x.ready() && (len(at) > 0 || x.quietFor(othersTime)) })
+	x.Await(ctx, rosterTime, func() bool { return x.Ready() && (len(at) > 0 || x.QuietFor(othersTime)) })
 	return ctx.Err()
 }
 
@@ -204,21 +194,13 @@ func (o *recovering) nobody(at []string) error {
 
 // opened are the folders that the words open, by label. Those that they should
 // open, and do not, are left.
-func (o *recovering) opened() (out []*regained) {
-	x := o.rescue
-	for id, r := range x.opens() {
-		f := &regained{id: id, label: r.Label(), roster: r, keys: candidates(x.secret, r), members: x.tellers(id)}
-		if len(f.keys) == 0 {
-			o.out.Left = append(o.out.Left, f.label)
-			o.device.Log.Warn("recovery words are in force for a folder, and open no key of it", "folder", id)
-			continue
-		}
-		out = append(out, f)
+func (o *recovering) opened() []*regained {
+	opened, keyless := o.rescue.found()
+	for _, f := range keyless {
+		o.out.Left = append(o.out.Left, f.Label)
+		o.device.Log.Warn("recovery words are in force for a folder, and open no key of it", "folder", f.ID)
 	}
-	slices.SortFunc(out, func(a, b *regained) int {
-		return cmp.Or(cmp.Compare(a.label, b.label), cmp.Compare(a.id.String(), b.id.String()))
-	})
-	return out
+	return opened
 }
 
 // tell says what was found.
@@ -231,19 +213,19 @@ func (o *recovering) tell(all []*regained) error {
 	var order []whereabouts
 	for _, f := range all {
 		for _, w := range f.members {
-			if by[w.id] == nil {
+			if by[w.ID] == nil {
 				order = append(order, w)
 			}
-			by[w.id] = append(by[w.id], f.label)
+			by[w.ID] = append(by[w.ID], f.Label)
 		}
 	}
 	for _, w := range order {
-		if err := o.progress(cmp.Or(w.name, string(w.id)) + " keeps " + strings.Join(by[w.id], ", ")); err != nil {
+		if err := o.progress(cmp.Or(w.Name, string(w.ID)) + " keeps " + strings.Join(by[w.ID], ", ")); err != nil {
 			return err
 		}
 	}
 	if len(order) > 0 {
-		o.out.From = control.Identity{ID: order[0].id, Name: order[0].name}
+		o.out.From = control.Identity{ID: order[0].ID, Name: order[0].Name}
 	}
 	return nil
 }
@@ -260,7 +242,7 @@ func (o *recovering) choose(all []*regained) error {
 	}
 	for _, f := range all {
 		if len(o.request.Folders) > 0 && !wanted[f] {
-			o.out.Left = append(o.out.Left, f.label)
+			o.out.Left = append(o.out.Left, f.Label)
 			continue
 		}
 		o.back = append(o.back, f)
@@ -271,10 +253,10 @@ func (o *recovering) choose(all []*regained) error {
 func findRegained(all []*regained, text string) (*regained, error) {
 	var named, fit []*regained
 	for _, f := range all {
-		if f.label == text || f.id.String() == text {
+		if f.Label == text || f.ID.String() == text {
 			named = append(named, f)
 		}
-		if isPart(text) && strings.HasPrefix(f.id.String(), strings.ToLower(text)) {
+		if isPart(text) && strings.HasPrefix(f.ID.String(), strings.ToLower(text)) {
 			fit = append(fit, f)
 		}
 	}
@@ -289,20 +271,15 @@ const everyOther = "all"
 
 // lost are the devices that are to be put out.
 func (o *recovering) lost(all []*regained) (map[entry.DeviceID]string, error) {
-	known, out := map[entry.DeviceID]roster.Member{}, map[entry.DeviceID]string{}
+	folders := make([]rescue.Folder, 0, len(all))
 	for _, f := range all {
-		for _, m := range f.roster.Members() {
-			if m.Device != o.device.id.ID() {
-				known[m.Device] = m
-			}
-		}
+		folders = append(folders, f.Folder)
 	}
+	known, out := rescue.Members(folders, o.device.id.ID()), map[entry.DeviceID]string{}
 	for _, text := range o.request.Revoke {
 		if text == everyOther {
-			for id, m := range known {
-				if (m.Role.HoldsKey() || m.Granted.HoldsKey()) && !o.met(id) {
-					out[id] = m.Name
-				}
+			for _, m := range o.rescue.Absent(known) {
+				out[m.Device] = m.Name
 			}
 			continue
 		}
@@ -310,16 +287,12 @@ func (o *recovering) lost(all []*regained) (map[entry.DeviceID]string, error) {
 		if err != nil {
 			return nil, fmt.Errorf("revoke: %w", err)
 		}
-		if o.met(m.Device) {
+		if o.rescue.Met(m.Device) {
 			return nil, fmt.Errorf("revoke %q: %w: the folders come from it", text, control.ErrInvalid)
 		}
 		out[m.Device] = m.Name
 	}
 	return out, nil
-}
-
-func (o *recovering) met(id entry.DeviceID) bool {
-	return slices.ContainsFunc(o.rescue.listed(), func(w *witness) bool { return w.id == id })
 }
 
 func findMember(known map[entry.DeviceID]roster.Member, text string) (roster.Member, error) {
@@ -343,23 +316,17 @@ func findMember(known map[entry.DeviceID]roster.Member, text string) (roster.Mem
 func (o *recovering) state(all []*regained, lost map[entry.DeviceID]string) error {
 	x, d := o.rescue, o.device
 	for _, f := range all {
-		if _, member := f.roster.Member(d.id.ID()); !member && slices.Contains(o.back, f) {
-			err := x.say(f.id, func(r roster.Roster, by roster.Signer, now version.Clock) (roster.Statement, error) {
-				return r.Admit(by, roster.Admission{Device: d.id.ID(), Name: d.Name(), Role: entry.RoleSync, Rights: roster.Every}, now)
-			})
-			if err != nil {
-				return fmt.Errorf("%q: %w", f.label, err)
+		if _, member := f.Roster.Member(d.id.ID()); !member && slices.Contains(o.back, f) {
+			if err := x.Admit(f.ID, d.id.ID(), d.Name()); err != nil {
+				return fmt.Errorf("%q: %w", f.Label, err)
 			}
 		}
 		for id, name := range lost {
-			if _, member := f.roster.Member(id); !member {
+			if _, member := f.Roster.Member(id); !member {
 				continue
 			}
-			err := x.say(f.id, func(r roster.Roster, by roster.Signer, now version.Clock) (roster.Statement, error) {
-				return r.Revoke(by, id, now)
-			})
-			if err != nil {
-				return fmt.Errorf("put %q out of %q: %w", name, f.label, err)
+			if err := x.Revoke(f.ID, id); err != nil {
+				return fmt.Errorf("put %q out of %q: %w", name, f.Label, err)
 			}
 			f.revoked = true
 			if is := (control.Identity{ID: id, Name: name}); !slices.Contains(o.out.Revoked, is) {

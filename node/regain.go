@@ -12,6 +12,8 @@ import (
 	"github.com/kithmesh/kith/node/folder/choice"
 	"github.com/kithmesh/kith/node/membership"
 	"github.com/kithmesh/kith/node/recovery"
+	"github.com/kithmesh/kith/protocol/history"
+	"github.com/kithmesh/kith/protocol/seal"
 )
 
 // placement is where a folder is to lie on this device.
@@ -27,13 +29,13 @@ type placement struct {
 func (d *Device) place(to string, back []*regained) error {
 	taken := map[string]bool{}
 	for _, f := range back {
-		if s := d.share(f.id); s != nil {
+		if s := d.share(f.ID); s != nil {
 			f.put.here = true
 			continue
 		}
-		label := f.label
+		label := f.Label
 		for n := 2; taken[directoryOf(label)] || d.freeLabel(label) != label; n++ {
-			label = fmt.Sprintf("%s %d", f.label, n)
+			label = fmt.Sprintf("%s %d", f.Label, n)
 		}
 		taken[directoryOf(label)] = true
 		path := filepath.Join(to, directoryOf(label))
@@ -42,7 +44,7 @@ func (d *Device) place(to string, back []*regained) error {
 			err = d.placeFree(root, label)
 		}
 		if err != nil {
-			return fmt.Errorf("put %q at %q: %w", f.label, path, err)
+			return fmt.Errorf("put %q at %q: %w", f.Label, path, err)
 		}
 		f.put.label, f.put.root = label, root
 	}
@@ -72,7 +74,7 @@ func (o *recovering) takeBack(ctx context.Context, public recovery.Public) error
 	}
 	for _, f := range o.back {
 		d.meetAgain(f)
-		s := d.share(f.id)
+		s := d.share(f.ID)
 		var err error
 		if s == nil {
 			s, err = d.regain(ctx, f, wait)
@@ -80,7 +82,7 @@ func (o *recovering) takeBack(ctx context.Context, public recovery.Public) error
 			err = d.rejoin(ctx, s, f)
 		}
 		if err != nil {
-			return fmt.Errorf("take %q back: %w", f.label, err)
+			return fmt.Errorf("take %q back: %w", f.Label, err)
 		}
 		d.meetAgain(f)
 		if f.revoked {
@@ -101,11 +103,11 @@ func (o *recovering) takeBack(ctx context.Context, public recovery.Public) error
 // out, what was found.
 func (d *Device) rejoin(ctx context.Context, s *share, f *regained) error {
 	before := s.members()
-	if _, err := s.add(f.roster.Statements()...); err != nil {
+	if _, err := s.add(f.Roster.Statements()...); err != nil {
 		return err
 	}
 	if s.controlled().Role.HoldsKey() {
-		if refused, err := s.addKeys(folderKeys(d.keysOf(ctx, f))); err != nil || refused != nil {
+		if refused, err := s.addKeys(d.keysOf(ctx, f)); err != nil || refused != nil {
 			d.Log.Warn("take keys that were kept for recovery", "folder", s.ID, "refused", refused, "error", err)
 		}
 	}
@@ -119,34 +121,25 @@ func (d *Device) rememberWords(public recovery.Public, back []*regained, first b
 	d.words.changing.Lock()
 	defer d.words.changing.Unlock()
 	created := time.Now()
-	paths := map[string][][]byte{}
+	var paths map[entry.FolderID][]entry.Path
+	if first {
+		paths = map[entry.FolderID][]entry.Path{}
+	}
 	for _, f := range back {
-		for _, r := range f.roster.Recoveries() {
-			if r.Device == public.Device() && r.Clock.Time().Before(created) {
-				created = r.Clock.Time()
-			}
-		}
-		paths[f.id.String()] = nil
-		for _, p := range f.put.first {
-			paths[f.id.String()] = append(paths[f.id.String()], []byte(p))
+		created = f.Made(public, created)
+		if first {
+			paths[f.ID] = f.put.first
 		}
 	}
-	return d.words.change(func(s *storedWords) {
-		if len(s.Public) == 0 {
-			s.Public, s.Created = public.Bytes(), created.Truncate(time.Second)
-		}
-		if first {
-			s.First = paths
-		}
-	})
+	return d.words.CameBack(public, created, paths)
 }
 
 // meetAgain stores where the members were met who tell of a folder.
 func (d *Device) meetAgain(f *regained) {
 	for _, w := range f.members {
-		p, known := d.store.Peer(w.id)
+		p, known := d.store.Peer(w.ID)
 		if !known {
-			p = membership.Peer{ID: w.id, Name: w.name}
+			p = membership.Peer{ID: w.ID, Name: w.Name}
 		}
 		for _, a := range w.addresses {
 			if !slices.Contains(p.Addresses, a) {
@@ -158,7 +151,7 @@ func (d *Device) meetAgain(f *regained) {
 			err = d.trust(p)
 		}
 		if err != nil {
-			d.Log.Warn("remember where a folder came from", "device", w.id, "error", err)
+			d.Log.Warn("remember where a folder came from", "device", w.ID, "error", err)
 		}
 	}
 }
@@ -166,8 +159,8 @@ func (d *Device) meetAgain(f *regained) {
 // regain makes a folder of what was found.
 func (d *Device) regain(ctx context.Context, f *regained, wait bool) (*share, error) {
 	rec := membership.Folder{
-		ID: f.id, Label: f.put.label, Path: f.put.root, Role: entry.RoleSync, AddedAt: time.Now(),
-		Keys: d.keysOf(ctx, f), Roster: f.roster.Statements(),
+		ID: f.ID, Label: f.put.label, Path: f.put.root, Role: entry.RoleSync, AddedAt: time.Now(),
+		Keys: storedKeys(d.keysOf(ctx, f)), Roster: f.Roster.Statements(),
 	}
 	if wait {
 		rec.Choices = []membership.Choice{{Path: "", Here: false}}
@@ -186,7 +179,7 @@ func (d *Device) regain(ctx context.Context, f *regained, wait bool) (*share, er
 	}
 	s, err := d.setUp(rec, false)
 	if err == nil {
-		d.dropOffers(f.id)
+		d.dropOffers(f.ID)
 	}
 	return s, err
 }
@@ -199,4 +192,31 @@ func (d *Device) dropOffers(id entry.FolderID) {
 			}
 		}
 	}
+}
+
+// tryTime bounds the look for what is sealed with a contested key.
+const tryTime = 20 * time.Second
+
+// keysOf picks the keys of a folder that is got back; its members are asked
+// where they are contested.
+func (d *Device) keysOf(ctx context.Context, f *regained) map[entry.Epoch]seal.FolderKey {
+	var histories []recovery.History
+	for _, w := range f.members {
+		histories = append(histories, func(each func(*seal.Record) error) error {
+			ctx, cancel := context.WithTimeout(ctx, tryTime)
+			defer cancel()
+			l := d.linkSoon(ctx, w.ID)
+			if l == nil {
+				return ctx.Err()
+			}
+			past := l.past(f.ID)
+			defer past.Close()
+			return past.Received(ctx, 0, func(h history.Held) error { return each(h.Record) })
+		})
+	}
+	keys, unsure := recovery.TrueKeys(f.ID, f.Keys, histories...)
+	if len(unsure) > 0 {
+		d.Log.Error("members have kept different keys for recovery, and which is true could not be found", "folder", f.ID, "epochs", len(unsure))
+	}
+	return keys
 }

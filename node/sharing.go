@@ -15,6 +15,7 @@ import (
 	"github.com/kithmesh/kith/index/version"
 	"github.com/kithmesh/kith/node/backup"
 	"github.com/kithmesh/kith/node/control"
+	"github.com/kithmesh/kith/node/epochs"
 	"github.com/kithmesh/kith/node/identity"
 	"github.com/kithmesh/kith/node/membership"
 	"github.com/kithmesh/kith/node/tree"
@@ -251,7 +252,7 @@ func (d *Device) AcceptOffer(ctx context.Context, r control.AcceptRequest) (cont
 		role = o.Role
 	}
 	members, _, _ := roster.New(o.Folder, identity.Verify).Add(o.Statements...)
-	keys := sound(o.Keys, members)
+	keys := epochs.Sound(o.Keys, epochs.Removals(members.Statements()))
 	switch {
 	case role.HoldsKey() && len(keys) == 0:
 		return control.Folder{}, fmt.Errorf("%w: %q is offered as %s, which cannot become %s", control.ErrInvalid, o.Label, o.Role, role)

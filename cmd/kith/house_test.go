@@ -45,7 +45,7 @@ var house = []room{
 		rooms(words, "node", "node/config", "node/control")},
 
 	{"node", "One device, running: it wires all the other rooms and supervises its folders.",
-		rooms(belowFolder, "node/backup", "node/backup/schedule", "node/vault/store", "node/config", "node/control", "node/past", "node/past/restore", "node/recovery", "node/durable", "node/folder", "node/folder/brake", "node/folder/choice", "node/guard", "node/identity", "node/membership", "node/web",
+		rooms(belowFolder, "node/backup", "node/backup/schedule", "node/vault/store", "node/config", "node/control", "node/past", "node/past/restore", "node/epochs", "node/recovery", "node/recovery/cover", "node/recovery/offline", "node/recovery/rescue", "node/recovery/words", "node/durable", "node/folder", "node/folder/brake", "node/folder/choice", "node/guard", "node/identity", "node/membership", "node/web",
 			"discovery", "protocol", "protocol/frame", "protocol/pair")},
 
 	{"node/folder", "The actor that owns one folder.",
@@ -88,7 +88,14 @@ var house = []room{
 
 	{"node/config", "Settings on disk.", rooms(words, "node/durable")},
 	{"node/identity", "The device key and the recovery phrase.", rooms(words, "node/durable")},
-	{"node/recovery", "What the words of a recovery phrase open.", rooms(words, "index/roster", "protocol/seal", "node/identity")},
+	{"node/recovery/offline", "A vault of which nothing runs, opened by words or by the keys of a member.",
+		rooms(words, "index/roster", "node/backup", "node/identity", "node/membership", "node/past", "node/recovery", "node/vault/store", "protocol/history", "protocol/seal")},
+	{"node/recovery/rescue", "Getting folders back from what devices tell that still have them.",
+		rooms(words, "index/roster", "node/identity", "node/recovery", "protocol/exchange", "protocol/seal")},
+	{"node/recovery/cover", "Which statements have words open a folder (pure).", rooms(words, "index/roster", "node/recovery", "protocol/seal")},
+	{"node/recovery/words", "Which recovery words were made on this device.", rooms(words, "node/durable", "node/identity", "node/recovery")},
+	{"node/recovery", "What the words of a recovery phrase open.", rooms(words, "index/roster", "protocol/seal", "node/epochs", "node/identity")},
+	{"node/epochs", "How the keys of a folder follow each other, and which it can have (pure).", rooms(words, "index/roster", "protocol/seal")},
 	{"node/membership", "Peers and folders, on disk.", rooms(words, "index/roster", "node/durable", "proto/diskpb")},
 	{"node/durable", "Small files that survive a crash.", nil},
 

@@ -23,7 +23,8 @@
 //
 // What is not promised: who sealed. A payload is as true as the author of the
 // statement that carries it, so there may be several keys for one epoch, of
-// which one opens the records of that epoch; see [Secret.OpenAll]. And what a
+// which one opens the records of that epoch; see [Secret.Candidates] and
+// [TrueKeys]. And what a
 // payload shows to everybody: which phrase it is for, and the epochs.
 //
 // The package is pure but for random numbers. All values are immutable and safe
