@@ -77,7 +77,7 @@ func (s *share) glance(d entry.DeviceID) glance {
 		g.keys = s.record.Keys
 	}
 	// Who has no key cannot offer the folder to one that is to have it.
-	if g.member && len(s.roster.Replicas(d)) == 0 && (len(g.keys) > 0 || !m.Role.HoldsKey()) {
+	if g.member && len(s.roster.Claimed(d)) == 0 && (len(g.keys) > 0 || !m.Role.HoldsKey()) {
 		g.offer = &exchange.Offer{Folder: s.ID, Label: s.record.Label, Role: m.Role, Statements: s.roster.Statements()}
 		if m.Role.HoldsKey() {
 			g.offer.Keys = folderKeys(g.keys)

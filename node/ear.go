@@ -231,7 +231,11 @@ func (d *Device) invited(from entry.DeviceID, offers []exchange.Offer) error {
 	now := map[entry.FolderID]bool{}
 	for _, o := range offers {
 		now[o.Folder] = true
-		if d.share(o.Folder) != nil {
+		if s := d.share(o.Folder); s != nil {
+			// It was put out and let in again while it was away, and has the folder.
+			if err := s.claim(); err != nil {
+				d.Log.Warn("join a folder again", "folder", o.Folder, "error", err)
+			}
 			continue
 		}
 		offer := membership.Offer{

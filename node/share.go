@@ -189,7 +189,7 @@ func (s *share) member(d entry.DeviceID) (roster.Member, bool) {
 func (s *share) joined(d entry.DeviceID) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.roster.Replicas(d)) > 0
+	return len(s.roster.Claimed(d)) > 0
 }
 
 func (s *share) statements() []roster.Statement {
@@ -271,7 +271,7 @@ func (s *share) isClaimed(r version.ReplicaID) bool {
 func (s *share) claim() error {
 	replica := s.State().Replica
 	s.mu.Lock()
-	claimed := slices.Contains(s.roster.Replicas(s.device.id.ID()), replica)
+	claimed := slices.Contains(s.roster.Claimed(s.device.id.ID()), replica)
 	s.mu.Unlock()
 	if claimed {
 		return nil

@@ -128,6 +128,24 @@ func (r Roster) Replicas(d entry.DeviceID) []version.ReplicaID {
 	return out
 }
 
+// Claimed are those of [Roster.Replicas] that a device has claimed since it last
+// left or was put out: none until it has joined again.
+func (r Roster) Claimed(d entry.DeviceID) []version.ReplicaID {
+	out, last := []version.ReplicaID(nil), version.Clock(0)
+	if r.state != nil {
+		for _, s := range r.state.outs[d] {
+			last = max(last, s.Clock)
+		}
+	}
+	for i := range r.rooted {
+		s := &r.rooted[i]
+		if s.Kind == Replica && s.Author == d && s.Clock > last && !slices.Contains(out, s.Replica) {
+			out = append(out, s.Replica)
+		}
+	}
+	return out
+}
+
 // DeviceOf is the device of a replica, member or not. Of several that claim
 // it, a member goes before others, and then the earlier claim.
 func (r Roster) DeviceOf(replica version.ReplicaID) (entry.DeviceID, bool) {

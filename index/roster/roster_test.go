@@ -219,3 +219,28 @@ func TestARosterCannotBeChangedThroughWhatItGaveOut(t *testing.T) {
 		t.Fatal("the digest changed")
 	}
 }
+
+func TestAClaimCountsUntilItsDeviceIsOutAndAgainWhenItIsMadeAnew(t *testing.T) {
+	for name, out := range map[string]func(*story){
+		"left":    func(st *story) { st.add(st.made(st.Leave(b, st.tick()))) },
+		"put out": func(st *story) { st.revoke(a, b) },
+	} {
+		st := found(t, a).admit(a, b, 0)
+		if len(st.Claimed(b.ID())) != 0 {
+			t.Fatalf("%s: before anything was claimed", name)
+		}
+		st.add(st.made(st.Claim(b, 7, st.tick())))
+		if got := st.Claimed(b.ID()); !slices.Equal(got, []version.ReplicaID{7}) {
+			t.Fatalf("%s: claimed %v", name, got)
+		}
+		out(st)
+		st.admit(a, b, 0)
+		if got := st.Claimed(b.ID()); len(got) != 0 || len(st.Replicas(b.ID())) != 1 {
+			t.Errorf("%s: admitted again, it has joined already: %v", name, got)
+		}
+		st.add(st.made(st.Claim(b, 7, st.tick())))
+		if got := st.Claimed(b.ID()); !slices.Equal(got, []version.ReplicaID{7}) {
+			t.Errorf("%s: it claimed again, %v", name, got)
+		}
+	}
+}
