@@ -22,14 +22,20 @@ type Ignores struct {
 	local func() ([]byte, error) // reads the rules of this device
 
 	mu    sync.Mutex
-	known map[entry.Path]*ignore.Rules // nil: the directory has none
+	known map[entry.Path]rules
 	base  *ignore.Set                  // of the root, without the root's own rules
+}
+
+// rules are those of one directory.
+type rules struct {
+	*ignore.Rules           // nil: it has none
+	file          tree.Stat // of the file that they were read from
 }
 
 // NewIgnores reads the rules of the tree t. Those of this device alone are what
 // local reads, [LocalRules] say, which returns fs.ErrNotExist if there are none.
 func NewIgnores(t Tree, local func() ([]byte, error)) *Ignores {
-	return &Ignores{tree: t, local: local, known: map[entry.Path]*ignore.Rules{}}
+	return &Ignores{tree: t, local: local, known: map[entry.Path]rules{}}
 }
 
 // LocalRules reads the rules of this device for the tree whose root is at a path.
@@ -68,7 +74,7 @@ func (g *Ignores) Problems() []ignore.Problem {
 	defer g.mu.Unlock()
 	var out []ignore.Problem
 	for _, r := range g.known {
-		if r != nil {
+		if r.Rules != nil {
 			out = append(out, r.Problems()...)
 		}
 	}
@@ -98,8 +104,11 @@ func (g *Ignores) In(dir entry.Path) (*ignore.Set, error) {
 	return set, nil
 }
 
-// above is the set that holds in the directory of p, and whether p is ignored.
+// above is the set that holds in the directory of p, and whether p is ignored:
+// by the files of rules as they are now, since what a person has written last
+// may be about p.
 func (g *Ignores) above(p entry.Path, isDir bool) (*ignore.Set, bool, error) {
+	g.refresh(p)
 	ignored, _, err := g.Match(p, isDir)
 	if err != nil || ignored {
 		return nil, ignored, err
@@ -113,24 +122,43 @@ func (g *Ignores) in(dir entry.Path, above *ignore.Set, children []tree.Child) (
 	if dir == "" {
 		return above, nil // [Ignores.In] has read the root's
 	}
-	has := slices.ContainsFunc(children, func(c tree.Child) bool {
+	at := slices.IndexFunc(children, func(c tree.Child) bool {
 		return c.Name == ignore.FileName && c.Stat.Kind == entry.File
 	})
-	g.listed(dir, has)
-	if !has {
+	if at < 0 {
+		g.found(dir, tree.Stat{})
 		return above, nil
 	}
+	g.found(dir, children[at].Stat)
 	r, err := g.rules(dir)
 	return above.With(r), err
 }
 
-// listed drops what was remembered of a directory that has, or has not, a file
-// of rules by now: it may be another directory than it was.
-func (g *Ignores) listed(dir entry.Path, has bool) {
+// found drops what was remembered of a directory whose file of rules is another
+// by now, or has come or gone.
+func (g *Ignores) found(dir entry.Path, file tree.Stat) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if r, ok := g.known[dir]; ok && (r != nil) != has {
+	if r, ok := g.known[dir]; ok && r.file != file {
 		delete(g.known, dir)
+	}
+}
+
+// refresh looks at the files of rules above p that were read.
+func (g *Ignores) refresh(p entry.Path) {
+	for dir := p; dir != ""; {
+		dir = dir.Parent()
+		g.mu.Lock()
+		_, known := g.known[dir]
+		g.mu.Unlock()
+		if !known {
+			continue
+		}
+		st, err := g.tree.Lstat(dir.Join(ignore.FileName))
+		if err != nil || st.Kind != entry.File {
+			st = tree.Stat{} // who reads it again finds out why
+		}
+		g.found(dir, st)
 	}
 }
 
@@ -158,7 +186,7 @@ func (g *Ignores) rules(dir entry.Path) (*ignore.Rules, error) {
 	r, ok := g.known[dir]
 	g.mu.Unlock()
 	if ok {
-		return r, nil
+		return r.Rules, nil
 	}
 	r, err := g.load(dir)
 	if err != nil {
@@ -167,22 +195,26 @@ func (g *Ignores) rules(dir entry.Path) (*ignore.Rules, error) {
 	g.mu.Lock()
 	g.known[dir] = r
 	g.mu.Unlock()
-	return r, nil
+	return r.Rules, nil
 }
 
-func (g *Ignores) load(dir entry.Path) (*ignore.Rules, error) {
+func (g *Ignores) load(dir entry.Path) (r rules, err error) {
 	p := dir.Join(ignore.FileName)
 	f, err := g.tree.OpenFile(p)
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, tree.ErrNotRegular):
-		return nil, nil
+		return r, nil
 	case err != nil:
-		return nil, fmt.Errorf("read %q: %w", p, err)
+		return r, fmt.Errorf("read %q: %w", p, err)
 	}
 	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, ignore.MaxSize+1))
-	if err != nil {
-		return nil, fmt.Errorf("read %q: %w", p, err)
+	var text []byte
+	if r.file, err = f.Stat(); err == nil {
+		text, err = io.ReadAll(io.LimitReader(f, ignore.MaxSize+1))
 	}
-	return ignore.Parse(dir, string(p), text), nil
+	if err != nil {
+		return r, fmt.Errorf("read %q: %w", p, err)
+	}
+	r.Rules = ignore.Parse(dir, string(p), text)
+	return r, nil
 }

@@ -230,6 +230,30 @@ func TestWhatIsIgnoredIsNeitherFoundNorMissing(t *testing.T) {
 	b.one(found, ".kithignore")
 }
 
+func TestARuleThatWasJustWrittenHoldsForWhatCameWithIt(t *testing.T) {
+	b := newBench(t)
+	b.write(".kithignore", "*.tmp\n")
+	b.write("d/.kithignore", "*.bak\n")
+	b.write("d/f", "known")
+	b.look(Target{Below: true})
+	b.learn()
+	b.write(".kithignore", "*.tmp\nsecret*\n")
+	b.write("d/.kithignore", "*.bak\nown*\n")
+	for _, name := range []string{"secret1", "d/secret2", "d/own"} {
+		b.write(name, "not for others")
+	}
+	for name, found := range map[string][]Finding{
+		"each alone": b.look(Target{Path: "secret1"}, Target{Path: "d/secret2"}, Target{Path: "d/own"}),
+		"a walk":     b.look(Target{Below: true}),
+	} {
+		for _, f := range found {
+			if f.Path != ".kithignore" && f.Path != "d/.kithignore" {
+				t.Errorf("%s: found %q", name, f.Path)
+			}
+		}
+	}
+}
+
 func TestAFileOpenForWritingIsUnsteady(t *testing.T) {
 	b := newBench(t)
 	f, err := os.Create(b.at("f"))
