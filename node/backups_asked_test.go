@@ -84,7 +84,11 @@ func TestABackupIsAskedForWhatItCannotDo(t *testing.T) {
 		}
 	}
 	can := map[string]func() error{
-		"status":    func() error { _, err := nas.Status(ctx, "docs"); return err },
+		"status": func() error { _, err := nas.Status(ctx, "docs"); return err },
+		"its role": func() error {
+			_, err := nas.SetRole(ctx, control.RoleRequest{Folder: "docs", Role: entry.RoleBackup})
+			return err
+		},
 		"conflicts": func() error { _, err := nas.Conflicts(ctx, "docs"); return err },
 		"held":      func() error { _, err := nas.Held(ctx, "docs"); return err },
 		"examine":   func() error { _, err := nas.Examine(ctx); return err },

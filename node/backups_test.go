@@ -531,8 +531,12 @@ func TestABackupFindsAndHealsWhatIsDamagedOnItsDisk(t *testing.T) {
 	}
 	laptop.down()
 	again(nil, nas)
-	if v := nas.verifies(false)[nas.id]; v.Mended != 0 || len(v.Problems) != 1 || v.Problems[0].Code != "vault_damaged" || !strings.Contains(v.Problems[0].Message, "3 ") {
+	v := nas.verifies(false)[nas.id]
+	if v.Mended != 0 || len(v.Problems) != 1 || v.Problems[0].Code != "vault_damaged" || !strings.Contains(v.Problems[0].Message, "3 ") {
 		t.Errorf("%+v", v)
+	}
+	if whole := nas.folder().Vault.Versions - 3; v.Files != whole || v.Blocks != 40-3 {
+		t.Errorf("%d versions and %d blocks are called proven, of which %d are whole", v.Files, v.Blocks, whole)
 	}
 	if p := nas.problems(); !slices.Contains(p, "vault_damaged") {
 		t.Errorf("%q", p)

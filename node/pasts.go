@@ -46,7 +46,7 @@ func (h historian) Log(ctx context.Context, r control.LogRequest, each func(cont
 	n := 0
 	for i := range log.Events {
 		e := &log.Events[i]
-		if e.Made.Before(r.Since) && !r.Since.IsZero() {
+		if shownAt(e).Before(r.Since) && !r.Since.IsZero() {
 			continue
 		}
 		if n++; r.Limit > 0 && n > r.Limit {
@@ -57,6 +57,15 @@ func (h historian) Log(ctx context.Context, r control.LogRequest, each func(cont
 		}
 	}
 	return nil
+}
+
+// shownAt is when a change came, as a person is shown it: when a history took it
+// in, or while none has, when it was made.
+func shownAt(e *past.Event) time.Time {
+	if e.Received.IsZero() {
+		return e.Made
+	}
+	return e.Received
 }
 
 func (s *share) logged(e *past.Event) control.LogEvent {
@@ -137,11 +146,13 @@ func (h historian) Diff(ctx context.Context, r control.DiffRequest, each func(co
 func (s *share) difference(x *past.Difference) control.Difference {
 	out := control.Difference{Folder: s.controlled(), Path: string(x.Path), What: happenings[x.What]}
 	if x.From != nil {
-		out.OldKind, out.Before = x.From.Kind, x.From.Size
-		out.Kind = x.From.Kind
+		out.OldKind, out.Before, out.Kind = x.From.Kind, x.From.Size, entry.Deleted
 	}
 	if x.To != nil {
-		out.Kind, out.Size, out.TimeChanged = x.To.Kind, x.To.Size, time.Unix(0, x.To.ModTime)
+		out.Kind, out.Size = x.To.Kind, x.To.Size
+		if !x.To.Unknown { // else nobody has made a version of it yet
+			out.TimeChanged = x.To.Version.Clock.Time()
+		}
 	}
 	return out
 }
@@ -171,11 +182,21 @@ func (h historian) ListAt(ctx context.Context, r control.ListAtRequest, each fun
 	for row := first; row < end; row++ {
 		e := tree.Entry(row)
 		err := each(control.PathEntry{
-			Folder: in, Path: string(tree.Path(row)), Kind: e.Kind, Size: e.Size, ModTime: time.Unix(0, e.ModTime), Where: control.Elsewhere,
+			Folder: in, Path: string(tree.Path(row)), Kind: e.Kind, Size: e.Size,
+			ModTime: modified(e), // Where is left empty: what was lies nowhere
 		})
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// modified is when a file or symlink was last written; zero for what has no such
+// time.
+func modified(e *entry.Entry) time.Time {
+	if e.Kind == entry.Directory {
+		return time.Time{}
+	}
+	return e.Modified()
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/kithmesh/kith/node/control"
 	"github.com/kithmesh/kith/node/guard"
 	"github.com/kithmesh/kith/node/past"
+	"github.com/kithmesh/kith/node/vault"
 	"github.com/kithmesh/kith/protocol/history"
 	"github.com/kithmesh/kith/protocol/seal"
 )
@@ -246,8 +247,13 @@ func (d *Device) readOwn(ctx context.Context, s *share, progress func(control.Ve
 		return out, err
 	}
 	after, err := v.Damaged()
-	out.Blocks, out.Files = t.Blocks, t.Versions
 	out.Mended = int64(len(before) - len(after))
+	if err == nil {
+		err = countWhole(v, after, t, &out)
+	}
+	if err == nil {
+		err = progress(control.VerifyProgress{Device: out.Device, Blocks: out.Blocks, TotalBlock: t.Blocks})
+	}
 	if len(after) > 0 {
 		out.Problems = append(out.Problems, control.Problem{
 			Code: "vault_damaged", Message: fmt.Sprintf("%d blocks or versions are damaged, and no device that is connected has them", len(after)),
@@ -255,4 +261,40 @@ func (d *Device) readOwn(ctx context.Context, s *share, progress func(control.Ve
 		})
 	}
 	return out, err
+}
+
+// countWhole counts what of a vault is what it should be, where some of it is
+// damaged. A block that is not counts with its size before it was compressed, so
+// that no more is said to be right than was shown.
+func countWhole(v *vault.Vault, damaged []vault.Damage, t vault.Totals, out *control.Verified) error {
+	bad := map[entry.BlockID]int64{} // sizes of those of which no form is good
+	versions := map[entry.Sequence]bool{}
+	for _, d := range damaged {
+		switch {
+		case d.Block == entry.BlockID{}:
+			versions[d.Sequence] = true
+		case d.Others == 0:
+			bad[d.Block] = 0
+		}
+	}
+	for h, err := range v.Since(0) {
+		if err != nil {
+			return err
+		}
+		if len(bad) == 0 {
+			break
+		}
+		for _, b := range h.Record.Blocks {
+			if _, is := bad[b.ID]; is {
+				bad[b.ID], versions[h.Sequence] = int64(b.SealedSize), true
+			}
+		}
+	}
+	out.Bytes = min(out.Bytes, t.PackBytes)
+	for _, size := range bad {
+		out.Bytes -= min(out.Bytes, size)
+	}
+	out.Blocks = max(0, t.Blocks-int64(len(bad)))
+	out.Files = max(0, t.Versions-int64(len(versions)))
+	return nil
 }

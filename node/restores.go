@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/kithmesh/kith/index/entry"
@@ -50,7 +53,11 @@ func (h historian) Restore(
 	if first, end := tree.Below(at); first == end && at != "" {
 		return x.out, fmt.Errorf("restore %q: at that time %w", r.Place.Text, control.ErrNoPath)
 	}
-	x.out.At, x.out.Source = t, h.device.identity(best(from))
+	took, _, err := s.at(from, r.At)
+	if err != nil {
+		return x.out, pastError("restore", r.Place.Text, err)
+	}
+	x.out.At, x.out.Source = t, h.device.identity(best(took))
 	if n := tree.Gaps.Unopened; n > 0 {
 		x.out.Problems = append(x.out.Problems, control.Problem{
 			Code: "unreadable", Message: fmt.Sprintf("%d versions of that time cannot be opened: %v", n, tree.Gaps.Cause),
@@ -73,8 +80,8 @@ func sourcesOf(from []source) (out []past.Source) {
 	return out
 }
 
-// best is whose vault a person is told of: a backup's rather than this
-// device's own.
+// best is whose vault a person is told of, of those that took part: a backup's
+// rather than this device's own.
 func best(from []source) entry.DeviceID { return from[len(from)-1].device }
 
 // Undo implements [control.Past].
@@ -147,7 +154,11 @@ func (x *restoring) run(ctx context.Context, p *past.Past, plan func(context.Con
 		}
 	}}
 	dir := x.to
-	if dir == "" {
+	if dir != "" {
+		if err := canHold(dir); err != nil {
+			return err
+		}
+	} else {
 		dir, r.Before, r.Known = x.out.Folder.Path, x.keepAll, x.known
 		if err := x.before(ctx); err != nil {
 			return err
@@ -163,7 +174,37 @@ func (x *restoring) run(ctx context.Context, p *past.Past, plan func(context.Con
 	if x.to == "" && !x.dry {
 		err = errors.Join(err, x.share.tree.Scan(ctx))
 	}
+	if _, ofPath := errors.AsType[*fs.PathError](err); ofPath && x.to != "" {
+		err = control.WithHint(err, "can files be made there? kith restore --to names another directory")
+	}
 	return err
+}
+
+// canHold tells whether a path is a directory or can be made one, as far as that
+// shows by looking.
+func canHold(dir string) error {
+	for at := dir; ; at = filepath.Dir(at) {
+		info, err := os.Stat(at)
+		_, isThere := os.Lstat(at)
+		why := ""
+		switch {
+		case err == nil && info.IsDir():
+			return nil
+		case err == nil:
+			why = "it is no directory"
+		case errors.Is(err, fs.ErrPermission):
+			why = "it may not be looked into"
+		case isThere == nil:
+			why = "it is a link that leads nowhere"
+		}
+		if why != "" {
+			err := fmt.Errorf("into %q: %w: %s", at, control.ErrInvalid, why)
+			return control.WithHint(err, "--to names a directory, which is made if nothing is there")
+		}
+		if at == filepath.Dir(at) {
+			return nil
+		}
+	}
 }
 
 func (x *restoring) carryOut(ctx context.Context, r *restore.Restore, plan func(context.Context, *restore.Restore) (*restore.Plan, error)) error {

@@ -18,7 +18,10 @@ func (d *Device) SetRole(ctx context.Context, r control.RoleRequest) (control.Fo
 	if err != nil {
 		return control.Folder{}, fmt.Errorf("role: %w", err)
 	}
-	if was := s.controlled().Role; was != r.Role && (was == entry.RoleBackup || r.Role == entry.RoleBackup) {
+	switch was := s.controlled().Role; {
+	case was == entry.RoleBackup && r.Role == entry.RoleBackup:
+		return s.controlled(), nil
+	case was == entry.RoleBackup || r.Role == entry.RoleBackup:
 		return d.rebuild(ctx, s, r)
 	}
 	name := d.Name()

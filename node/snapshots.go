@@ -1,6 +1,7 @@
 package node
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/binary"
@@ -105,15 +106,32 @@ func (d *Device) Snapshot(ctx context.Context, text, label string) (control.Snap
 	return out, nil
 }
 
+// snapshotLabel is the label of a snapshot that is given none. Nobody reads it as
+// a time: what is kept is as of when the vaults were asked, and not to the second.
+func snapshotLabel(now time.Time) string { return "snapshot " + now.Format("2006-01-02 15:04:05.000") }
+
+// labelTaken says that a snapshot has a label. It is a [control.ErrNameTaken],
+// which in its own words is about devices.
+func labelTaken(label string) error {
+	return control.WithHint(takenLabel(label), "choose another label; kith snapshots FOLDER lists those that are taken")
+}
+
+type takenLabel string
+
+func (l takenLabel) Error() string {
+	return fmt.Sprintf("%q: another snapshot has this label", string(l))
+}
+func (l takenLabel) Unwrap() error { return control.ErrNameTaken }
+
 func (s *share) snapshot(ctx context.Context, label string) (control.Snapshot, error) {
 	now := time.Now()
-	out := control.Snapshot{Folder: s.controlled(), Label: cmp.Or(label, now.Format("2006-01-02 15:04:05"))}
+	out := control.Snapshot{Folder: s.controlled(), Label: cmp.Or(label, snapshotLabel(now))}
 	before, err := s.pins(ctx)
 	if err != nil {
 		return out, err
 	}
 	if slices.ContainsFunc(before, func(p pinned) bool { return p.label == out.Label }) {
-		return out, fmt.Errorf("%q: %w", out.Label, control.ErrNameTaken)
+		return out, labelTaken(out.Label)
 	}
 	sealed, err := s.sealLabel(out.Label)
 	if err != nil {
@@ -131,7 +149,11 @@ func (s *share) snapshot(ctx context.Context, label string) (control.Snapshot, e
 		}
 	}
 	if s.keeper != nil {
-		p, err := s.keeper.Pin("", s.keeper.Clock(), sealed)
+		var p history.Pin
+		err := s.tellHistory(ctx)
+		if err == nil {
+			p, err = s.keeper.Pin("", s.keeper.Clock(), sealed)
+		}
 		note(s.device.id.ID(), p, err)
 	}
 	for _, l := range s.vaultLinks() {
@@ -153,9 +175,22 @@ func (s *share) snapshot(ctx context.Context, label string) (control.Snapshot, e
 	return out, nil
 }
 
-// momentFor is now by a vault's clock, as far as it is known: the moment of its
-// last change if it says nothing of this one.
-func momentFor(st history.State) time.Time { return st.Moment }
+// tellHistory tells the history beside a tree what is known by now.
+func (s *share) tellHistory(ctx context.Context) error {
+	if s.tree == nil {
+		return nil
+	}
+	return s.tree.Record(ctx)
+}
+
+// momentFor is now by a vault's clock if it holds all that is here, and else the
+// moment of its last change, which is what it can give back of now.
+func momentFor(st history.State) time.Time {
+	if st.Complete.After(st.Moment) {
+		return st.Complete
+	}
+	return st.Moment
+}
 
 // Snapshots implements [control.Snapshots].
 func (d *Device) Snapshots(ctx context.Context, text string) ([]control.Snapshot, error) {
@@ -185,8 +220,9 @@ func (d *Device) Snapshots(ctx context.Context, text string) ([]control.Snapshot
 	return out, nil
 }
 
-// DropSnapshot implements [control.Snapshots].
-func (d *Device) DropSnapshot(_ context.Context, text, label string) (control.Snapshot, error) {
+// DropSnapshot implements [control.Snapshots]. Who still keeps it is as far as
+// those who are connected say so.
+func (d *Device) DropSnapshot(ctx context.Context, text, label string) (control.Snapshot, error) {
 	s, err := d.findKeeper(text)
 	if err != nil {
 		return control.Snapshot{}, fmt.Errorf("drop a snapshot: %w", err)
@@ -196,13 +232,33 @@ func (d *Device) DropSnapshot(_ context.Context, text, label string) (control.Sn
 		return control.Snapshot{}, fmt.Errorf("drop a snapshot of %q: %w", text, err)
 	}
 	for _, p := range pins {
-		if s.openLabel(p.Label) == label || p.ID.String() == label {
-			err := s.keeper.Vault().Unpin(p.ID)
-			if errors.Is(err, vault.ErrMissing) {
-				continue
-			}
-			return control.Snapshot{Folder: s.controlled(), Label: label, At: p.At, Kept: []control.Identity{d.identity(d.id.ID())}}, err
+		if s.openLabel(p.Label) != label && p.ID.String() != label {
+			continue
 		}
+		err := s.keeper.Vault().Unpin(p.ID)
+		if errors.Is(err, vault.ErrMissing) {
+			continue
+		}
+		out := control.Snapshot{Folder: s.controlled(), Label: label, At: p.At}
+		if err == nil {
+			out.Kept, err = s.keepLabel(ctx, p.Label)
+		}
+		if err != nil {
+			return out, fmt.Errorf("drop snapshot %q of %q: %w", label, text, err)
+		}
+		return out, nil
 	}
 	return control.Snapshot{}, fmt.Errorf("drop snapshot %q of %q: %w", label, text, control.ErrNoSnapshot)
+}
+
+// keepLabel are those who keep a pin with a sealed label, which is the same in
+// each vault.
+func (s *share) keepLabel(ctx context.Context, sealed []byte) (out []control.Identity, err error) {
+	pins, err := s.pins(ctx)
+	for _, p := range pins {
+		if bytes.Equal(p.pin.Label, sealed) {
+			out = append(out, s.device.identity(p.device))
+		}
+	}
+	return out, err
 }

@@ -81,7 +81,7 @@ func (d *Device) folderStatus(s *share) control.FolderStatus {
 			Connected: seen.Connected, NeedFiles: seen.NeedFiles, NeedBytes: seen.NeedBytes,
 		})
 		if m.Role == entry.RoleBackup && s.tree != nil {
-			d.protection(s, &out, &out.Members[len(out.Members)-1], st.Quiet && seen.Same)
+			d.protection(s, &out, &out.Members[len(out.Members)-1], &st)
 		}
 	}
 	return out

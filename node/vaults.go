@@ -1,16 +1,19 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"time"
 
+	"github.com/kithmesh/kith/index/entry"
 	"github.com/kithmesh/kith/node/backup"
 	"github.com/kithmesh/kith/node/backup/schedule"
 	"github.com/kithmesh/kith/node/control"
 	"github.com/kithmesh/kith/node/vault"
 	"github.com/kithmesh/kith/node/vault/retention"
+	"github.com/kithmesh/kith/protocol/history"
 )
 
 // findKeeper is the share that a text names and whose past this device keeps.
@@ -119,7 +122,7 @@ func (d *Device) SetSchedule(ctx context.Context, r control.ScheduleRequest) (co
 		return control.Schedule{}, fmt.Errorf("schedule: %w", err)
 	}
 	if s.tree != nil {
-		return d.setHook(s, r)
+		return d.setHook(ctx, s, r)
 	}
 	set := s.keeper.Settings()
 	if r.When != "" {
@@ -151,7 +154,9 @@ func orContinuous(text string) string {
 	return text
 }
 
-func (d *Device) setHook(s *share, r control.ScheduleRequest) (control.Schedule, error) {
+// setHook sets the hook of a device with a tree, and tells how its backups are
+// made: as those that are connected say now, the others when they last did.
+func (d *Device) setHook(ctx context.Context, s *share, r control.ScheduleRequest) (control.Schedule, error) {
 	out := control.Schedule{Folder: s.controlled(), When: orContinuous("")}
 	if r.When != "" {
 		err := fmt.Errorf("%w: schedule of %q: this device is no backup of it", control.ErrInvalid, r.Folder)
@@ -164,11 +169,36 @@ func (d *Device) setHook(s *share, r control.ScheduleRequest) (control.Schedule,
 	}
 	out.Hook = d.guards.Hook(s.ID)
 	for _, m := range s.backups() {
-		if g := d.guards.Get(s.ID, m.Device); g.LastRun.After(out.Last) {
-			out.Last, out.When = g.LastRun, orContinuous(g.Schedule)
+		g := d.guards.Get(s.ID, m.Device)
+		when, last := g.Schedule, g.LastRun
+		if st, ok := s.askVault(ctx, m.Device); ok {
+			when, last = st.Schedule, st.LastRun
+		}
+		if last.After(out.Last) {
+			out.Last, out.When = last, orContinuous(when)
 		}
 	}
 	return out, nil
+}
+
+// askTime is how long a vault may take to tell a person how it stands.
+const askTime = 3 * time.Second
+
+// askVault has the vault of a member tell how it stands, if it can be asked.
+func (s *share) askVault(ctx context.Context, id entry.DeviceID) (history.State, bool) {
+	l := s.device.link(id)
+	if l == nil || !l.meets() {
+		return history.State{}, false
+	}
+	ctx, cancel := context.WithTimeout(ctx, askTime)
+	defer cancel()
+	past := l.past(s.ID)
+	defer past.Close()
+	st, err := past.State(ctx)
+	if err != nil {
+		s.device.Log.Info("a backup could not be asked how it stands", "device", id, "error", err)
+	}
+	return st, err == nil
 }
 
 // vaultStatus is the vault of this device, if it keeps one.
@@ -217,7 +247,7 @@ func (s *share) keptMoments(plan *vault.Plan) (out []control.KeptMoment) {
 	labels := map[int64][]string{}
 	if pins, err := s.keeper.Vault().Pins(); err == nil {
 		for _, p := range pins {
-			labels[p.At.UnixMicro()] = append(labels[p.At.UnixMicro()], "snapshot "+s.openLabel(p.Label))
+			labels[p.At.UnixMicro()] = append(labels[p.At.UnixMicro()], "snapshot "+cmp.Or(s.openLabel(p.Label), p.ID.String()))
 		}
 	}
 	for _, m := range plan.Moments {

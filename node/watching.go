@@ -11,6 +11,7 @@ import (
 	"github.com/kithmesh/kith/index/roster"
 	"github.com/kithmesh/kith/node/backup"
 	"github.com/kithmesh/kith/node/control"
+	"github.com/kithmesh/kith/node/folder"
 	"github.com/kithmesh/kith/node/guard"
 	"github.com/kithmesh/kith/protocol/history"
 )
@@ -30,9 +31,9 @@ const (
 func (d *Device) watchBackups(ctx context.Context) {
 	for {
 		changed := d.changed.next()
-		d.noteBackups(ctx)
+		next := d.noteBackups(ctx)
 		d.guards.Tick()
-		timer := time.NewTimer(staleEvery)
+		timer := time.NewTimer(min(next, staleEvery))
 		select {
 		case <-changed:
 		case <-timer.C:
@@ -58,9 +59,11 @@ func (s *share) backups() (out []roster.Member) {
 }
 
 // noteBackups notes how the backups of all folders stand, looks at those whose
-// turn it is, and then has one of them prove what it holds.
-func (d *Device) noteBackups(ctx context.Context) {
+// turn it is, and then has one of them prove what it holds. It tells in how long
+// it is somebody's turn again, if nothing changes until then.
+func (d *Device) noteBackups(ctx context.Context) (next time.Duration) {
 	var due []guard.Inspection
+	next = staleEvery
 	shares := d.allShares()
 	for _, s := range shares {
 		if s.tree == nil {
@@ -69,15 +72,19 @@ func (d *Device) noteBackups(ctx context.Context) {
 		}
 		st, now := s.Status(), s.mark()
 		for _, m := range s.backups() {
-			seen := st.Members[m.Device]
-			if seen.Connected {
-				at, same := time.Now(), st.Quiet && seen.Same
-				d.guards.Note(s.ID, m.Device, func(g *guard.Guard) { g.Holds(seen.Held, same, now, at) })
-			}
+			d.noteBackup(s, m.Device, now, &st)
 			d.warn(s, m.Device)
-			if l := d.link(m.Device); l != nil && seen.Connected && l.turns.Inspect(s.ID, now.Head, time.Now()) {
-				due = append(due, d.inspection(s, l, now.Head))
+			seen, l := st.Members[m.Device], d.link(m.Device)
+			if l == nil || !seen.Connected {
+				continue
 			}
+			g := d.guards.Get(s.ID, m.Device)
+			turn, in := l.turns.Inspect(s.ID, &g, guard.View{Head: now.Head, Behind: seen.NeedFiles > 0}, time.Now())
+			if turn {
+				due = append(due, d.inspection(s, l, now.Head)) // which tells of a change in the end
+				continue
+			}
+			next = min(next, in)
 		}
 	}
 	guard.Inspect(ctx, due)
@@ -89,6 +96,20 @@ func (d *Device) noteBackups(ctx context.Context) {
 			}
 		}
 	}
+	return next
+}
+
+// noteBackup notes how far a backup holds what is here. One that is away holds
+// what it held, and all of it until something changes.
+func (d *Device) noteBackup(s *share, m entry.DeviceID, now guard.Mark, st *folder.Status) {
+	seen, at := st.Members[m], time.Now()
+	if !seen.Connected {
+		if g := d.guards.Get(s.ID, m); !st.Quiet || !g.HeldAll(now) {
+			return
+		}
+	}
+	same := st.Quiet && (seen.Same || !seen.Connected)
+	d.guards.Note(s.ID, m, func(g *guard.Guard) { g.Holds(seen.Held, same, now, at) })
 }
 
 // mark is how far this device is with a folder.
@@ -213,9 +234,12 @@ func guardProblems(all []guard.Problem) (out []control.Problem) {
 }
 
 // protection says how far a backup protects what is here. One that holds all
-// of it protects it as of now.
-func (d *Device) protection(s *share, f *control.FolderStatus, m *control.MemberStatus, same bool) {
+// of it protects it as of now, and so does one that is away, if nothing has
+// changed since it held all.
+func (d *Device) protection(s *share, f *control.FolderStatus, m *control.MemberStatus, st *folder.Status) {
 	g := d.guards.Get(s.ID, m.ID)
+	seen := st.Members[m.ID]
+	same := st.Quiet && (seen.Same || !seen.Connected && g.HeldAll(s.mark()))
 	if !g.Known() && !same {
 		return
 	}

@@ -39,8 +39,8 @@ func (a *app) decryptCommand() *cobra.Command {
 		Short: "Open the disk of a backup, with no device running",
 		Long: "Open the directory of a backup's vault (kith paths tells where they lie on a backup; a\n" +
 			"copy will do), or the store its packs lie in (as kith store shows it there), and write\n" +
-			"what is in it to a directory. No device has to run. It takes the keys of the device of this\n" +
-			"home, or else the recovery words.\n" + phraseHelp + "\n\n" +
+			"what is in it to a directory. No device has to run. It takes the keys of the device of\n" +
+			"this home, or else the recovery words.\n" + phraseHelp + "\n\n" +
 			"Where something else lies in place of what is written, --overwrite says what becomes of\n" +
 			"that:\n\n" + overwriteHelp +
 			"The exit code is 3 if not all could be had.",

@@ -50,6 +50,19 @@ func usagef(cmd *cobra.Command, format string, args ...any) error {
 	return usageError(cmd, fmt.Errorf(format, args...))
 }
 
+// invalidUsage is an error of the device as wrong usage of cmd, if it says that
+// what it was given cannot be; else it is returned as it is.
+func invalidUsage(cmd *cobra.Command, err error) error {
+	if !errors.Is(err, control.ErrInvalid) {
+		return err
+	}
+	u := usage{control.Describe(err).Message, control.Describe(err).Hint}
+	if u.hint == "" {
+		u.hint = cmd.CommandPath() + " --help shows examples"
+	}
+	return &u
+}
+
 // exitCode is the one place where an error becomes an exit code.
 func exitCode(err error) int {
 	switch {

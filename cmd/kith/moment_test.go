@@ -71,8 +71,8 @@ func TestAPastTimeIsReadAsPeopleSayIt(t *testing.T) {
 
 func TestWhatIsNoTimeIsTheLabelOfASnapshot(t *testing.T) {
 	for _, said := range []string{
-		"before the move", "v1", "2026", "25:00", "2026-13-01", "yesterday noon", "last yesterday", "last", "ago", " ago", "soon ago", "2h 3d ago",
-		"2x ago", "monday 14", "31 feb", "last before", "ten", "30", "3d", "1y1y ago",
+		"before the move", "snapshot 2026-11-22 19:42:33.482", "v1", "2026", "25:00", "2026-13-01", "yesterday noon", "last yesterday", "last", "ago", " ago", "soon ago",
+		"2h 3d ago", "2x ago", "monday 14", "31 feb", "last before", "ten", "30", "3d", "1y1y ago",
 	} {
 		m, err := parseMoment(" "+said, theHour)
 		if want := (control.Moment{Label: said}); said != " ago" && (err != nil || m != want) {

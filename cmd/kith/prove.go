@@ -84,7 +84,12 @@ type proof func(context.Context, control.VerifyRequest, func(control.VerifyProgr
 
 func (a *app) prove(ctx context.Context, how proof, r control.VerifyRequest, did string) error {
 	line := a.progressLine(control.Synced)
+	var last control.VerifyProgress
 	vaults, err := how(ctx, r, func(p control.VerifyProgress) error {
+		if p != last && p.Blocks >= p.TotalBlock {
+			line.shown = time.Time{} // that all is done is told at once
+		}
+		last = p
 		return line.show(now(), func() string {
 			return p.Device.Name + ": " + count(p.Blocks) + " of " + plural(p.TotalBlock, "block") + " " + did
 		})

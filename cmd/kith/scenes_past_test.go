@@ -77,7 +77,7 @@ func keptWell() controltest.Vaults {
 				{At: theHour.Add(-day), Reasons: []string{"within"}}, {At: theHour.Add(-time.Hour), Reasons: []string{"snapshot v1", "within"}},
 			},
 		},
-		Steps: []control.VerifyProgress{{Device: nas, TotalBlock: 20_000}},
+		Steps: []control.VerifyProgress{{Device: nas, TotalBlock: 20_000}, {Device: nas, Blocks: 20_000, TotalBlock: 20_000}, {Device: nas, Blocks: 20_000, TotalBlock: 20_000}},
 		Verified: []control.Verified{
 			{Folder: docs, Device: nas, At: theHour, Files: 12408, Blocks: 20_000, Bytes: 61_200_000_000},
 			{Folder: docs, Device: laptop, At: theHour, Files: 300, Blocks: 400, Bytes: 1_200_000_000, Mended: 1},

@@ -39,6 +39,9 @@ var scenes = map[string]func() *controltest.Device{
 		return d
 	},
 	"no-folder": func() *controltest.Device { return failing("Status", `status of "nope"`, control.ErrNoFolder) },
+	"unpunctual": func() *controltest.Device {
+		return failing("SetSchedule", `schedule of "Documents"`, control.ErrInvalid)
+	},
 	"slow": func() *controltest.Device {
 		d := library()
 		d.Hangs = map[string]bool{"Wait": true, "Get": true}

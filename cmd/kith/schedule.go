@@ -22,7 +22,7 @@ func (a *app) scheduleCommand() *cobra.Command {
 			"  every 6h           so long after the last time\n" +
 			"  daily 02:00        each day at a time of day of this machine\n" +
 			"  weekly sun 02:00   each week\n" +
-			"  monthly 15 02:00   each month on a day; monthly alone is the first, at 00:00\n\n" +
+			"  monthly 15 02:00   each month on a day; monthly alone is the first, at 02:00\n\n" +
 			"A time that was missed is caught up with. --hook has a shell run a command once each\n" +
 			"time that the backup gets stale; --hook '' ends that. On a device that has the files\n" +
 			"only the hook can be set, which is run there: when a backup is made is set on the backup.",
@@ -36,7 +36,7 @@ func (a *app) scheduleCommand() *cobra.Command {
 			return a.ask(func(ctx context.Context, c *control.Client, _ []string) error {
 				s, err := c.SetSchedule(ctx, r)
 				if err != nil {
-					return err
+					return invalidUsage(cmd, err)
 				}
 				return a.show(viewSchedule(s), func(w io.Writer) error { return scheduleLines(w, s) })
 			})(cmd, args)

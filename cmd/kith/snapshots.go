@@ -31,7 +31,7 @@ func (a *app) snapshotCommand() *cobra.Command {
 				return usagef(cmd, "%s would be read as a time: give the snapshot another label", quoted(label))
 			}
 			return a.ask(func(ctx context.Context, c *control.Client, args []string) error {
-				return a.snapshot(ctx, c, args[0], label, drop)
+				return invalidUsage(cmd, a.snapshot(ctx, c, args[0], label, drop))
 			})(cmd, args)
 		},
 		ValidArgsFunction: a.completeFolder,
@@ -49,10 +49,11 @@ func (a *app) snapshot(ctx context.Context, c *control.Client, folder, label, dr
 			return err
 		}
 		return a.show(viewSnapshot(s), func(w io.Writer) error {
+			also := ": prunes that follow may drop it"
 			if len(s.Kept) > 0 {
-				return say(w, "This device no longer keeps %s of %s; %s still keep it.\n", quoted(s.Label), s.Folder.Label, names(s.Kept))
+				also = ", which is kept by " + names(s.Kept) + " as before"
 			}
-			return say(w, "%s of %s is no longer kept: prunes that follow may drop it.\n", quoted(s.Label), s.Folder.Label)
+			return say(w, "This device no longer keeps %s of %s%s.\n", quoted(s.Label), s.Folder.Label, also)
 		})
 	}
 	s, err := c.Snapshot(ctx, folder, label)

@@ -16,7 +16,8 @@ func (a *app) statusCommand() *cobra.Command {
 		Short: "Tell how this device, its folders and its peers are",
 		Long: "Tell how this device, its folders and its peers are.\n\n" +
 			"The exit code is 0 if all folders are in sync and nobody needs to look, else 3: a backup\n" +
-			"that is stale, full or damaged, or that does not hold what it says, is a problem too.",
+			"that is stale, full or damaged, or that does not hold what it says, is a problem too; one\n" +
+			"that is only away for now is none. kith wait --for protected tells whether one holds all.",
 		Example: "  kith status\n  kith status Documents --json",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: a.ask(func(ctx context.Context, c *control.Client, args []string) error {

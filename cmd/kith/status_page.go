@@ -133,13 +133,38 @@ func (p statusPage) progress(f control.FolderStatus) string {
 	if text := p.toCome(f); text != "" {
 		return text
 	}
-	if f.ProtectedAsOf.IsZero() {
-		if len(f.Members) == 0 {
-			return "only here"
+	switch {
+	case len(f.Members) == 0 && f.ProtectedAsOf.IsZero():
+		return "only here"
+	case p.unprotected(f):
+		if f.ProtectedAsOf.IsZero() {
+			return "not protected yet"
 		}
+		return "not protected since " + clock(f.ProtectedAsOf, p.now)
+	case f.ProtectedAsOf.IsZero():
 		return ""
 	}
 	return p.protection(f)
+}
+
+// lag is how old the moment may be as of which a folder is protected, while
+// nothing is wrong.
+const lag = time.Minute
+
+// unprotected tells whether a folder has backups, and none of them holds what is
+// here by now or is about to: none is connected, or has a time of its own for
+// that, after which it is stale.
+func (p statusPage) unprotected(f control.FolderStatus) bool {
+	backups := false
+	for _, m := range f.Members {
+		if m.Role != entry.RoleBackup {
+			continue
+		}
+		if backups = true; m.Connected || m.Schedule != "" {
+			return false
+		}
+	}
+	return backups && p.now.Sub(f.ProtectedAsOf) > lag
 }
 
 // protection is "protected 14:02 by nas (2 copies, proven 2 d ago)". The proof

@@ -141,5 +141,5 @@ func storeLines(w io.Writer, s control.Stored) error {
 	if err := say(w, "%s: %s\n%s.\n", s.Folder.Label, at.Where, text); err != nil || at.Failed == "" {
 		return err
 	}
-	return say(w, "It cannot be reached: %s\n", at.Failed)
+	return say(w, "It does not go on: %s\n", at.Failed)
 }

@@ -101,8 +101,13 @@ func timeoutError(r control.WaitRequest, last control.Progress) error {
 			continue
 		}
 		text := f.Label + " is " + strings.ReplaceAll(string(f.State), "-", " ")
-		if f.NeedFiles > 0 || f.NeedBytes > 0 {
+		switch {
+		case r.For == control.Connected:
+			text = "no other member of " + f.Label + " is connected"
+		case f.NeedFiles > 0 || f.NeedBytes > 0:
 			text += " with " + plural(f.NeedFiles, "file") + ", " + size(f.NeedBytes) + " to go"
+		case r.For == control.Protected && f.State == control.StateInSync:
+			text = "no backup that is connected holds all of " + f.Label
 		}
 		missing = append(missing, text)
 	}

@@ -119,6 +119,12 @@ func (g *Guard) Holds(held entry.Sequence, same bool, now Mark, at time.Time) {
 	g.nextAt, g.next = at, now
 }
 
+// HeldAll tells whether the vault held all that is here where an index of this
+// device is so far, when it was last known to hold anything.
+func (g *Guard) HeldAll(now Mark) bool {
+	return !g.AsOf.IsZero() && g.Index == now.Index && g.Head == now.Head
+}
+
 // Says notes how far the vault says that it is, under the number that it counts
 // as in the exchange. If that is less than before it was set back; that is
 // looked into when it is inspected.
@@ -135,7 +141,7 @@ func (g *Guard) Says(vault Mark) {
 // Stale is since when the vault lacks something that it should have by now,
 // where an index of this device is so far; zero if it does not.
 func (g *Guard) Stale(now Mark, at time.Time) time.Time {
-	if !g.Known() || g.Index == now.Index && g.Head == now.Head && !g.AsOf.IsZero() {
+	if !g.Known() || g.HeldAll(now) {
 		return time.Time{} // nothing has changed since
 	}
 	last := g.AsOf

@@ -7,12 +7,32 @@ import (
 	"github.com/kithmesh/kith/index/entry"
 )
 
-// How often a vault is looked at while nothing changes, and how soon again one
-// that could not be asked.
+// How often a vault is looked at while nothing changes, how often one that
+// something is about that may end or begin at any time, and how soon again one
+// that has moved or could not be asked.
 const (
 	inspectEvery = 5 * time.Minute
+	inspectOften = 30 * time.Second
 	InspectAgain = 5 * time.Second
 )
+
+// View is what shows of a vault without asking it.
+type View struct {
+	Head   entry.Sequence // how far this device is with the folder
+	Behind bool           // the vault lacks something that is here
+}
+
+// inspectAfter is how long after it was looked at a vault is to be looked at
+// again, while this device stays where it is.
+func (g *Guard) inspectAfter(v View) time.Duration {
+	switch {
+	case g.Told > g.Sequence || g.WasTold > 0:
+		return InspectAgain // it has told of more than was seen of it
+	case g.Full || g.Damaged > 0, v.Behind && g.Schedule == "":
+		return inspectOften
+	}
+	return inspectEvery
+}
 
 // Vaults are asked for proof without anybody asking for that: not right after a
 // device has come, when there is enough to do.
@@ -34,21 +54,28 @@ type Turns struct {
 
 // inspected is when a vault was looked at, and how far this device was then.
 type inspected struct {
-	at   time.Time
-	head entry.Sequence
+	at         time.Time
+	head       entry.Sequence
+	unanswered bool
 }
 
-// Inspect tells whether it is time to look at the vault of a folder with which
-// this device is so far, and notes that it is done.
-func (t *Turns) Inspect(f entry.FolderID, head entry.Sequence, now time.Time) bool {
+// Inspect tells whether it is time to look at the vault of a folder, and then
+// notes that it is done; else it tells in how long it will be.
+func (t *Turns) Inspect(f entry.FolderID, g *Guard, v View, now time.Time) (due bool, in time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	last, done := t.inspected[f]
-	if done && last.head == head && now.Sub(last.at) < inspectEvery {
-		return false
+	if done && last.head == v.Head {
+		after := g.inspectAfter(v)
+		if last.unanswered {
+			after = InspectAgain
+		}
+		if in := last.at.Add(after).Sub(now); in > 0 {
+			return false, in
+		}
 	}
-	t.note(f, head, now)
-	return true
+	t.note(f, inspected{at: now, head: v.Head})
+	return true, 0
 }
 
 // Unanswered notes that the vault could not be asked: it is its turn again after
@@ -56,14 +83,14 @@ func (t *Turns) Inspect(f entry.FolderID, head entry.Sequence, now time.Time) bo
 func (t *Turns) Unanswered(f entry.FolderID, head entry.Sequence, now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.note(f, head, now.Add(InspectAgain-inspectEvery))
+	t.note(f, inspected{now, head, true})
 }
 
-func (t *Turns) note(f entry.FolderID, head entry.Sequence, at time.Time) {
+func (t *Turns) note(f entry.FolderID, done inspected) {
 	if t.inspected == nil {
 		t.inspected = map[entry.FolderID]inspected{}
 	}
-	t.inspected[f] = inspected{at, head}
+	t.inspected[f] = done
 }
 
 // Prove is what the vault of a folder is to show now, and notes that it is asked

@@ -11,30 +11,65 @@ func TestAVaultIsLookedAtWhenSomethingHasChangedAndNowAndThen(t *testing.T) {
 	var turns Turns
 	one, two := entry.FolderID{1}, entry.FolderID{2}
 	at := func(d time.Duration) time.Time { return noon.Add(d) }
+	well := Guard{Sequence: 5, Told: 5}
 	for i, c := range []struct {
 		folder entry.FolderID
 		head   entry.Sequence
 		after  time.Duration
-		want   bool
+		in     time.Duration // 0: now
 	}{
-		{one, 5, 0, true},
-		{one, 5, time.Second, false},
-		{two, 5, time.Second, true},
-		{one, 6, 2 * time.Second, true},
-		{one, 6, 4 * time.Minute, false},
-		{one, 6, 5*time.Minute + 2*time.Second, true},
+		{one, 5, 0, 0},
+		{one, 5, time.Second, 5*time.Minute - time.Second},
+		{two, 5, time.Second, 0},
+		{one, 6, 2 * time.Second, 0},
+		{one, 6, 4 * time.Minute, time.Minute + 2*time.Second},
+		{one, 6, 5*time.Minute + 2*time.Second, 0},
 	} {
-		if got := turns.Inspect(c.folder, c.head, at(c.after)); got != c.want {
-			t.Errorf("turn %d: %v", i, got)
+		if due, in := turns.Inspect(c.folder, &well, View{Head: c.head}, at(c.after)); due != (c.in == 0) || in != c.in {
+			t.Errorf("turn %d: %v, in %s", i, due, in)
 		}
 	}
-	asked := at(time.Hour)
-	if !turns.Inspect(one, 6, asked) {
-		t.Fatal("after an hour")
+	for _, g := range []Guard{well, {Full: true}, {Told: 6}} {
+		asked := at(time.Hour)
+		turns = Turns{}
+		if due, _ := turns.Inspect(one, &g, View{Head: 6}, asked); !due {
+			t.Fatal("one that has just come")
+		}
+		turns.Unanswered(one, 6, asked)
+		if due, in := turns.Inspect(one, &g, View{Head: 6}, asked.Add(InspectAgain-1)); due || in != 1 {
+			t.Errorf("%+v: one that did not answer is asked again in %s", g, in)
+		}
+		if due, _ := turns.Inspect(one, &g, View{Head: 6}, asked.Add(InspectAgain)); !due {
+			t.Errorf("%+v: one that did not answer is not asked again", g)
+		}
 	}
-	turns.Unanswered(one, 6, asked)
-	if turns.Inspect(one, 6, asked.Add(InspectAgain-1)) || !turns.Inspect(one, 6, asked.Add(InspectAgain)) {
-		t.Error("one that did not answer is asked again at another time")
+}
+
+func TestAVaultIsLookedAtSoonerWhereSomethingIsAboutIt(t *testing.T) {
+	f := entry.FolderID{1}
+	for name, c := range map[string]struct {
+		guard  Guard
+		behind bool
+		want   time.Duration
+	}{
+		"nothing is":                         {Guard{Sequence: 7, Told: 7}, false, 5 * time.Minute},
+		"it is full":                         {Guard{Sequence: 7, Told: 7, Full: true}, false, 30 * time.Second},
+		"it is damaged":                      {Guard{Sequence: 7, Told: 7, Damaged: 1}, false, 30 * time.Second},
+		"it lacks something":                 {Guard{Sequence: 7, Told: 7}, true, 30 * time.Second},
+		"it takes that when its time comes":  {Guard{Sequence: 7, Told: 7, Schedule: "daily 02:00"}, true, 5 * time.Minute},
+		"it has moved since":                 {Guard{Sequence: 7, Told: 8}, false, 5 * time.Second},
+		"it is full, and has moved since":    {Guard{Sequence: 7, Told: 8, Full: true}, true, 5 * time.Second},
+		"another vault has come in its turn": {Guard{Sequence: 7, Told: 2, WasTold: 7}, false, 5 * time.Second},
+	} {
+		var turns Turns
+		v := View{Head: 3, Behind: c.behind}
+		turns.Inspect(f, &c.guard, v, noon)
+		if due, in := turns.Inspect(f, &c.guard, v, noon); due || in != c.want {
+			t.Errorf("%s: again in %s, want %s", name, in, c.want)
+		}
+		if due, _ := turns.Inspect(f, &c.guard, v, noon.Add(c.want)); !due {
+			t.Errorf("%s: not again", name)
+		}
 	}
 }
 
