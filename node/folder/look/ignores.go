@@ -23,7 +23,7 @@ type Ignores struct {
 
 	mu    sync.Mutex
 	known map[entry.Path]rules
-	base  *ignore.Set                  // of the root, without the root's own rules
+	base  *ignore.Set // of the root, without the root's own rules
 }
 
 // rules are those of one directory.
