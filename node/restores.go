@@ -63,6 +63,12 @@ func (h historian) Restore(
 			Code: "unreadable", Message: fmt.Sprintf("%d versions of that time cannot be opened: %v", n, tree.Gaps.Cause),
 		})
 	}
+	if d := partly(took, h.device.id.ID()); d != "" {
+		x.out.Problems = append(x.out.Problems, control.Problem{
+			Code: "incomplete", Message: h.device.nameOf(d) + " does not have all of the folder: what it has is restored",
+			Hint: "another backup, or this one when it is complete, may have the rest: kith status",
+		})
+	}
 	p.Sources = sourcesOf(from) // for content, those that begin later count too
 	err = x.run(ctx, p, func(ctx context.Context, r *restore.Restore) (*restore.Plan, error) {
 		return r.Plan(ctx, restore.Request{Tree: tree, Below: at, Overwrite: overwrite})

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/kithmesh/kith/index/entry"
+	"github.com/kithmesh/kith/node/backup"
 	"github.com/kithmesh/kith/node/control"
 	"github.com/kithmesh/kith/node/past"
 	"github.com/kithmesh/kith/protocol/blocks"
@@ -60,6 +61,45 @@ type source struct {
 	begins time.Time // from when on it holds anything; zero for nothing
 	head   time.Time // its last change
 	pins   []history.Pin
+	// part: it has not taken in all yet that it was told, or takes nothing more.
+	part bool
+}
+
+// besideTree is the history beside a tree, as a source of the past: it has the
+// content of what was replaced, and the tree that of what was not.
+type besideTree struct {
+	*backup.Keeper
+	share *share
+}
+
+// Blocks gets blocks from the history, and those that are not there from the
+// tree.
+func (b besideTree) Blocks(ctx context.Context, ids []entry.BlockID, form int, got func(i int, sealed []byte) error) error {
+	var at []int
+	var left []entry.BlockID
+	err := b.Keeper.Blocks(ctx, ids, form, func(i int, sealed []byte) error {
+		if sealed == nil && form == 0 {
+			at, left = append(at, i), append(left, ids[i])
+			return nil
+		}
+		return got(i, sealed)
+	})
+	if err != nil || len(left) == 0 {
+		return err
+	}
+	n := 0
+	return b.share.tree.Sealed(ctx, left, true, func(sealed []byte) error {
+		n++
+		return got(at[n-1], sealed)
+	})
+}
+
+// ownSource is what this device itself keeps.
+func (s *share) ownSource() past.Source {
+	if s.tree == nil {
+		return s.keeper
+	}
+	return besideTree{s.keeper, s}
 }
 
 // sources are the vaults of a folder that can be asked, this device's own
@@ -86,7 +126,7 @@ func (s *share) sources(ctx context.Context, only string) (out []source, closeAl
 		if err != nil {
 			return nil, nil, err
 		}
-		out = append(out, source{s.keeper, me, st.Begins, st.Moment, st.Pins})
+		out = append(out, source{Source: s.ownSource(), device: me, begins: st.Begins, head: st.Moment, pins: st.Pins})
 	}
 	if want != "" && want != me {
 		s.awaitVault(ctx, want)
@@ -102,7 +142,7 @@ func (s *share) sources(ctx context.Context, only string) (out []source, closeAl
 			s.device.Log.Info("a backup could not be asked for the past", "folder", s.ID, "device", l.id, "error", err)
 			continue
 		}
-		out = append(out, source{&vaultOf{c, l, s.ID, st}, l.id, st.Begins, st.Moment, st.Pins})
+		out = append(out, source{&vaultOf{c, l, s.ID, st}, l.id, st.Begins, st.Moment, st.Pins, st.LastRun.IsZero() || st.Full})
 	}
 	if len(out) == 0 {
 		closeAll()
@@ -225,6 +265,21 @@ func (s *share) treeAt(ctx context.Context, from []source, m control.Moment) (tr
 		s.device.Log.Warn("the past may not be whole", "folder", s.ID, "at", t, "unopened", tree.Gaps.Unopened, "error", gap)
 	}
 	return tree, p, t, nil
+}
+
+// partly is a backup among sources that did not have everything, where none
+// took part that did; empty if there is none.
+func partly(from []source, me entry.DeviceID) (d entry.DeviceID) {
+	for _, src := range from {
+		switch {
+		case src.device == me:
+		case !src.part:
+			return ""
+		default:
+			d = src.device
+		}
+	}
+	return d
 }
 
 // pastError says what a person can do about an error of the past.

@@ -61,7 +61,9 @@ func keepingOf(set backup.Settings) control.Keeping {
 func (d *Device) SetRetention(ctx context.Context, r control.RetentionRequest) (control.Retention, error) {
 	s, err := d.findShare(r.Folder)
 	if err == nil && r.History != nil {
-		err = s.setHistory(ctx, *r.History)
+		if err = s.setHistory(ctx, *r.History); err == nil {
+			s, err = d.findShare(r.Folder) // it may have been started anew
+		}
 	}
 	if err == nil && s.keeper == nil && r.History == nil {
 		err = fmt.Errorf("%q: %w", r.Folder, control.ErrNoVault)

@@ -143,8 +143,10 @@ func (x *Proof) verify(ctx context.Context) error {
 }
 
 // compare counts what the vault lacks of the index, and returns the files that
-// both have in one version, as many as the sample asks for.
+// both have in one version, as many as the sample asks for, and one at least.
 func (x *Proof) compare(tree *past.Tree, same bool) (lacks int64, files []*entry.Entry) {
+	var other *entry.Entry
+	others := 0
 	for e, err := range x.Folder.Entries() {
 		if err != nil || e.Unknown {
 			continue
@@ -163,11 +165,20 @@ func (x *Proof) compare(tree *past.Tree, same bool) (lacks int64, files []*entry
 			switch order := tree.Entry(row).Version.Compare(e.Version); {
 			case order == version.Before && same:
 				lacks++
-			case order == version.Equal && e.Kind == entry.File && !e.Absent && rand.Float64() < x.Sample:
-				files = append(files, e)
-				x.total += int64(len(e.Blocks))
+			case order == version.Equal && e.Kind == entry.File && !e.Absent:
+				if rand.Float64() < x.Sample {
+					files = append(files, e)
+				} else if others++; rand.IntN(others) == 0 {
+					other = e
+				}
 			}
 		}
+	}
+	if len(files) == 0 && other != nil {
+		files = append(files, other) // nothing is proven by asking nothing
+	}
+	for _, e := range files {
+		x.total += int64(len(e.Blocks))
 	}
 	return lacks, files
 }

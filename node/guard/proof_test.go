@@ -208,7 +208,7 @@ func TestAVaultThatHoldsEverythingProvesIt(t *testing.T) {
 	}
 	p = ask(h, v)
 	p.Sample = 0
-	if r = p.Verify(t.Context()); r.Files != 0 || len(r.Problems) > 0 {
+	if r = p.Verify(t.Context()); r.Files != 1 || len(r.Problems) > 0 {
 		t.Errorf("a proof of no sample: %+v", r)
 	}
 }
@@ -399,4 +399,13 @@ func TestWhatChangesWhileAVaultIsAskedIsNotHeldAgainstIt(t *testing.T) {
 	h.Write("d/1", "edited")
 	h.Write("another", "that it has not heard of")
 	expect(t, "busy", ask(h, v).Verify(t.Context()), "behind: it does not have all yet")
+}
+
+func TestTheSmallestSampleAsksForSomething(t *testing.T) {
+	h, v := pair(t)
+	p := ask(h, v)
+	p.Sample = 1e-9
+	if r := p.Verify(t.Context()); r.Files != 1 || r.Blocks == 0 || len(r.Problems) > 0 {
+		t.Errorf("%+v", r)
+	}
 }
