@@ -169,6 +169,10 @@ func (o *recovering) find(ctx context.Context, at []string) error {
 	}
 	there, failed := x.seek(ctx, at)
 	if len(at) > 0 && len(there) == 0 {
+		if o.request.Code == "" && !errors.Is(failed, discovery.ErrAddr) && !errors.Is(failed, control.ErrInvalid) {
+			err := fmt.Errorf("a device that keeps the folders: %w%s", control.ErrNotFound, because(failed))
+			return errors.Join(ctx.Err(), control.WithHint(err, "see that a backup or another member is up and on the same network, or say where it is with --at, or have it show a code"))
+		}
 		return errors.Join(ctx.Err(), notReached(failed))
 	}
 	met := func() bool { return len(x.Listed()) > 0 }
@@ -263,7 +267,15 @@ func findRegained(all []*regained, text string) (*regained, error) {
 	if len(named) > 0 {
 		return one(named, text, control.ErrNoFolder)
 	}
-	return one(fit, text, control.ErrNoFolder)
+	found, err := one(fit, text, control.ErrNoFolder)
+	if errors.Is(err, control.ErrNoFolder) {
+		var labels []string
+		for _, f := range all {
+			labels = append(labels, f.Label)
+		}
+		err = control.WithHint(err, "these can be had: "+strings.Join(labels, ", "))
+	}
+	return found, err
 }
 
 // everyOther stands for all devices that can read and are not there now.
@@ -284,6 +296,12 @@ func (o *recovering) lost(all []*regained) (map[entry.DeviceID]string, error) {
 			continue
 		}
 		m, err := findMember(known, text)
+		if errors.Is(err, control.ErrNoDevice) {
+			if isOut(all, entry.DeviceID(text)) {
+				continue // by somebody else, or an earlier attempt
+			}
+			err = control.WithHint(err, "these can be put out: "+namesOf(known)+", or all; one that is out already is named by its ID")
+		}
 		if err != nil {
 			return nil, fmt.Errorf("revoke: %w", err)
 		}
@@ -293,6 +311,21 @@ func (o *recovering) lost(all []*regained) (map[entry.DeviceID]string, error) {
 		out[m.Device] = m.Name
 	}
 	return out, nil
+}
+
+// isOut tells whether a device has been put out of a folder.
+func isOut(all []*regained, d entry.DeviceID) bool {
+	return slices.ContainsFunc(all, func(f *regained) bool { return f.Roster.Revoked(d) })
+}
+
+// namesOf are members by name, for a person to choose from.
+func namesOf(known map[entry.DeviceID]roster.Member) string {
+	var names []string
+	for _, m := range known {
+		names = append(names, m.Name)
+	}
+	slices.Sort(names)
+	return strings.Join(slices.Compact(names), ", ")
 }
 
 func findMember(known map[entry.DeviceID]roster.Member, text string) (roster.Member, error) {
