@@ -201,7 +201,8 @@ type stowChore struct {
 // allDue tells whether everything is to go now, the last of which came at a
 // moment.
 func (c *stowChore) allDue(now, last time.Time) bool {
-	return now.Sub(c.all) >= stowAllEvery || last.After(c.asOf) && now.Sub(last) >= stowRest
+	// The moment after the inventory's was given out with it.
+	return now.Sub(c.all) >= stowAllEvery || last.Sub(c.asOf) > time.Microsecond && now.Sub(last) >= stowRest
 }
 
 func (c *stowChore) due(now time.Time) bool { return c.more || now.Sub(c.last) >= stowEvery }

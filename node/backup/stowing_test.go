@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -140,6 +141,11 @@ func TestAStoreThatIsAwayIsSaidAndWaitedFor(t *testing.T) {
 		pass(stowRest)
 		if st := b.Status().Store; st.Waiting > 1000 {
 			t.Errorf("at rest: %+v", st)
+		}
+		before := files(t, dir, ".inventory")
+		pass(stowAllEvery / 2)
+		if after := files(t, dir, ".inventory"); !slices.Equal(after, before) {
+			t.Errorf("nothing has come, and there is another inventory: %q, %q", before, after)
 		}
 	})
 }
