@@ -202,7 +202,15 @@
 //	                     with the highest number counts
 //
 // If the directory is lost, opening a vault with the same store and an empty
-// directory goes back to the last inventory. Who reads the store learns what a
+// directory goes back to the last inventory. If it was set back, the store has
+// packs that the index does not know: that is found out before anything else
+// goes there, and a rebuild takes them in beside what came after. No number is
+// given twice by that: until the two have been compared, packs are numbered from
+// some random way further on, and nothing is appended to those of before.
+//
+// What the store says is believed as little as a disk: what was put is looked
+// for before it leaves the directory, what comes back is read through before it
+// leaves the store, and what comes damaged is asked for once more. Who reads the store learns what a
 // vault knows, the marker included, but no key.
 //
 // # Concurrency
