@@ -99,11 +99,41 @@ func (d *Device) Snapshot(ctx context.Context, text, label string) (control.Snap
 	if err != nil {
 		return control.Snapshot{}, fmt.Errorf("snapshot: %w", err)
 	}
+	s.lookFirst(ctx)
 	out, err := s.snapshot(ctx, label)
 	if err != nil {
 		return out, fmt.Errorf("snapshot of %q: %w", text, err)
 	}
 	return out, nil
+}
+
+// toldTime is how long a snapshot waits for what was just written to reach a
+// backup that is connected.
+const toldTime = 5 * time.Second
+
+// lookFirst sees to it that the moment which is to be kept is the one that a
+// person sees: what was just written is found, and told to the backups. Where it
+// cannot be, what is known is kept.
+func (s *share) lookFirst(ctx context.Context) {
+	if s.tree == nil {
+		return
+	}
+	if err := s.tree.Scan(ctx); err != nil {
+		s.device.Log.Info("look before a snapshot", "folder", s.ID, "error", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, toldTime)
+	defer cancel()
+	for len(s.vaultLinks()) > 0 {
+		changed := s.device.changed.next()
+		if s.isProtected(s.Status()) {
+			return
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // snapshotLabel is the label of a snapshot that is given none. Nobody reads it as

@@ -29,7 +29,7 @@ func (o *overwrite) Set(s string) error {
 	return errors.New("not one of never, if-changed and always")
 }
 
-const overwriteHelp = "  never       it stays, and what is restored goes beside it, as NAME (restored ...).EXT\n" +
+const overwriteHelp = "  never       it stays as it is, mode and time included; what has other content goes\n              beside it, as NAME (restored ...).EXT\n" +
 	"  if-changed  it is replaced if a history or the index knows it, so that nothing is lost\n" +
 	"  always      it is replaced\n\n"
 

@@ -124,7 +124,7 @@ func (a *app) restoredLine(w io.Writer, p control.RestoredPath) error {
 	case control.OutcomeBeside:
 		text += " as " + shown(p.As)
 	case control.OutcomeSkipped:
-		text, paint = text+": skipped, since it was changed again", alert
+		text, paint = text+": skipped", alert
 	case control.OutcomeMissing:
 		text, paint = text+": no history has all of its content", bad
 	case control.OutcomeWritten, control.OutcomeReplaced, control.OutcomeRemoved:

@@ -20,25 +20,6 @@ type stagedFile struct {
 	meta bool // it has its metadata
 }
 
-// Stage implements [Target].
-func (d *Directory) Stage(name string) (Staged, error) {
-	in := d.part()
-	f, err := in.root.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("stage %q: %w", name, err)
-	}
-	return &stagedFile{in: in, name: name, file: f, sync: !d.whole}, nil
-}
-
-// StageSymlink implements [Target].
-func (d *Directory) StageSymlink(name, target string) (Staged, error) {
-	in := d.part()
-	if err := in.symlink(target, name); err != nil {
-		return nil, fmt.Errorf("stage symlink %q: %w", name, err)
-	}
-	return &stagedFile{in: in, name: name, link: true}, nil
-}
-
 // ReadAt implements [Staged].
 func (s *stagedFile) ReadAt(b []byte, off int64) (int, error) { return s.file.ReadAt(b, off) }
 
@@ -72,9 +53,12 @@ func (s *stagedFile) close() error {
 }
 
 // Discard implements [Staged].
-func (s *stagedFile) Discard() error {
+func (s *stagedFile) Discard(keep bool) error {
 	s.sync = false
 	err := s.close()
+	if keep {
+		return err
+	}
 	if gone := s.in.root.Remove(s.name); gone != nil && !errors.Is(gone, fs.ErrNotExist) {
 		err = errors.Join(err, gone)
 	}
@@ -129,22 +113,28 @@ func (h *handle) expected(name string, expect tree.Stat) error {
 	return nil
 }
 
-// Mkdir implements [Target]. The directory gets its mode in the end.
+// Mkdir implements [Target]. Until the end its owner can write to the directory.
 func (d *Directory) Mkdir(p entry.Path, mode uint32) error {
 	return d.in("make directory", p, func(h *handle, name string) error {
-		if err := h.root.Mkdir(name, ownerMode); err != nil {
+		if err := h.root.Mkdir(name, fs.FileMode(mode&0o777|ownerMode)); err != nil {
 			if errors.Is(err, fs.ErrExist) {
 				return tree.ErrExists
 			}
 			return err
 		}
-		d.modes[p] = mode
+		made, err := d.dir(p)
+		if err == nil {
+			err = made.chmod(mode | ownerMode) // whatever the umask
+		}
+		if err != nil || mode&ownerMode != ownerMode {
+			d.modes[p] = mode // what cannot be set now fails in the end, by its name
+		}
 		return nil
 	})
 }
 
 // Place implements [Target].
-func (d *Directory) Place(p entry.Path, s Staged, m tree.Meta, expect *tree.Stat) error {
+func (d *Directory) Place(p entry.Path, s Staged, m tree.Meta, expect *Lies) error {
 	f := s.(*stagedFile)
 	if err := f.Finish(m); err != nil {
 		return fmt.Errorf("place %q: %w", p, err)
@@ -153,10 +143,13 @@ func (d *Directory) Place(p entry.Path, s Staged, m tree.Meta, expect *tree.Stat
 		if expect == nil {
 			return d.renameNew(f, h, p)
 		}
-		if err := h.expected(name, *expect); err != nil {
+		if expect.Kind == entry.Directory {
+			return d.placeOver(f, h, p, expect)
+		}
+		if err := h.expected(name, expect.Stat); err != nil {
 			return err
 		}
-		return d.rename(f, h, p, *expect)
+		return d.rename(f, h, p, expect.Stat)
 	})
 }
 

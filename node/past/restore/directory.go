@@ -6,9 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"slices"
-	"strconv"
 	"sync"
-	"sync/atomic"
+	"time"
 
 	"github.com/kithmesh/kith/index/entry"
 	"github.com/kithmesh/kith/node/tree"
@@ -19,15 +18,17 @@ import (
 // be the very directory that its name is, so that no symlink is followed.
 type Directory struct {
 	path string
+	now  func() time.Time
 
 	mu  sync.Mutex
 	top *handle // nil while nothing is there
 	tmp *handle // where files are staged; nil between runs
-	// parts are directories in tmp: files are made in all of them by turns, since
-	// the system makes one at a time in each.
-	parts  []*handle
-	next   atomic.Uint32
-	opened map[entry.Path]*handle
+	// parts are directories in tmp: files are spread over all of them, since the
+	// system makes one at a time in each.
+	parts []*handle
+	// earlier: a run that was ended early has left its staging directory.
+	earlier bool
+	opened  map[entry.Path]*handle
 	// modes are those that directories get in the end: meanwhile their owner
 	// can write to them.
 	modes map[entry.Path]uint32
@@ -38,9 +39,7 @@ type Directory struct {
 }
 
 const (
-	stagingName = entry.Temporary + "restore"
-	maxOpened   = 64 // directories
-	stagingDirs = 8
+	maxOpened = 64 // directories
 	// ownerMode is the mode of directories while they are filled.
 	ownerMode = 0o700
 )
@@ -49,7 +48,7 @@ const (
 // above it, if it is not there. It is to be closed.
 func Into(path string) (*Directory, error) {
 	d := &Directory{
-		path: path, opened: map[entry.Path]*handle{}, modes: map[entry.Path]uint32{}, changed: map[entry.Path]struct{}{},
+		path: path, now: time.Now, opened: map[entry.Path]*handle{}, modes: map[entry.Path]uint32{}, changed: map[entry.Path]struct{}{},
 	}
 	err := d.openTop()
 	if errors.Is(err, fs.ErrNotExist) {
@@ -188,6 +187,21 @@ func (h *handle) lstat(name string) (tree.Stat, error) {
 	return st, err
 }
 
+// Names implements [Target].
+func (d *Directory) Names(p entry.Path) ([]string, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	h, err := d.dir(p)
+	var names []string
+	if err == nil {
+		names, err = h.names()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("list %q: %w", p, err)
+	}
+	return names, nil
+}
+
 // OpenFile implements [Target].
 func (d *Directory) OpenFile(p entry.Path) (File, error) {
 	d.mu.Lock()
@@ -246,59 +260,22 @@ func (d *Directory) begin() error {
 			return err
 		}
 	}
-	if err := d.top.root.Mkdir(stagingName, ownerMode); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	tmp, err := d.top.child(stagingName)
-	if err != nil {
-		return err
-	}
-	d.tmp = tmp
-	if err = lockAlone(tmp.self); err != nil {
-		d.tmp = nil
-		return errors.Join(err, tmp.close())
-	}
-	if err = tmp.clear(); err == nil {
-		err = d.divide()
-	}
-	if err != nil {
-		err = errors.Join(err, d.end())
-	}
-	return err
-}
-
-// divide makes the directories in tmp.
-func (d *Directory) divide() error {
-	for i := range stagingDirs {
-		name := strconv.Itoa(i)
-		if err := d.tmp.root.Mkdir(name, ownerMode); err != nil {
-			return err
-		}
-		part, err := d.tmp.child(name)
-		if err != nil {
-			return err
-		}
-		d.parts = append(d.parts, part)
-	}
-	return nil
-}
-
-// part is where the next file is staged.
-func (d *Directory) part() *handle { return d.parts[int(d.next.Add(1))%len(d.parts)] }
-
-// clear removes all that lies in a directory.
-func (h *handle) clear() error {
-	names, err := h.self.Readdirnames(-1)
-	for _, name := range names {
-		err = errors.Join(err, h.root.RemoveAll(name))
-	}
-	return err
+	return d.openStaging()
 }
 
 // Finish implements [Target].
 func (d *Directory) Finish() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	failed := d.setModes()
+	if err := d.syncNames(); err != nil {
+		failed = errors.Join(failed, fmt.Errorf("make %q durable: %w", d.path, err))
+	}
+	return failed
+}
+
+// setModes gives directories the modes that they get in the end; d.mu is held.
+func (d *Directory) setModes() error {
 	deepest := make([]entry.Path, 0, len(d.modes))
 	for p := range d.modes {
 		deepest = append(deepest, p)
@@ -315,9 +292,6 @@ func (d *Directory) Finish() error {
 		}
 	}
 	clear(d.modes)
-	if err := d.syncNames(); err != nil {
-		failed = errors.Join(failed, fmt.Errorf("make %q durable: %w", d.path, err))
-	}
 	return failed
 }
 
@@ -373,13 +347,7 @@ func (d *Directory) end() error {
 	if d.tmp == nil {
 		return nil
 	}
-	var err error
-	for _, part := range d.parts {
-		err = errors.Join(err, part.close())
-	}
-	err = errors.Join(err, d.tmp.self.Close(), d.top.root.RemoveAll(stagingName), d.tmp.root.Close())
-	d.tmp, d.parts = nil, nil
-	return err
+	return errors.Join(d.setModes(), d.endStaging()) // of a run that was ended early
 }
 
 // Close lets go of the directory.

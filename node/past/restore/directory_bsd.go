@@ -20,6 +20,12 @@ func (d *Directory) rename(s *stagedFile, h *handle, p entry.Path, _ tree.Stat) 
 	return d.over(s, h, p)
 }
 
+// swap puts a staged file in the place of a directory, which then has the name
+// old beside the staged files, and tells how that is taken back.
+func (d *Directory) swap(s *stagedFile, h *handle, p entry.Path) (old string, back func() error, err error) {
+	return d.swapBySteps(s, h, p)
+}
+
 func diskOf(fs.FileInfo) entry.Disk { return entry.Disk{} }
 
 func syncsAll(*os.File) bool { return false }

@@ -50,6 +50,24 @@ func (d *Directory) rename(s *stagedFile, h *handle, p entry.Path, expect tree.S
 	return errors.Join(err, tree.ErrChanged, exchange())
 }
 
+// swap puts a staged file in the place of a directory, which then has the name
+// old beside the staged files, and tells how that is taken back.
+func (d *Directory) swap(s *stagedFile, h *handle, p entry.Path) (old string, back func() error, err error) {
+	exchange := func() error {
+		return again(func() error {
+			return unix.Renameat2(fd(s.in.self), s.name, fd(h.self), p.Name(), unix.RENAME_EXCHANGE)
+		})
+	}
+	switch err := exchange(); err {
+	case nil:
+		return s.name, exchange, nil
+	case unix.EINVAL, unix.ENOSYS:
+		return d.swapBySteps(s, h, p)
+	default:
+		return "", nil, err
+	}
+}
+
 func diskOf(info fs.FileInfo) entry.Disk {
 	st, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {

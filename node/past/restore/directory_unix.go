@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 
@@ -63,6 +64,22 @@ func (h *handle) setMeta(name string, m tree.Meta, link bool) error {
 // over moves a staged file to p, in h, over what lies there.
 func (d *Directory) over(s *stagedFile, h *handle, p entry.Path) error {
 	return again(func() error { return unix.Renameat(fd(s.in.self), s.name, fd(h.self), p.Name()) })
+}
+
+// carryOut moves what lies at p, in h, to a name beside the staged files,
+// carryBack takes it back.
+func (d *Directory) carryOut(s *stagedFile, h *handle, p entry.Path, name string) error {
+	return again(func() error { return unix.Renameat(fd(h.self), p.Name(), fd(s.in.self), name) })
+}
+
+func (d *Directory) carryBack(s *stagedFile, h *handle, p entry.Path, name string) error {
+	return again(func() error { return unix.Renameat(fd(s.in.self), name, fd(h.self), p.Name()) })
+}
+
+// hasOneName tells whether a file is to be found under one name only.
+func hasOneName(info fs.FileInfo) bool {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	return ok && st.Nlink == 1
 }
 
 // syncDirectory makes the names in a directory durable. Some file systems

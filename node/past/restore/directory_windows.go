@@ -43,8 +43,33 @@ func (d *Directory) rename(s *stagedFile, h *handle, p entry.Path, _ tree.Stat) 
 // over goes by way of the paths: there is no call for two directories. The
 // directory of p has just been found to be one.
 func (d *Directory) over(s *stagedFile, _ *handle, p entry.Path) error {
-	return d.top.root.Rename(path.Join(stagingName, filepath.Base(s.in.root.Name()), s.name), string(p))
+	return d.top.root.Rename(s.beside(s.name), string(p))
 }
+
+// swap puts a staged file in the place of a directory, which then has the name
+// old beside the staged files, and tells how that is taken back.
+func (d *Directory) swap(s *stagedFile, h *handle, p entry.Path) (old string, back func() error, err error) {
+	return d.swapBySteps(s, h, p)
+}
+
+// carryOut moves what lies at p to a name beside the staged files, carryBack
+// takes it back.
+func (d *Directory) carryOut(s *stagedFile, _ *handle, p entry.Path, name string) error {
+	return d.top.root.Rename(string(p), s.beside(name))
+}
+
+func (d *Directory) carryBack(s *stagedFile, _ *handle, p entry.Path, name string) error {
+	return d.top.root.Rename(s.beside(name), string(p))
+}
+
+// beside is the path of a name beside the staged file.
+func (s *stagedFile) beside(name string) string {
+	return path.Join(stagingName, filepath.Base(s.in.root.Name()), name)
+}
+
+// hasOneName cannot be told here; nothing is exchanged with what is staged
+// either.
+func hasOneName(fs.FileInfo) bool { return true }
 
 func diskOf(fs.FileInfo) entry.Disk { return entry.Disk{} }
 

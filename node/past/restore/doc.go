@@ -16,11 +16,13 @@
 //     durable, and then renamed.
 //   - Nothing outside the target is touched, and no symlink in it is followed.
 //   - A run that has ended early, in whatever way, is gone on with by doing the
-//     same again: what is right already is left, temporary files of the earlier
-//     run are removed.
+//     same again: what is right already is left, and of what the earlier run has
+//     staged each block is read, and fetched only if it is not right. What no run
+//     makes use of is removed after a day.
 //   - What cannot be had holds up nothing else, and is named.
-//   - Memory is bounded: some 40 bytes for each path of the plan, some tens of
-//     MiB for blocks and requests.
+//   - Memory is bounded: some 40 bytes for each path of the plan, a few hundred
+//     for each that goes with a directory, some tens of MiB for blocks and
+//     requests.
 //
 // # What remains
 //

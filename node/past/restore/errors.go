@@ -18,6 +18,9 @@ var (
 	// ErrNotThere: the path is not in the tree of that moment.
 	ErrNotThere = errors.New("was not there then")
 
+	// ErrMeta: nothing is to be replaced, and this is all that differs.
+	ErrMeta = errors.New("its content is right, its mode or modification time is another and stays")
+
 	// ErrName: no free name was found to restore beside.
 	ErrName = errors.New("no free name beside it")
 )

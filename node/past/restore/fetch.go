@@ -172,11 +172,11 @@ func (r *fetching) why(i int) error {
 	case r.bad[i] != nil:
 		return fmt.Errorf("block %s: %w: what is held does not open: %w", r.wants[i].id, ErrLost, r.bad[i])
 	case r.down != nil:
-		return fmt.Errorf("block %s: %w: %w", r.wants[i].id, ErrLost, r.down)
+		return away{fmt.Errorf("block %s: %w: %w", r.wants[i].id, ErrLost, r.down)}
 	}
 	for _, s := range r.sources {
 		if s.failures.Load() >= patience {
-			return fmt.Errorf("block %s: %w: %w", r.wants[i].id, ErrLost, errUnreachable)
+			return away{fmt.Errorf("block %s: %w: %w", r.wants[i].id, ErrLost, errUnreachable)}
 		}
 	}
 	return fmt.Errorf("block %s: %w", r.wants[i].id, ErrLost)

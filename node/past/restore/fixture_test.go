@@ -25,6 +25,21 @@ func must(t testing.TB, err error) {
 	}
 }
 
+// tempDir is a directory that is removed in the end, whatever the modes in it.
+func tempDir(t testing.TB) string {
+	t.Helper()
+	dir := t.TempDir()
+	t.Cleanup(func() {
+		_ = filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
+			if err == nil && d.IsDir() {
+				err = os.Chmod(name, 0o700) //nolint:gosec // before it is read
+			}
+			return err
+		})
+	})
+	return dir
+}
+
 func treeAt(t testing.TB, p *past.Past, at time.Time) *past.Tree {
 	t.Helper()
 	tree, err := p.AsOf(t.Context(), at)

@@ -223,10 +223,13 @@ func (n *running) failed(j *job, err error) error {
 		list = &n.result.Lost
 	}
 	*list = append(*list, Skipped{j.entry.Path, err})
+	if j.op != nil && j.op.expect != nil {
+		j.op.expect.stays = true
+	}
 	delete(n.staged, j)
 	n.mu.Unlock()
 	if j.staged != nil {
-		_ = j.staged.Discard()
+		_ = j.staged.Discard(maybeLater(err))
 	}
 	n.tell(false, func(p *Progress) {
 		if j.entry.Kind == entry.File && j.action != SetMeta {
@@ -245,6 +248,7 @@ func (n *running) placed(j *job) {
 		r.Made++
 	case Replace:
 		r.Replaced++
+		r.Removed += int64(len(j.op.below()))
 	case Beside:
 		r.Beside++
 	case SetMeta:
@@ -277,12 +281,13 @@ func (n *running) tell(must bool, change func(*Progress)) {
 	}
 }
 
-// discard removes what is staged and was not placed.
-func (n *running) discard() {
+// discard gives up what is staged and was not placed. keep: a later run may make
+// use of it.
+func (n *running) discard(keep bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for j := range n.staged {
-		_ = j.staged.Discard()
+		_ = j.staged.Discard(keep)
 	}
 	clear(n.staged)
 }

@@ -42,7 +42,7 @@ func TestWhatCannotBeHadIsNamedAndTheRestIsRestored(t *testing.T) {
 	e := f.Write("lost", strings.Repeat("a", 1000)+strings.Repeat("b", 1000)+"c")
 	f.Write("elsewhere", "y")
 	tree := treeAt(t, f.Past(), f.Moment())
-	dir := t.TempDir()
+	dir := tempDir(t)
 	x := into(t, f, dir)
 	half := lacking{pasttest.Vault{Vault: f.Vault}, map[entry.BlockID]bool{e.Blocks[1].ID: true}}
 	x.Past.Sources = []past.Source{half}
@@ -73,13 +73,13 @@ func TestWhatCannotBeHadIsNamedAndTheRestIsRestored(t *testing.T) {
 			x.Local = func(id entry.BlockID) ([]byte, bool) { return []byte(strings.Repeat("b", 1000)), id == e.Blocks[1].ID }
 		},
 	} {
-		x := into(t, f, t.TempDir())
+		x := into(t, f, tempDir(t))
 		x.Past.Sources = []past.Source{half}
 		more(x)
 		do(t, x, restore.Request{Tree: tree})
 		_ = name
 	}
-	x = into(t, f, t.TempDir())
+	x = into(t, f, tempDir(t))
 	x.Past.Sources = []past.Source{half}
 	x.Local = func(entry.BlockID) ([]byte, bool) { return []byte("a lie"), true }
 	p, err = x.Plan(t.Context(), restore.Request{Tree: tree})
@@ -99,7 +99,7 @@ func TestTheTrueFormOfABlockIsFoundBehindFalseOnes(t *testing.T) {
 	}
 	f.Write("f", "content")
 	tree := treeAt(t, f.Past(), f.Moment())
-	dir := t.TempDir()
+	dir := tempDir(t)
 	do(t, into(t, f, dir), restore.Request{Tree: tree})
 	if diff := cmp.Diff(shown(f.State()), see(t, dir)); diff != "" {
 		t.Error(diff)
@@ -135,13 +135,13 @@ func TestASourceThatFailsIsNotAskedForEver(t *testing.T) {
 	}
 	tree := treeAt(t, f.Past(), f.Moment())
 	var calls atomic.Int32
-	x := into(t, f, t.TempDir())
+	x := into(t, f, tempDir(t))
 	x.Past.Sources = []past.Source{failing{pasttest.Vault{Vault: f.Vault}, &calls}, pasttest.Vault{Vault: f.Vault}}
 	do(t, x, restore.Request{Tree: tree})
 	if n := calls.Load(); n < 1 || n > 8 {
 		t.Errorf("asked %d times", n)
 	}
-	x = into(t, f, t.TempDir())
+	x = into(t, f, tempDir(t))
 	x.Past.Sources = x.Past.Sources[:0]
 	x.Past.Sources = append(x.Past.Sources, failing{pasttest.Vault{Vault: f.Vault}, &calls})
 	p, err := x.Plan(t.Context(), restore.Request{Tree: tree})
@@ -186,7 +186,7 @@ func (l lying) Stage(name string) (restore.Staged, error) {
 	return lyingFile{s}, err
 }
 
-func (l lying) Place(p entry.Path, s restore.Staged, m tree.Meta, expect *tree.Stat) error {
+func (l lying) Place(p entry.Path, s restore.Staged, m tree.Meta, expect *restore.Lies) error {
 	return l.Directory.Place(p, s.(lyingFile).Staged, m, expect)
 }
 
@@ -205,7 +205,7 @@ func TestWhatIsWrittenIsReadAgain(t *testing.T) {
 	f.Write("lucky", strings.Repeat("b", 2500))
 	f.Write("empty", "")
 	tree := treeAt(t, f.Past(), f.Moment())
-	dir := t.TempDir()
+	dir := tempDir(t)
 	x := into(t, f, dir)
 	x.Target = lying{x.Target.(*restore.Directory)}
 	p, err := x.Plan(t.Context(), restore.Request{Tree: tree})

@@ -38,7 +38,7 @@ func TestWhatCameIntoTheWayAtTheLastMomentGoesBack(t *testing.T) {
 	if b, err := os.ReadFile(name); string(b) != "unseen" {
 		t.Errorf("it is %q: %v", b, err)
 	}
-	must(s.Discard())
+	must(s.Discard(false))
 	seen, err = d.Lstat("f")
 	must(err)
 	if err := d.rename(staged(), d.top, "f", seen); err != nil {

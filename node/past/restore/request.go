@@ -11,14 +11,17 @@ import (
 // Overwrite is what becomes of a file that is in the way of another.
 type Overwrite int
 
-// What may become of it. A directory never goes for a file.
+// What may become of it.
 const (
-	// Never: it stays, and the other is restored beside it.
+	// Never: it stays, and the other is restored beside it. Where mode or
+	// modification time are all that differs they stay too.
 	Never Overwrite = iota
 	// IfChanged: it goes if it is just what some version says that a source
-	// holds, so that nothing is lost that is nowhere else; otherwise it stays.
+	// holds, so that nothing is lost that is nowhere else; otherwise it stays. A
+	// directory goes for a file if all in it is such, or what the index says.
 	IfChanged
-	// Always: it goes.
+	// Always: it goes, a directory with all that is in it. Only what kith does not
+	// sync stays.
 	Always
 )
 

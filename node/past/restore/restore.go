@@ -49,7 +49,7 @@ func (r *Restore) Plan(ctx context.Context, q Request) (*Plan, error) {
 	}
 	p := &planner{
 		Plan: &Plan{tree: q.Tree, base: q.Base}, here: looker{r, ctx, q.Tree}, overwrite: q.Overwrite,
-		taken: map[entry.Path]struct{}{},
+		taken: map[entry.Path]struct{}{}, interrupted: r.Target.Interrupted(),
 	}
 	err := p.plan(q.Below)
 	if err == nil {
@@ -76,6 +76,8 @@ func (l looker) Lstat(p entry.Path) (tree.Stat, error) {
 	}
 	return l.r.Target.Lstat(p)
 }
+
+func (l looker) Names(p entry.Path) ([]string, error) { return l.r.Target.Names(p) }
 
 func (l looker) Holds(p entry.Path, st tree.Stat, row past.Row) (bool, error) {
 	e, err := l.tree.Whole(row)
@@ -157,7 +159,55 @@ func (k *known) of(n int) (bool, error) {
 		return false, k.err
 	}
 	o := k.planner.ops[k.open[n]]
-	return k.among(o.at, *o.expect, k.by[k.tree.Path(o.row)])
+	if o.expect.Kind == entry.Directory {
+		return k.allKnown(o.at, k.tree.Path(o.row), o.expect.Below)
+	}
+	return k.among(o.at, o.expect.Stat, k.by[k.tree.Path(o.row)])
+}
+
+// allKnown tells whether all files and symlinks in a directory at the target,
+// which is a path of the folder, are what the index or a version says.
+func (l looker) allKnown(at, home entry.Path, below []Below) (bool, error) {
+	for part := range slices.Chunk(below, knownBatch) {
+		var paths []entry.Path
+		sizes := map[entry.Path]int64{}
+		for _, b := range part {
+			if b.Kind == entry.Directory || l.indexed(b.Path, b.Stat) {
+				continue
+			}
+			p := home + b.Path[len(at):]
+			paths = append(paths, p)
+			sizes[p] = b.Size
+		}
+		if len(paths) == 0 {
+			continue
+		}
+		by, _, err := l.r.Past.Histories(l.ctx, paths, func(e *entry.Entry) bool {
+			return e.Kind == entry.File && e.Size == sizes[e.Path]
+		})
+		if err != nil {
+			return false, err
+		}
+		for _, b := range part {
+			p := home + b.Path[len(at):]
+			if _, asked := sizes[p]; !asked {
+				continue
+			}
+			if known, err := l.among(b.Path, b.Stat, by[p]); err != nil || !known {
+				return false, err
+			}
+		}
+	}
+	return true, nil
+}
+
+// indexed tells whether what lies at a path is what the index says.
+func (l looker) indexed(p entry.Path, st tree.Stat) bool {
+	if st.Kind != entry.Symlink || l.r.Known == nil {
+		return l.r.unchanged(p, st) != nil
+	}
+	e := l.r.Known(p)
+	return e != nil && e.Kind == entry.Symlink && e.Target == st.Target
 }
 
 func (k *known) ask(open []int) {
@@ -190,7 +240,7 @@ func (r *Restore) PlanUndo(ctx context.Context, u *past.Undo) (*Plan, error) {
 	if err != nil {
 		return nil, fmt.Errorf("plan to undo %s: %w", u.ID, err)
 	}
-	p := &planner{Plan: &Plan{tree: t, own: true}, here: looker{r, ctx, t}}
+	p := &planner{Plan: &Plan{tree: t, own: true}, here: looker{r, ctx, t}, overwrite: Always}
 	p.above()
 	for i := range steps {
 		s := &steps[i]
@@ -265,7 +315,7 @@ func (p *planner) back(s *past.Step, missing bool, st tree.Stat) {
 	case sameKind && (e.Kind == entry.Directory || s.Now.Epoch == s.Before.Epoch && s.Now.SameContent(s.Before)):
 		p.right(row, e, s.Path, st)
 	case sameKind:
-		p.add(e, op{row: row, action: Replace, expect: &st}, s.Path)
+		p.add(e, op{row: row, action: Replace, expect: &lying{Lies: Lies{Stat: st}}}, s.Path)
 	default:
 		remove(true)
 		p.add(e, op{row: row, action: Make}, s.Path)

@@ -36,11 +36,11 @@ func TestARestoreAtARandomMomentGivesTheTreeThatWas(t *testing.T) {
 			at := f.Moment()
 			moments = append(moments, moment{at, shown(f.State())})
 		}
-		back := t.TempDir() // one moment after another in one place
+		back := tempDir(t) // one moment after another in one place
 		for n := range 20 {
 			m := moments[r.IntN(len(moments))]
 			tree := treeAt(t, f.Past(), m.at)
-			dir := filepath.Join(t.TempDir(), "new")
+			dir := filepath.Join(tempDir(t), "new")
 			x := into(t, f, dir)
 			do(t, x, restore.Request{Tree: tree})
 			if diff := cmp.Diff(m.want, see(t, dir)); diff != "" {
@@ -90,7 +90,7 @@ func TestAPartOfAFolderIsRestored(t *testing.T) {
 		"a directory by itself":           {"a/b", "a", []entry.Path{"b", "b/c"}},
 		"what is in a directory":          {"a", "a", []entry.Path{"b", "b/c", "d"}},
 	} {
-		dir := t.TempDir()
+		dir := tempDir(t)
 		do(t, into(t, f, dir), restore.Request{Tree: tree, Below: c.below, Base: c.base})
 		got := see(t, dir)
 		if len(got) != len(c.want) {
@@ -102,7 +102,7 @@ func TestAPartOfAFolderIsRestored(t *testing.T) {
 			}
 		}
 	}
-	x := into(t, f, t.TempDir())
+	x := into(t, f, tempDir(t))
 	if _, err := x.Plan(t.Context(), restore.Request{Tree: tree, Below: "a/x"}); !errors.Is(err, restore.ErrNotThere) {
 		t.Errorf("what was not there: %v", err)
 	}
@@ -136,14 +136,14 @@ func TestWhatIsInTheWayGoesOnlyIfToldSo(t *testing.T) {
 		"an unknown file":             {func(d string) { write(t, d+"/f.txt", "unknown to all!!") }, "f.txt", kept, kept, gone, "f" + entry.Path(at("f.txt")) + ".txt"},
 		"an unknown longer file":      {func(d string) { write(t, d+"/f.txt", "unknown to all, and longer") }, "f.txt", kept, kept, gone, "f" + entry.Path(at("f.txt")) + ".txt"},
 		"an earlier version":          {func(d string) { write(t, d+"/f.txt", "an earlier version") }, "f.txt", kept, gone, gone, "f" + entry.Path(at("f.txt")) + ".txt"},
-		"a directory":                 {func(d string) { write(t, d+"/f.txt/x", mine) }, "f.txt", kept, kept, kept, "f" + entry.Path(at("f.txt")) + ".txt"},
+		"a directory":                 {func(d string) { write(t, d+"/f.txt/x", mine) }, "f.txt", kept, kept, gone, "f" + entry.Path(at("f.txt")) + ".txt"},
 		"a file where a directory":    {func(d string) { write(t, d+"/d", mine) }, "d", kept, kept, gone, "d" + entry.Path(at("d")) + "/x"},
 		"a symlink where a directory": {func(d string) { must(t, os.Symlink("/", d+"/d")) }, "d", kept, kept, gone, "d" + entry.Path(at("d")) + "/x"},
 		"another symlink":             {func(d string) { must(t, os.Symlink("/", d+"/l")) }, "l", kept, kept, gone, "l" + entry.Path(at("l"))},
 	} {
 		for o, want := range map[restore.Overwrite]string{restore.Never: c.never, restore.IfChanged: c.changed, restore.Always: c.always} {
 			t.Run(name+" "+o.String(), func(t *testing.T) {
-				dir := t.TempDir()
+				dir := tempDir(t)
 				c.lies(dir)
 				before := see(t, dir)
 				x := into(t, f, dir)
@@ -178,7 +178,7 @@ func TestARunEndsBeforeAnythingGoesIfThatIsRefused(t *testing.T) {
 	f.Write("f", "one")
 	f.Write("g", "one")
 	tree := treeAt(t, f.Past(), f.Moment())
-	dir := t.TempDir()
+	dir := tempDir(t)
 	write(t, dir+"/f", "two")
 	write(t, dir+"/g", "two")
 	x := into(t, f, dir)
@@ -212,7 +212,7 @@ func TestWhatHasChangedSinceThePlanStays(t *testing.T) {
 	f.Write("meta", "one")
 	f.Write("right", "one")
 	tree := treeAt(t, f.Past(), f.Moment())
-	dir := t.TempDir()
+	dir := tempDir(t)
 	write(t, dir+"/changed", "two")
 	write(t, dir+"/meta", "one")
 	x := into(t, f, dir)
@@ -249,11 +249,11 @@ func TestNothingOutsideIsTouched(t *testing.T) {
 	f.Write("d/f", "new")
 	f.Write("l", "new")
 	tree := treeAt(t, f.Past(), f.Moment())
-	outside := t.TempDir()
+	outside := tempDir(t)
 	write(t, outside+"/f", "outside")
 	before := see(t, outside)
 	for _, o := range []restore.Overwrite{restore.Never, restore.IfChanged, restore.Always} {
-		dir := t.TempDir()
+		dir := tempDir(t)
 		write(t, dir+"/inside/f", "inside")
 		must(t, os.Symlink(outside, dir+"/d"))
 		must(t, os.Symlink("inside/f", dir+"/l"))
@@ -265,7 +265,7 @@ func TestNothingOutsideIsTouched(t *testing.T) {
 			t.Errorf("%s: through a symlink: %q, %v", o, b, err)
 		}
 		// Swapped in after the plan.
-		dir = t.TempDir()
+		dir = tempDir(t)
 		must(t, os.Mkdir(dir+"/d", 0o755))
 		x := into(t, f, dir)
 		p, err := x.Plan(t.Context(), restore.Request{Tree: tree, Overwrite: o})
@@ -294,7 +294,7 @@ func TestARunThatWasEndedIsGoneOnWith(t *testing.T) {
 	tree := treeAt(t, f.Past(), f.Moment())
 	want := shown(f.State())
 	for cut := range 5 {
-		dir := t.TempDir()
+		dir := tempDir(t)
 		x := into(t, f, dir, nil)
 		x.Past.Sources = []past.Source{&cutting{Vault: pasttest.Vault{Vault: f.Vault}, left: cut * 17}}
 		p, err := x.Plan(t.Context(), restore.Request{Tree: tree})
@@ -331,7 +331,7 @@ func (c *cutting) Blocks(ctx context.Context, ids []entry.BlockID, form int, got
 }
 
 func TestTwoRestoresDoNotMixInOneDirectory(t *testing.T) {
-	dir := t.TempDir()
+	dir := tempDir(t)
 	one, err := restore.Into(dir)
 	must(t, err)
 	must(t, one.Begin())

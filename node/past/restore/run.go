@@ -2,8 +2,6 @@ package restore
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -45,7 +43,7 @@ var errRefused = errors.New("what lies there is left")
 // the disk is full, nothing can be made durable. What was placed by then stays,
 // and is in the result.
 func (r *Restore) Run(ctx context.Context, p *Plan) (Result, error) {
-	n := &running{Restore: r, plan: p, fetcher: newFetcher(r.Past, r.Local), token: token()}
+	n := &running{Restore: r, plan: p, fetcher: newFetcher(r.Past, r.Local)}
 	n.result.Skipped = slices.Clone(p.Skipped)
 	n.progress = Progress{TotalFiles: p.Totals.Files, TotalBytes: p.Totals.Bytes}
 	err := n.run(ctx)
@@ -55,18 +53,11 @@ func (r *Restore) Run(ctx context.Context, p *Plan) (Result, error) {
 	return n.result, nil
 }
 
-func token() string {
-	var b [6]byte
-	_, _ = rand.Read(b[:])
-	return StagedPrefix + hex.EncodeToString(b[:]) + "x"
-}
-
 // running is one run.
 type running struct {
 	*Restore
 	plan    *Plan
 	fetcher *fetcher
-	token   string // begins the names of staged files
 
 	lists chan *list
 	ready chan *job
@@ -94,7 +85,7 @@ func (n *running) run(ctx context.Context) (err error) {
 		return err
 	}
 	if err := n.fill(ctx); err != nil {
-		n.discard()
+		n.discard(ctx.Err() != nil)
 		return err
 	}
 	if err := n.setMeta(ctx); err != nil {
@@ -147,7 +138,7 @@ func (n *running) walk(ctx context.Context) error {
 			return err
 		}
 		o := &n.plan.ops[i]
-		if o.action == SetMeta {
+		if o.action == SetMeta || o.action == Beside && o.expect != nil {
 			continue
 		}
 		if err := w.hand(ctx, o); err != nil {
@@ -159,8 +150,7 @@ func (n *running) walk(ctx context.Context) error {
 
 type walker struct {
 	*running
-	list   *list
-	number int
+	list *list
 }
 
 func (w *walker) hand(ctx context.Context, o *op) error {
@@ -168,15 +158,15 @@ func (w *walker) hand(ctx context.Context, o *op) error {
 	if err != nil {
 		return err
 	}
-	j := &job{run: w.running, op: o, at: w.plan.at(o), entry: e, action: o.action, name: fmt.Sprint(w.token, w.number)}
-	w.number++
-	if err := w.refused[j.at]; err != nil && o.expect != nil {
-		return w.failed(j, fmt.Errorf("%w: %w", errRefused, err))
+	j := &job{run: w.running, op: o, at: w.plan.at(o), entry: e, action: o.action}
+	if err := w.refusedOf(j); err != nil {
+		return w.failed(j, err)
 	}
-	j.remaining.Store(int64(len(e.Blocks)))
-	switch {
-	case e.Kind == entry.Directory:
+	if e.Kind == entry.Directory {
 		return w.directory(j)
+	}
+	j.name = stagedAs(j.at, e)
+	switch {
 	case e.Kind == entry.Symlink:
 		if err := j.symlink(); err != nil {
 			return w.failed(j, err)
@@ -188,14 +178,34 @@ func (w *walker) hand(ctx context.Context, o *op) error {
 		}
 		return w.send(ctx, j)
 	}
+	return w.ask(ctx, j)
+}
+
+// ask asks for the blocks of a file that an earlier run has not staged.
+func (w *walker) ask(ctx context.Context, j *job) error {
+	j.remaining.Store(int64(len(j.entry.Blocks)))
+	had, err := j.resume(ctx)
+	if err != nil {
+		return err
+	}
+	if j.remaining.Load() == 0 {
+		if err := j.staged.Finish(j.meta()); err != nil {
+			return w.failed(j, err)
+		}
+		return w.send(ctx, j)
+	}
 	off := int64(0)
-	for _, b := range e.Blocks {
+	for i, b := range j.entry.Blocks {
+		if had != nil && had[i] {
+			off += int64(b.Length)
+			continue
+		}
 		if w.list.full() {
 			if err := w.flush(ctx); err != nil {
 				return err
 			}
 		}
-		w.list.add(part{job: j, off: off, length: b.Length}, want{b.ID, e.Epoch})
+		w.list.add(part{job: j, off: off, length: b.Length}, want{b.ID, j.entry.Epoch})
 		off += int64(b.Length)
 	}
 	return nil
@@ -215,11 +225,28 @@ func (w *walker) flush(ctx context.Context) error {
 	}
 }
 
+// refusedOf says why something must not go, if it must not.
+func (n *running) refusedOf(j *job) error {
+	if j.op.expect == nil || len(n.refused) == 0 {
+		return nil
+	}
+	err := n.refused[j.at]
+	for _, b := range j.op.below() {
+		if err == nil {
+			err = n.refused[b.Path]
+		}
+	}
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%w: %w", errRefused, err)
+}
+
 // directory makes a directory, after what is in its way.
 func (n *running) directory(j *job) error {
 	var err error
 	if j.op.expect != nil {
-		err = n.Target.Remove(j.at, *j.op.expect)
+		err = n.Target.Remove(j.at, j.op.expect.Stat)
 	}
 	if err == nil {
 		err = n.Target.Mkdir(j.at, j.entry.Mode)
@@ -277,7 +304,11 @@ func (n *running) finish(ctx context.Context) error {
 }
 
 func (n *running) place(j *job) error {
-	if err := n.Target.Place(j.at, j.staged, j.meta(), j.op.expect); err != nil {
+	var expect *Lies
+	if j.op.expect != nil {
+		expect = &j.op.expect.Lies
+	}
+	if err := n.Target.Place(j.at, j.staged, j.meta(), expect); err != nil {
 		return n.failed(j, err)
 	}
 	n.placed(j)
@@ -288,7 +319,7 @@ func (n *running) place(j *job) error {
 func (n *running) setMeta(ctx context.Context) error {
 	for i := range slices.Backward(n.plan.ops) {
 		o := &n.plan.ops[i]
-		if o.action != SetMeta {
+		if o.action != SetMeta && (o.action != Beside || o.expect == nil || o.expect.right) {
 			continue
 		}
 		if err := ctx.Err(); err != nil {
@@ -296,7 +327,7 @@ func (n *running) setMeta(ctx context.Context) error {
 		}
 		e := n.plan.tree.Entry(o.row)
 		j := &job{op: o, at: n.plan.at(o), entry: e, action: SetMeta}
-		if err := n.Target.SetMeta(j.at, tree.Meta{Mode: e.Mode, ModTime: e.ModTime}, *o.expect); err != nil {
+		if err := n.Target.SetMeta(j.at, tree.Meta{Mode: e.Mode, ModTime: e.ModTime}, o.expect.Stat); err != nil {
 			if err := n.failed(j, err); err != nil {
 				return err
 			}

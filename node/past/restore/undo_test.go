@@ -48,7 +48,7 @@ func TestUndoingABatchGivesTheFilesBeforeIt(t *testing.T) {
 	for name, target := range targets {
 		t.Run(name, func(t *testing.T) {
 			f := pasttest.New(t)
-			dir := t.TempDir()
+			dir := tempDir(t)
 			x := &restore.Restore{Past: f.Past(), Target: target(t, dir)}
 			f.Mkdir("d", 0o700)
 			f.Write("d/kept", "kept")
@@ -125,7 +125,7 @@ func TestUndoingABatchGivesTheFilesBeforeIt(t *testing.T) {
 
 func TestAFolderIsRestoredInPlace(t *testing.T) {
 	f := pasttest.New(t)
-	dir := t.TempDir()
+	dir := tempDir(t)
 	x := &restore.Restore{Past: f.Past(), Target: targets["a folder in place"](t, dir)}
 	f.Mkdir("d", 0o555)
 	f.Write("d/a", "one")
