@@ -63,7 +63,7 @@ func (h historian) Restore(
 			Code: "unreadable", Message: fmt.Sprintf("%d versions of that time cannot be opened: %v", n, tree.Gaps.Cause),
 		})
 	}
-	if d := partly(took, h.device.id.ID()); d != "" {
+	if d := partly(took, t, h.device.id.ID()); d != "" {
 		x.out.Problems = append(x.out.Problems, control.Problem{
 			Code: "incomplete", Message: h.device.nameOf(d) + " does not have all of the folder: what it has is restored",
 			Hint: "another backup, or this one when it is complete, may have the rest: kith status",

@@ -61,8 +61,8 @@ type source struct {
 	begins time.Time // from when on it holds anything; zero for nothing
 	head   time.Time // its last change
 	pins   []history.Pin
-	// part: it has not taken in all yet that it was told, or takes nothing more.
-	part bool
+	whole  time.Time // when it last had taken in all that it was told; zero for never
+	full   bool      // it takes nothing more
 }
 
 // besideTree is the history beside a tree, as a source of the past: it has the
@@ -142,7 +142,7 @@ func (s *share) sources(ctx context.Context, only string) (out []source, closeAl
 			s.device.Log.Info("a backup could not be asked for the past", "folder", s.ID, "device", l.id, "error", err)
 			continue
 		}
-		out = append(out, source{&vaultOf{c, l, s.ID, st}, l.id, st.Begins, st.Moment, st.Pins, st.LastRun.IsZero() || st.Full})
+		out = append(out, source{&vaultOf{c, l, s.ID, st}, l.id, st.Begins, st.Moment, st.Pins, st.LastRun, st.Full})
 	}
 	if len(out) == 0 {
 		closeAll()
@@ -267,13 +267,13 @@ func (s *share) treeAt(ctx context.Context, from []source, m control.Moment) (tr
 	return tree, p, t, nil
 }
 
-// partly is a backup among sources that did not have everything, where none
-// took part that did; empty if there is none.
-func partly(from []source, me entry.DeviceID) (d entry.DeviceID) {
+// partly is a backup among sources that did not have everything at a moment,
+// where none took part that did; empty if there is none.
+func partly(from []source, t time.Time, me entry.DeviceID) (d entry.DeviceID) {
 	for _, src := range from {
 		switch {
 		case src.device == me:
-		case !src.part:
+		case !src.whole.IsZero() && (!src.full || !t.After(src.whole)):
 			return ""
 		default:
 			d = src.device
