@@ -61,7 +61,6 @@ func TestDevicesWhoseClocksDifferByYearsReachEachOther(t *testing.T) {
 				t.Fatalf("the device of %d listens at %q", year, addrs)
 			}
 			for _, a := range addrs {
-				eventually(t, "no connection is left", func() bool { return len(n.swarm.ConnsToPeer(id)) == 0 })
 				if err := reach(t.Context(), n, id, a); err != nil {
 					t.Errorf("the device of %d is not reached: %v", year, err)
 				}
@@ -154,19 +153,29 @@ func reach(ctx context.Context, n *Net, id peer.ID, addr string) error {
 	if err != nil {
 		return err
 	}
-	n.host.Peerstore().ClearAddrs(id)
-	n.host.Peerstore().AddAddr(id, a, time.Hour)
-	c, err := n.swarm.DialPeer(network.WithForceDirectDial(ctx, "test"), id)
-	if err != nil {
-		return err
+	for {
+		// The other device may be dialling, too, and a connection that has just
+		// ended may still tell of other addresses: those are not what is asked.
+		if err := n.swarm.ClosePeer(id); err != nil {
+			return err
+		}
+		n.host.Peerstore().ClearAddrs(id)
+		n.host.Peerstore().AddAddr(id, a, time.Hour)
+		c, err := n.swarm.DialPeer(network.WithForceDirectDial(ctx, "test"), id)
+		if err != nil {
+			return err
+		}
+		if got := c.RemoteMultiaddr(); !got.Equal(a) || c.Stat().Direction != network.DirOutbound {
+			if ctx.Err() != nil {
+				return fmt.Errorf("at %s: reached at %s, %s", addr, got, c.Stat().Direction)
+			}
+			continue
+		}
+		if !alive(ctx, c) {
+			return fmt.Errorf("at %s: no answer", addr)
+		}
+		return n.swarm.ClosePeer(id)
 	}
-	if !alive(ctx, c) {
-		return fmt.Errorf("at %s: no answer", addr)
-	}
-	if got := c.RemoteMultiaddr(); !got.Equal(a) || c.Stat().Direction != network.DirOutbound {
-		return fmt.Errorf("at %s: reached at %s, %s", addr, got, c.Stat().Direction)
-	}
-	return n.swarm.ClosePeer(id)
 }
 
 func TestACertificateHoldsAtAnyTime(t *testing.T) {
