@@ -94,17 +94,17 @@ func TestADraftIsForgottenAfterAnHourOrForAnother(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := open(t, filepath.Join(t.TempDir(), "words"))
 		old := draw(t, w)
-		time.Sleep(59 * time.Minute)
+		<-time.After(59 * time.Minute)
 		young := draw(t, w)
 		if _, err := w.Confirm(old.ID, answers(old)); !errors.Is(err, words.ErrNoDraft) {
 			t.Errorf("after another: %v", err)
 		}
-		time.Sleep(59 * time.Minute) // the clock of the first does not count for the second
+		<-time.After(59 * time.Minute) // the clock of the first does not count for the second
 		if _, err := w.Confirm(young.ID, answers(young)); err != nil {
 			t.Errorf("within its hour: %v", err)
 		}
 		late := draw(t, w)
-		time.Sleep(time.Hour)
+		<-time.After(time.Hour)
 		synctest.Wait()
 		if _, err := w.Confirm(late.ID, answers(late)); !errors.Is(err, words.ErrNoDraft) {
 			t.Errorf("after its hour: %v", err)
