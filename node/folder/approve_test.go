@@ -142,19 +142,20 @@ func TestAHeldBatchHoldsUpNothingElse(t *testing.T) {
 	c.write("new by carla", "new")
 	c.remove(name(26))
 	b.write("new by ben", "new")
+	a.rename(name(27), "moved")
 	for _, d := range w.all {
 		d.quietly()
 	}
 	w.heard(b.device, a.device)
 	w.heard(b.device, c.device)
+	h2 := b.holding()
 	for p, want := range map[string]string{
 		name(25): text("content 25"), "new by anna": text("new"), "new by carla": text("new"), name(26): "",
-		name(3): text("content 3"),
+		"moved": text("content 27"), name(27): "", name(3): text("content 3"),
 	} {
-		b.comes(p, want)
+		b.has(p, want)
 	}
-	a.comes("new by ben", text("new"))
-	h2 := b.holding()
+	a.has("new by ben", text("new"))
 	if len(h2.Batch.Files) != len(h.Batch.Files)+1 {
 		t.Errorf("%d files were held, and %d are", len(h.Batch.Files), len(h2.Batch.Files))
 	}

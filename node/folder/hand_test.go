@@ -244,19 +244,4 @@ func (d *device) has(p, what string) {
 	}
 }
 
-// comes waits until a device has something.
-func (d *device) comes(p, what string) {
-	d.w.t.Helper()
-	end, tick := time.After(10*time.Second), time.NewTicker(5*time.Millisecond)
-	defer tick.Stop()
-	for d.at(p) != what {
-		select {
-		case <-tick.C:
-		case <-end:
-			d.has(p, what)
-			return
-		}
-	}
-}
-
 func text(s string) string { return fmt.Sprintf("file 644: %s", s) }

@@ -46,7 +46,7 @@ func keepTheSame(t *testing.T, laptop, phone *device, p plan) {
 	nothingLeft(t, laptop, phone)
 	noConflicts(t, first)
 
-	ours, theirs := hands(t, laptop, phone, n/20) // far from what is held
+	ours, theirs := hands(t, laptop, phone, n/8) // far from what is held
 	workAtOnce(t, ours, theirs, p.operations/2)
 	mine, their := ours.truth(t), theirs.truth(t)
 	begun = time.Now()
