@@ -202,6 +202,7 @@ func (a *actor) wait() time.Duration {
 		soonest(a.stuck.due())
 		soonest(a.unsettledDue)
 		soonest(a.wordDue)
+		soonest(a.brake.due)
 		if a.published.NeedFiles > 0 && len(a.roll) > 0 {
 			soonest(a.ackDue)
 		}

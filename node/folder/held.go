@@ -25,6 +25,7 @@ type held struct {
 	stale   bool
 	exact   int       // how many were doomed when it was last looked at
 	at      time.Time // when that was
+	due     time.Time // when it is looked at again, if that was put off
 }
 
 func newHeld(limits brake.Limits) held {
@@ -118,11 +119,20 @@ func (a *actor) untold(p entry.Path) bool {
 	return doomed && !a.caughtUp()
 }
 
+const (
+	// judgedAtOnce is up to how many doomed paths each change is judged as it
+	// comes: some tens of milliseconds.
+	judgedAtOnce = 1000
+	// judgedEvery is how often more than that are.
+	judgedEvery = time.Second
+)
+
 // hold works out what is held. While much is doomed that is costly, so it is
 // done again only when there is a good deal more, or some time has passed:
 // meanwhile everything by an author who is held is held.
 func (a *actor) hold(now time.Time) {
 	h := &a.brake
+	h.due = time.Time{}
 	if !h.stale {
 		return
 	}
@@ -133,7 +143,8 @@ func (a *actor) hold(now time.Time) {
 		clear(h.since)
 		return
 	}
-	if n := len(h.doomed); !new_ && n > h.exact/10*9 && n < h.exact+h.exact/10 && now.Sub(h.at).Abs() < time.Second {
+	if n := len(h.doomed); !new_ && n > judgedAtOnce && n > h.exact/10*9 && n < h.exact+h.exact/10 && now.Sub(h.at).Abs() < judgedEvery {
+		h.due = h.at.Add(judgedEvery)
 		return
 	}
 	doomed, files, err := a.allDoomed()
@@ -324,10 +335,19 @@ func (a *actor) outdo(x *index.Folder, d brake.Doomed) error {
 	return a.changeWanted(x, d.Path, func(w []merge.Want) []merge.Want { return stillWanted(w, &e) })
 }
 
-// took notes that a change which an item applied has taken content away.
+// took notes that a change which an item applied has taken content away: what
+// lies at another path, too, has only moved there, if in two steps.
 func (a *actor) took(it *item) {
-	if l := it.here(); l != nil && l.Kind == entry.File && !l.Unknown && it.choice.Action == merge.Adopt && it.choice.Keep == nil &&
-		it.from == nil && it.remote.Kind != entry.Directory && !l.SameContent(it.remote) && a.needed[l.Digest()] == 0 {
-		a.brake.meter.Took(it.remote.AuthorName, it.path, it.remote.Kind == entry.Deleted, a.Clock())
+	l := it.here()
+	if l == nil || l.Kind != entry.File || len(l.Blocks) == 0 || l.Unknown || it.choice.Action != merge.Adopt || it.choice.Keep != nil ||
+		it.from != nil || it.remote.Kind == entry.Directory || l.SameContent(it.remote) || a.needed[l.Digest()] > 0 {
+		return
+	}
+	deleted, beside := it.remote.Kind == entry.Deleted, false
+	if deleted {
+		_ = a.view(func(x *index.Folder) error { beside = a.liesBeside(x, l); return nil })
+	}
+	if !beside {
+		a.brake.meter.Took(it.remote.AuthorName, it.path, deleted, a.Clock())
 	}
 }

@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/kithmesh/kith/index/entry"
 	"github.com/kithmesh/kith/node/folder"
@@ -85,6 +87,65 @@ func apart(w *world, a, b *hand, change func()) {
 	change()
 	a.quiet()
 	w.link(a.device, b.device)
+}
+
+// comes waits until a file has just this content, or none lies there if that is
+// empty.
+func (h *hand) comes(p, content string) {
+	h.w.t.Helper()
+	there := func() string { b, _ := os.ReadFile(filepath.Join(h.root, p)); return string(b) }
+	end, tick := time.After(10*time.Second), time.NewTicker(5*time.Millisecond)
+	defer tick.Stop()
+	for there() != content {
+		select {
+		case <-tick.C:
+		case <-end:
+			h.w.t.Fatalf("%s has %.80q at %q, and %.80q does not come", h.name, there(), p, content)
+		}
+	}
+}
+
+func TestWhatMovesInTwoStepsIsNotHeldWithTheRest(t *testing.T) {
+	for _, files := range []int{30, 1500} {
+		t.Run(fmt.Sprint(files), func(t *testing.T) {
+			t.Parallel()
+			w, a, b := braked(t, files)
+			last := name(files - 1)
+			apart(w, a, b, func() {
+				for i := range files * 9 / 10 {
+					a.remove(name(i))
+				}
+			})
+			w.heard(b.device, a.device)
+			h := b.holding()
+			a.write("moved", fmt.Sprint("content ", files-1))
+			b.comes("moved", fmt.Sprint("content ", files-1))
+			a.remove(last) // heard alone, it looks like one more that is taken away
+			b.comes(last, "")
+			if again := b.holding(); again.ID != h.ID {
+				t.Errorf("%d files were held, and %d are", len(h.Batch.Files), len(again.Batch.Files))
+			}
+		})
+	}
+}
+
+func TestWhatHasMovedInTwoStepsIsNoReasonToHoldWhatFollows(t *testing.T) {
+	t.Parallel()
+	w, a, b := braked(t, 0)
+	for i := range 30 { // none of what anna brought
+		b.write(name(i), fmt.Sprint("content ", i))
+	}
+	w.settle()
+	for i := range 16 {
+		content := fmt.Sprint("content ", i)
+		a.write(fmt.Sprint("moved/", i), content)
+		b.comes(fmt.Sprint("moved/", i), content)
+		a.remove(name(i))
+		b.comes(name(i), "")
+	}
+	a.remove(name(20))
+	w.settle()
+	w.agree()
 }
 
 func TestAMassDeleteIsHeldAndAppliedWhenApproved(t *testing.T) {

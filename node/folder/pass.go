@@ -39,6 +39,9 @@ func (a *actor) plan(now time.Time) {
 	if a.stuck.ripen(now) || !a.wordDue.IsZero() && !now.Before(a.wordDue) {
 		a.pass.again, a.wordDue = true, time.Time{}
 	}
+	if due := a.brake.due; !due.IsZero() && !now.Before(due) {
+		a.pass.again, a.brake.due = true, time.Time{}
+	}
 	a.brake.meter.Forget(a.brake.holds, now)
 	if !a.planning() {
 		return

@@ -67,7 +67,7 @@ func (a *actor) stateNow(s Status) State {
 		return Fenced
 	case a.disk == nil:
 		return Failed
-	case s.Held > 0 && a.inflight.batches == 0 && !a.pass.active && !a.pass.again:
+	case s.Held > 0 && a.inflight.batches == 0 && !a.pass.active && !a.pass.again && a.brake.due.IsZero():
 		return Braked
 	case !a.scanned || a.scans.all:
 		return Scanning
