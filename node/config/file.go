@@ -27,6 +27,10 @@ type document struct {
 	Name           *string   `toml:"name"`
 	Listen         *[]string `toml:"listen"`
 	LANOnly        *bool     `toml:"lan-only"`
+	Discovery      *string   `toml:"discovery"`
+	Bootstrap      *[]string `toml:"bootstrap"`
+	Relay          *string   `toml:"relay"`
+	PortMapping    *bool     `toml:"port-mapping"`
 	UI             *string   `toml:"ui"`
 	LogLevel       *string   `toml:"log-level"`
 	RescanInterval *string   `toml:"rescan-interval"`
@@ -121,17 +125,24 @@ func (d *document) texts() map[string]string {
 			text[name] = strconv.FormatBool(*v)
 		}
 	}
+	list := func(name string, v *[]string) {
+		if v != nil {
+			text[name] = strings.Join(*v, ",")
+		}
+	}
 	str("name", d.Name)
+	str("discovery", d.Discovery)
+	str("relay", d.Relay)
 	str("ui", d.UI)
 	str("log-level", d.LogLevel)
 	str("rescan-interval", d.RescanInterval)
 	flag("lan-only", d.LANOnly)
+	flag("port-mapping", d.PortMapping)
 	flag("mdns", d.MDNS)
 	number("brake-files", d.BrakeFiles)
 	number("brake-share", d.BrakeShare)
-	if d.Listen != nil {
-		text["listen"] = strings.Join(*d.Listen, ",")
-	}
+	list("listen", d.Listen)
+	list("bootstrap", d.Bootstrap)
 	return text
 }
 

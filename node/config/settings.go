@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,6 +23,10 @@ type Settings struct {
 	Name           string        // of this device
 	Listen         []string      // multiaddrs
 	LANOnly        bool          // nothing beyond the local network
+	Discovery      Discovery     // how devices find each other beyond it
+	Bootstrap      []string      // multiaddrs of nodes of a private DHT
+	Relay          Relay         // whether this device relays for paired ones
+	PortMapping    bool          // ask the router for a port, unless Discovery is off
 	UI             string        // address of the web UI, or "off"
 	LogLevel       slog.Level    // least level that is logged
 	RescanInterval time.Duration // between full scans of a folder
@@ -29,6 +34,26 @@ type Settings struct {
 	BrakeFiles     int64         // so many files, and such a share of a folder
 	BrakeShare     int64         // in percent, others may take away unasked
 }
+
+// Discovery is how devices find each other beyond the local network.
+type Discovery string
+
+// The values of [Discovery].
+const (
+	DiscoveryOff     Discovery = "off"     // not: nothing leaves the local network unasked
+	DiscoveryPrivate Discovery = "private" // by a DHT of paired devices alone
+	DiscoveryPublic  Discovery = "public"  // by the public DHT of libp2p
+)
+
+// Relay is whether a device passes on what paired devices say to each other.
+type Relay string
+
+// The values of [Relay].
+const (
+	RelayAuto Relay = "auto" // if others reach it from anywhere
+	RelayOn   Relay = "on"
+	RelayOff  Relay = "off"
+)
 
 // setting is one of them: how it is called, described, read and written. The
 // text form is that of flags and environment variables.
@@ -62,6 +87,36 @@ var settings = []setting{
 		initial: func() string { return "false" },
 		parse:   func(s *Settings, text string) (err error) { s.LANOnly, err = parseBool(text); return err },
 		text:    func(s *Settings) string { return strconv.FormatBool(s.LANOnly) },
+	}, {
+		name:    "discovery",
+		comment: "How devices find each other beyond the local network: off, private (a DHT of your own devices), or public (that of libp2p).",
+		initial: func() string { return string(DiscoveryOff) },
+		parse: func(s *Settings, text string) (err error) {
+			s.Discovery, err = parseChoice(text, DiscoveryOff, DiscoveryPrivate, DiscoveryPublic)
+			return err
+		},
+		text: func(s *Settings) string { return string(s.Discovery) },
+	}, {
+		name:    "bootstrap",
+		comment: "Where a private DHT is entered, as multiaddrs with /p2p/ID; paired devices that are reached tell each other such places.",
+		initial: func() string { return "" },
+		parse:   func(s *Settings, text string) (err error) { s.Bootstrap, err = parseListen(text); return err },
+		text:    func(s *Settings) string { return strings.Join(s.Bootstrap, ",") },
+	}, {
+		name:    "relay",
+		comment: "Whether this device passes on, unread, what paired devices that cannot reach each other say: auto (if it is reachable), on or off.",
+		initial: func() string { return string(RelayAuto) },
+		parse: func(s *Settings, text string) (err error) {
+			s.Relay, err = parseChoice(text, RelayAuto, RelayOn, RelayOff)
+			return err
+		},
+		text: func(s *Settings) string { return string(s.Relay) },
+	}, {
+		name:    "port-mapping",
+		comment: "Whether to ask the router for a port by UPnP or NAT-PMP, unless discovery is off.",
+		initial: func() string { return "true" },
+		parse:   func(s *Settings, text string) (err error) { s.PortMapping, err = parseBool(text); return err },
+		text:    func(s *Settings) string { return strconv.FormatBool(s.PortMapping) },
 	}, {
 		name:    "ui",
 		comment: "Where the web page listens, on this machine only: 127.0.0.1:PORT, or off.",
@@ -105,6 +160,13 @@ var settings = []setting{
 		},
 		text: func(s *Settings) string { return strconv.FormatInt(s.BrakeShare, 10) },
 	},
+}
+
+func parseChoice[T ~string](text string, of ...T) (T, error) {
+	if slices.Contains(of, T(text)) {
+		return T(text), nil
+	}
+	return "", fmt.Errorf("%w: %q (want one of %v)", ErrSetting, text, of)
 }
 
 func parseWhole(text string, least, most int64) (int64, error) {

@@ -69,7 +69,8 @@ func TestEachSourceGoesBeforeTheNext(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []Source{
-		{"name", "flag", "--name"}, {"listen", "", path}, {"lan-only", "false", "default"}, {"ui", "[::1]:2", "KITH_UI"},
+		{"name", "flag", "--name"}, {"listen", "", path}, {"lan-only", "false", "default"},
+		{"discovery", "off", "default"}, {"bootstrap", "", "default"}, {"relay", "auto", "default"}, {"port-mapping", "true", "default"}, {"ui", "[::1]:2", "KITH_UI"},
 		{"log-level", "warn", path}, {"rescan-interval", "1h", "default"}, {"mdns", "true", "default"},
 		{"brake-files", "100", "default"}, {"brake-share", "50", "default"},
 	}

@@ -38,11 +38,11 @@ func template() string {
 func (s *setting) line(text string) string {
 	var value any = text
 	switch s.name {
-	case "lan-only", "mdns":
+	case "lan-only", "mdns", "port-mapping":
 		value = text == "true"
 	case "brake-files", "brake-share":
 		value, _ = strconv.ParseInt(text, 10, 64) // it fits
-	case "listen":
+	case "listen", "bootstrap":
 		value = strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' })
 	}
 	raw, err := toml.Marshal(map[string]any{s.name: value})
