@@ -16,11 +16,7 @@ import (
 // is asked of one that has no files and no key; it answers, and runs on.
 func TestABackupIsAskedForWhatItCannotDo(t *testing.T) {
 	t.Parallel()
-	laptop, nas := start(t, "laptop"), start(t, "nas")
-	laptop.write("a", "a")
-	addFolder(t, laptop)
-	nas.backup(laptop, "docs")
-	laptop.protected()
+	laptop, nas := backedUp(t, map[string]string{"a": "a"})
 	ctx, at := t.Context(), control.Moment{At: time.Now()}
 	entryDone := func(control.PathEntry) error { return nil }
 	restored := func(control.RestoreProgress) error { return nil }
@@ -124,11 +120,7 @@ func TestABackupIsAskedForWhatItCannotDo(t *testing.T) {
 // TestABackupWithAScheduleTakesWhatIsThereInItsTime, or when a person asks.
 func TestABackupWithAScheduleTakesWhatIsThereInItsTime(t *testing.T) {
 	t.Parallel()
-	laptop, nas := start(t, "laptop"), start(t, "nas")
-	laptop.write("a", "a")
-	addFolder(t, laptop)
-	nas.backup(laptop, "docs")
-	laptop.protected()
+	laptop, nas := backedUp(t, map[string]string{"a": "a"})
 	s, err := nas.SetSchedule(t.Context(), control.ScheduleRequest{Folder: "docs", When: "every 6h"})
 	if err != nil || s.When != "every 6h" {
 		t.Fatalf("%+v, %v", s, err)
@@ -136,9 +128,7 @@ func TestABackupWithAScheduleTakesWhatIsThereInItsTime(t *testing.T) {
 	until(t, "the next run to be known", func() bool { return !nas.folder().Vault.NextRun.IsZero() })
 	had := nas.folder().Vault.Versions
 	laptop.write("b", "b")
-	if _, err := laptop.ScanFolders(t.Context(), "docs"); err != nil {
-		t.Fatal(err)
-	}
+	laptop.scans()
 	looked()
 	if n := nas.folder().Vault.Versions; n != had || laptop.member(nas).NeedFiles == 0 {
 		t.Errorf("%d versions, it had %d; of the backup the laptop says %+v, and it itself %+v", n, had, laptop.member(nas), nas.folder())
@@ -153,9 +143,7 @@ func TestABackupWithAScheduleTakesWhatIsThereInItsTime(t *testing.T) {
 	if n := nas.folder().Vault.Versions; n != had {
 		t.Errorf("after another connection: %d versions", n)
 	}
-	if _, err := nas.ScanFolders(t.Context(), "docs"); err != nil {
-		t.Fatal(err)
-	}
+	nas.scans()
 	laptop.protected()
 	until(t, "the schedule on the laptop", func() bool { return laptop.member(nas).Schedule == "every 6h" })
 	nas.restart()
@@ -167,10 +155,8 @@ func TestABackupWithAScheduleTakesWhatIsThereInItsTime(t *testing.T) {
 // TestARevokedDeviceGivesABackupNothingMore, nor is it given anything.
 func TestARevokedDeviceGivesABackupNothingMore(t *testing.T) {
 	t.Parallel()
-	laptop, nas, thief := start(t, "laptop"), start(t, "nas"), start(t, "thief")
-	laptop.write("a", "a")
-	addFolder(t, laptop)
-	nas.backup(laptop, "docs")
+	laptop, nas := backedUp(t, map[string]string{"a": "a"})
+	thief := start(t, "thief")
 	thief.join(laptop)
 	thief.pair(nas)
 	until(t, "the file", func() bool { return thief.holds("a", "a") })
@@ -194,10 +180,7 @@ func TestARevokedDeviceGivesABackupNothingMore(t *testing.T) {
 
 func TestABackupOfAnEmptyFolderCanBeAsked(t *testing.T) {
 	t.Parallel()
-	laptop, nas := start(t, "laptop"), start(t, "nas")
-	addFolder(t, laptop)
-	nas.backup(laptop, "docs")
-	laptop.protected()
+	laptop, nas := backedUp(t, nil)
 	for range 2 {
 		if v, asked := laptop.verifies(false)[nas.id]; !asked || len(v.Problems) > 0 {
 			t.Errorf("%v: %+v", asked, v)

@@ -219,6 +219,14 @@ func (d *device) join(from *device) {
 	}
 }
 
+// scans finds what was written.
+func (d *device) scans() {
+	d.t.Helper()
+	if _, err := d.ScanFolders(d.t.Context(), "docs"); err != nil {
+		d.t.Fatal(err)
+	}
+}
+
 // listing is everything below a directory but kith's own: names, kinds, modes
 // and contents.
 func listing(t testing.TB, root string) map[string]string {

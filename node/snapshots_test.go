@@ -40,19 +40,13 @@ func (d *device) restores(label string) (root string, out control.Restored) {
 // stores finds what was written, and waits until a backup has it.
 func (d *device) stores() {
 	d.t.Helper()
-	if _, err := d.ScanFolders(d.t.Context(), "docs"); err != nil {
-		d.t.Fatal(err)
-	}
+	d.scans()
 	d.protected()
 }
 
 func TestASnapshotIsTheMomentAtWhichItWasMade(t *testing.T) {
 	t.Parallel()
-	laptop, nas := start(t, "laptop"), start(t, "nas")
-	laptop.write("a", "first")
-	addFolder(t, laptop)
-	nas.backup(laptop, "docs")
-	laptop.protected()
+	laptop, nas := backedUp(t, map[string]string{"a": "first"})
 	looked() // a snapshot is of now, not of the last change
 	laptop.write("a", "second")
 	laptop.stores()
@@ -86,11 +80,7 @@ func TestASnapshotIsTheMomentAtWhichItWasMade(t *testing.T) {
 
 func TestWhoKeepsASnapshotThatIsDropped(t *testing.T) {
 	t.Parallel()
-	laptop, nas := start(t, "laptop"), start(t, "nas")
-	laptop.write("a", "a")
-	addFolder(t, laptop)
-	nas.backup(laptop, "docs")
-	laptop.protected()
+	laptop, nas := backedUp(t, map[string]string{"a": "a"})
 	laptop.snapshot("twice")
 	s, err := laptop.DropSnapshot(t.Context(), "docs", "twice")
 	if err != nil || len(s.Kept) != 1 || s.Kept[0].ID != nas.id {
@@ -112,11 +102,7 @@ func TestWhoKeepsASnapshotThatIsDropped(t *testing.T) {
 // TestARestoreNamesWhoTookPart: a snapshot was made while the backup was away.
 func TestARestoreNamesWhoTookPart(t *testing.T) {
 	t.Parallel()
-	laptop, nas := start(t, "laptop"), start(t, "nas")
-	laptop.write("a", "a")
-	addFolder(t, laptop)
-	nas.backup(laptop, "docs")
-	laptop.protected()
+	laptop, nas := backedUp(t, map[string]string{"a": "a"})
 	nas.down()
 	laptop.snapshot("alone")
 	again([]*device{laptop}, nas)
@@ -149,13 +135,7 @@ func TestARestoreIntoWhatIsNoDirectorySaysSo(t *testing.T) {
 
 func TestADifferenceSaysWhatIsThereNowAndWhenItCame(t *testing.T) {
 	t.Parallel()
-	laptop, nas := start(t, "laptop"), start(t, "nas")
-	for _, name := range []string{"gone", "edited", "as it was"} {
-		laptop.write(name, "before")
-	}
-	addFolder(t, laptop)
-	nas.backup(laptop, "docs")
-	laptop.protected()
+	laptop, _ := backedUp(t, map[string]string{"gone": "before", "edited": "before", "as it was": "before"})
 	laptop.snapshot("before")
 	began, old := time.Now(), time.Date(2001, 1, 1, 0, 0, 0, 0, time.UTC)
 	laptop.write("edited", "afterwards")
@@ -196,10 +176,8 @@ func TestADifferenceSaysWhatIsThereNowAndWhenItCame(t *testing.T) {
 // TestALogSinceAMomentGoesByWhenChangesCame: one was made before and came after.
 func TestALogSinceAMomentGoesByWhenChangesCame(t *testing.T) {
 	t.Parallel()
-	laptop, phone, nas := start(t, "laptop"), start(t, "phone"), start(t, "nas")
-	laptop.write("old", "old")
-	addFolder(t, laptop)
-	nas.backup(laptop, "docs")
+	laptop, _ := backedUp(t, map[string]string{"old": "old"})
+	phone := start(t, "phone")
 	phone.join(laptop)
 	settled(t, laptop, phone)
 	if err := phone.Pause(t.Context(), control.PauseRequest{}); err != nil {
@@ -207,9 +185,7 @@ func TestALogSinceAMomentGoesByWhenChangesCame(t *testing.T) {
 	}
 	until(t, "the phone to be away", func() bool { p, _ := laptop.peer(phone); return !p.Connected })
 	phone.write("late", "made early")
-	if _, err := phone.ScanFolders(t.Context(), "docs"); err != nil {
-		t.Fatal(err)
-	}
+	phone.scans()
 	until(t, "the change to be known on the phone", func() bool { return phone.folder().Files == 2 })
 	mid := time.Now()
 	if err := phone.Resume(t.Context(), ""); err != nil {

@@ -11,11 +11,7 @@ import (
 // TestWhatABackupSaysOfItselfReachesTheOthers soon, and so does that it is over.
 func TestWhatABackupSaysOfItselfReachesTheOthers(t *testing.T) {
 	t.Parallel()
-	laptop, nas := start(t, "laptop"), start(t, "nas")
-	laptop.write("a", "a")
-	addFolder(t, laptop)
-	nas.backup(laptop, "docs")
-	laptop.protected()
+	laptop, nas := backedUp(t, map[string]string{"a": "a"})
 	quota := func(bytes int64) {
 		r := control.RetentionRequest{Folder: "docs", Keep: control.Keeping{Quota: &bytes}}
 		if _, err := nas.SetRetention(t.Context(), r); err != nil {
@@ -46,11 +42,7 @@ func TestWhatABackupSaysOfItselfReachesTheOthers(t *testing.T) {
 // while nothing changes, even if the backup is away.
 func TestAFolderIsProtectedAsOfTheLastMomentAtWhichABackupHeldAll(t *testing.T) {
 	t.Parallel()
-	laptop, nas := start(t, "laptop"), start(t, "nas")
-	laptop.write("a", "a")
-	addFolder(t, laptop)
-	nas.backup(laptop, "docs")
-	laptop.protected()
+	laptop, nas := backedUp(t, map[string]string{"a": "a"})
 	looked()
 	nas.down()
 	until(t, "the backup to be away", func() bool { return !laptop.member(nas).Connected })
@@ -60,9 +52,7 @@ func TestAFolderIsProtectedAsOfTheLastMomentAtWhichABackupHeldAll(t *testing.T) 
 	}
 	before := time.Now()
 	laptop.write("b", "b")
-	if _, err := laptop.ScanFolders(t.Context(), "docs"); err != nil {
-		t.Fatal(err)
-	}
+	laptop.scans()
 	after := time.Now()
 	looked()
 	if at := laptop.folder().ProtectedAsOf; at.Before(before.Add(-10*time.Second)) || at.After(after) {

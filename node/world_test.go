@@ -7,6 +7,20 @@ import (
 	"testing"
 )
 
+// backedUp are a device with a folder of these files, and a backup that holds
+// them all.
+func backedUp(t testing.TB, files map[string]string) (laptop, nas *device) {
+	t.Helper()
+	laptop, nas = start(t, "laptop"), start(t, "nas")
+	for name, text := range files {
+		laptop.write(name, text)
+	}
+	addFolder(t, laptop)
+	nas.backup(laptop, "docs")
+	laptop.protected()
+	return laptop, nas
+}
+
 // world is a device with a folder, an honest other member, a hostile one, and
 // a directory outside that nobody may touch.
 type world struct {

@@ -23,14 +23,27 @@ import (
 	"github.com/kithmesh/kith/protocol/seal"
 )
 
+// joined are a keeper that runs, and a member that has told it of a file.
+func joined(t testing.TB, set Settings) (b *box, anna *teller) {
+	t.Helper()
+	b, anna = newBox(t, set), newTeller(t, "anna")
+	anna.has(newRecord(1, 1))
+	anna.join(b)
+	pass(time.Second)
+	return b, anna
+}
+
+// noticed tells a keeper, and no more, that there is something new.
+func (m *teller) noticed(b *box) {
+	m.t.Helper()
+	must(m.t, b.Acked(m.t.Context(), m.id, exchange.Ack{Folder: testFolder, OwnIndex: m.index, OwnHead: m.head}))
+}
+
 func TestASchedule(t *testing.T) {
 	in(t, func(t *testing.T) {
 		set := defaults()
 		set.Schedule = "every 6h"
-		b, anna := newBox(t, set), newTeller(t, "anna")
-		anna.has(newRecord(1, 1))
-		anna.join(b)
-		pass(time.Second)
+		b, anna := joined(t, set)
 		if b.holds() != 1 { // what was missed is caught up
 			t.Fatalf("%d versions", b.holds())
 		}
@@ -39,7 +52,7 @@ func TestASchedule(t *testing.T) {
 			t.Fatalf("%+v", st)
 		}
 		anna.has(newRecord(2, 1))
-		must(t, b.Acked(t.Context(), "anna", exchange.Ack{Folder: testFolder, OwnIndex: anna.index, OwnHead: anna.head}))
+		anna.noticed(b)
 		pass(5 * time.Hour)
 		if st := b.Status(); b.holds() != 1 || !st.Quiet || st.Members["anna"].Same || anna.ack().Held != 1 {
 			t.Errorf("before its time: %d versions, %+v, acknowledged %+v", b.holds(), st, anna.ack())
@@ -53,7 +66,7 @@ func TestASchedule(t *testing.T) {
 			t.Errorf("a run that finds nothing new does not end: last %s, next %s, now %s", st.LastRun, st.NextRun, time.Now())
 		}
 		anna.has(newRecord(3, 1))
-		must(t, b.Acked(t.Context(), "anna", exchange.Ack{Folder: testFolder, OwnIndex: anna.index, OwnHead: anna.head}))
+		anna.noticed(b)
 		pass(time.Minute)
 		if b.holds() != 2 {
 			t.Errorf("between runs: %d versions", b.holds())
@@ -70,10 +83,7 @@ func TestARunThatWasMissedIsCaughtUp(t *testing.T) {
 	in(t, func(t *testing.T) {
 		set := defaults()
 		set.Schedule = "every 6h"
-		b, anna := newBox(t, set), newTeller(t, "anna")
-		anna.has(newRecord(1, 1))
-		anna.join(b)
-		pass(time.Second)
+		b, anna := joined(t, set)
 		anna.leave(b)
 		b.down()
 		<-time.After(3 * time.Hour)
@@ -99,10 +109,7 @@ func TestARunThatWasMissedIsCaughtUp(t *testing.T) {
 
 func TestAScheduleIsSetAndEnded(t *testing.T) {
 	in(t, func(t *testing.T) {
-		b, anna := newBox(t, defaults()), newTeller(t, "anna")
-		anna.has(newRecord(1, 1))
-		anna.join(b)
-		pass(time.Second)
+		b, anna := joined(t, defaults())
 		set := b.Settings()
 		set.Schedule = "sometimes"
 		if err := b.SetSettings(t.Context(), set); !errors.Is(err, schedule.ErrSchedule) {
@@ -131,10 +138,7 @@ func TestAScheduleIsSetAndEnded(t *testing.T) {
 
 func TestABackupThatIsUpToDateSaysSoEachDay(t *testing.T) {
 	in(t, func(t *testing.T) {
-		b, anna := newBox(t, defaults()), newTeller(t, "anna")
-		anna.has(newRecord(1, 1))
-		anna.join(b)
-		pass(time.Second)
+		b, anna := joined(t, defaults())
 		anna.leave(b)
 		b.down()
 		b.up() // nothing is new since
@@ -223,10 +227,7 @@ func TestAVaultThatIsSetBackIsNoticed(t *testing.T) {
 
 func TestANewVaultHasNotBeenSetBack(t *testing.T) {
 	in(t, func(t *testing.T) {
-		b, anna := newBox(t, defaults()), newTeller(t, "anna")
-		anna.has(newRecord(1, 1))
-		anna.join(b)
-		pass(time.Second)
+		b, anna := joined(t, defaults())
 		was := b.State()
 		b.down()
 		must(t, os.RemoveAll(VaultDir(b.dir)))
