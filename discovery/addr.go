@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"time"
 
 	"github.com/libp2p/go-libp2p/core/crypto"
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -15,6 +16,7 @@ import (
 type here struct {
 	addrs    []ma.Multiaddr
 	prefixes []netip.Prefix
+	routes   routes
 }
 
 // look reads the interfaces of this machine afresh.
@@ -31,7 +33,7 @@ func (n *Net) look() {
 		}
 		if m, err := manet.FromIP(p.Addr().AsSlice()); err == nil && !manet.IsIP6LinkLocal(m) {
 			h.addrs = append(h.addrs, m)
-			h.prefixes = append(h.prefixes, p.Masked())
+			h.prefixes = append(h.prefixes, netip.PrefixFrom(p.Addr().WithZone(""), p.Bits()).Masked())
 		}
 	}
 	n.here.Store(&h)
@@ -44,6 +46,7 @@ func (n *Net) listening() []ma.Multiaddr {
 	if len(listen) == 0 {
 		return nil
 	}
+	listen = ma.FilterAddrs(listen, usableAddr) // what comes through relays is not an address
 	all, err := manet.ResolveUnspecifiedAddresses(listen, n.here.Load().addrs)
 	if err != nil {
 		return nil // no interface of that kind
@@ -56,7 +59,7 @@ func (n *Net) addrsFactory(given []ma.Multiaddr) []ma.Multiaddr {
 	if !n.built.Load() {
 		return given // libp2p asks while it is being made
 	}
-	return n.listening()
+	return ma.Unique(append(n.listening(), n.far.seen(time.Now())...))
 }
 
 // Addrs are the addresses of this device with its ID at the end, as tickets
@@ -123,6 +126,27 @@ func isTCP(a ma.Multiaddr) bool {
 // near tells whether an address lies on this local network, as far as addresses
 // tell: private, link-local or loopback.
 func near(a ma.Multiaddr) bool { return manet.IsPrivateAddr(a) || manet.IsIPLoopback(a) }
+
+// isCircuit tells whether an address leads through a relay.
+func isCircuit(a ma.Multiaddr) bool {
+	_, err := a.ValueForProtocol(ma.P_CIRCUIT)
+	return err == nil
+}
+
+// relayOf is the relay in an address that leads through one.
+func relayOf(a ma.Multiaddr) (peer.ID, bool) {
+	before, after := ma.SplitFunc(a, func(c ma.Component) bool { return c.Protocol().Code == ma.P_CIRCUIT })
+	if len(after) == 0 || len(before) == 0 {
+		return "", false
+	}
+	_, id := peer.SplitAddr(before)
+	return id, id != ""
+}
+
+// circuit is the address of whoever has a place with a relay.
+func circuit(relay peer.ID) ma.Multiaddr {
+	return ma.StringCast("/p2p/" + relay.String() + "/p2p-circuit")
+}
 
 // ipOf is the IP address in an address, without a zone.
 func ipOf(a ma.Multiaddr) (netip.Addr, bool) {

@@ -13,6 +13,9 @@ const (
 	maxLasting = 16              // addresses of a device that are kept
 	maxHeard   = 8               // addresses of a device that the LAN told of
 	heardFor   = 5 * time.Minute // how long those are tried
+
+	maxPublished = 16               // addresses of a device that it has published
+	foundFor     = 10 * time.Minute // how long those are tried
 )
 
 // book is what is known of where one device is. Lasting addresses come from the
@@ -21,6 +24,9 @@ const (
 type book struct {
 	last []ma.Multiaddr // where it was reached, said to listen, or remembered
 	lan  []heardAddr
+
+	found []ma.Multiaddr // what it has published
+	until time.Time
 }
 
 type heardAddr struct {
@@ -90,12 +96,26 @@ func (b *book) hear(addrs []ma.Multiaddr, now time.Time) bool {
 	return fresh
 }
 
+// find replaces what the device had published before, and tells whether any of
+// it is new.
+func (b *book) find(addrs []ma.Multiaddr, now time.Time) bool {
+	known := b.all(now)
+	b.found = slices.Clone(addrs[:min(maxPublished, len(addrs))])
+	b.until = now.Add(foundFor)
+	return slices.ContainsFunc(b.found, func(a ma.Multiaddr) bool { return !ma.Contains(known, a) })
+}
+
 // all are the addresses to try at a time.
 func (b *book) all(now time.Time) []ma.Multiaddr {
 	out := slices.Clone(b.last)
 	for _, h := range b.lan {
 		if h.until.After(now) && !ma.Contains(out, h.addr) {
 			out = append(out, h.addr)
+		}
+	}
+	for _, a := range b.found {
+		if b.until.After(now) && !ma.Contains(out, a) {
+			out = append(out, a)
 		}
 	}
 	return out

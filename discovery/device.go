@@ -2,10 +2,12 @@ package discovery
 
 import (
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
+	ma "github.com/multiformats/go-multiaddr"
 )
 
 // device is a trusted device and the state of its connections. Its fields are
@@ -30,6 +32,23 @@ type device struct {
 	tcpOnly  bool      // the next dial leaves QUIC out
 	insisted time.Time // when tcpOnly was last set
 	crowded  time.Time
+	shown    *link // whose route was last reported
+
+	hops      bool          // it relays for others
+	serves    bool          // and is connected directly, so that it does for this device
+	line      chan struct{} // held by who dials it
+	yield     int           // who wants the line: a dial that goes on ends
+	calm      int           // dials for which QUIC is wanted; see Net.insistOnTCP
+	far       bool          // it was last connected by a relay, or punched
+	punching  int           // connections that are made now are punched
+	punches   int           // in a row that led to nothing
+	punchErr  error         // of the last
+	nextPunch time.Time
+
+	calledAt time.Time // when it was last called back
+
+	failure  error // of the last dial that failed, until one is good
+	failedAt time.Time
 }
 
 // link is one connection with a trusted device.
@@ -41,20 +60,27 @@ type link struct {
 	opened    time.Time
 	confirmed bool      // the other side has answered on it
 	asked     time.Time // when a sign of life was last asked for
+	relay     peer.ID   // in between, if any
+	punched   bool
+	spent     time.Time // since when a direct one has taken its place
 }
 
 func newDevice(id peer.ID, now time.Time, larger bool) *device {
-	d := &device{id: id, larger: larger, wake: make(chan struct{}, 1), gone: make(chan struct{}), lostAt: now}
+	d := &device{id: id, larger: larger, wake: make(chan struct{}, 1), gone: make(chan struct{}), line: make(chan struct{}, 1), lostAt: now}
 	d.dialSoon(now)
 	return d
 }
 
-func newLink(c network.Conn, now time.Time) *link {
+func newLink(c network.Conn, now time.Time, local func(ma.Multiaddr) bool) *link {
 	l := &link{conn: c, transport: QUIC, via: ViaDirect, opened: now, asked: now}
 	if isTCP(c.RemoteMultiaddr()) {
 		l.transport = TCP
 	}
-	if near(c.RemoteMultiaddr()) {
+	relay, relayed := relayOf(c.RemoteMultiaddr())
+	switch {
+	case relayed:
+		l.via, l.relay = ViaRelay, relay
+	case local(c.RemoteMultiaddr()):
 		l.via = ViaLAN
 	}
 	inbound := c.Stat().Direction == network.DirInbound
@@ -67,6 +93,8 @@ func (l *link) route() Route {
 		Via:       l.via,
 		Transport: l.transport,
 		Addr:      l.conn.RemoteMultiaddr().String(),
+		Relay:     l.relay,
+		Punched:   l.punched,
 		Inbound:   l.conn.Stat().Direction == network.DirInbound,
 		Since:     l.opened,
 	}
@@ -86,13 +114,17 @@ func (d *device) dialSoon(now time.Time) {
 // failed plans the next dial after one that led to nothing.
 func (d *device) failed(now time.Time) {
 	d.failures++
-	d.nextDial = now.Add(pause(d.failures, now.Sub(d.lostAt), rand.Float64()))
+	wait := pause(d.failures, now.Sub(d.lostAt), rand.Float64())
+	if len(d.links) > 0 {
+		wait = calmPause(d.failures, rand.Float64())
+	}
+	d.nextDial = now.Add(wait)
 }
 
 // news is told when there are addresses that have not been tried.
 func (d *device) news(now time.Time) {
 	d.fresh = true
-	if len(d.links) == 0 {
+	if !d.direct() {
 		d.dialSoon(now)
 	}
 }
@@ -100,7 +132,7 @@ func (d *device) news(now time.Time) {
 // heard is a sign of the device on the local network, maybe with new addresses.
 // Anybody can make one, so it counts once a second at most.
 func (d *device) heard(now time.Time, fresh bool) {
-	if len(d.links) > 0 || now.Sub(d.newsAt) < newsPause {
+	if d.direct() || now.Sub(d.newsAt) < newsPause {
 		return
 	}
 	d.newsAt = now
@@ -114,6 +146,9 @@ func (d *device) heard(now time.Time, fresh bool) {
 // attach takes in a new connection.
 func (d *device) attach(l *link, now time.Time) {
 	d.links = append(d.links, l)
+	if len(d.links) == 1 {
+		d.nextPunch = time.Time{}
+	}
 	if len(d.links) > 1 {
 		d.crowded = now
 	}
@@ -128,10 +163,11 @@ func (d *device) detach(c network.Conn, now time.Time) (down bool) {
 			continue
 		}
 		d.links = append(d.links[:i:i], d.links[i+1:]...)
-		if len(d.links) > 0 {
+		if d.direct() || len(d.links) > 0 && l.via == ViaRelay {
 			return false
 		}
-		if d.guest && l.confirmed {
+		d.far = l.via == ViaRelay || l.punched
+		if len(d.links) == 0 && d.guest && l.confirmed {
 			d.book = book{}
 		}
 		if l.confirmed && now.Sub(l.opened) >= lasted {
@@ -139,9 +175,15 @@ func (d *device) detach(c network.Conn, now time.Time) (down bool) {
 			d.dialSoon(now)
 		} else {
 			d.failed(now)
+			if !l.confirmed && c.Stat().Direction == network.DirOutbound {
+				d.failure, d.failedAt = errTurnedAway, now
+			}
+		}
+		nudge(d.wake)
+		if len(d.links) > 0 {
+			return false // by a relay, meanwhile
 		}
 		down, d.up = d.up, false
-		nudge(d.wake)
 		return down
 	}
 	return false
@@ -154,9 +196,20 @@ func (d *device) confirm(c network.Conn) (up bool) {
 		if l.conn == c {
 			l.confirmed = true
 			up, d.up = !d.up, true
+			d.failure = nil
 		}
 	}
 	return up
+}
+
+// direct tells whether there is a connection with nobody in between.
+func (d *device) direct() bool {
+	return slices.ContainsFunc(d.links, func(l *link) bool { return l.via != ViaRelay })
+}
+
+// punchedAt tells whether a connection has been punched through NATs.
+func (d *device) punchedAt(c network.Conn) bool {
+	return slices.ContainsFunc(d.links, func(l *link) bool { return l.conn == c && l.punched })
 }
 
 // position is what decides the next move.
@@ -168,5 +221,7 @@ func (d *device) position(now time.Time) position {
 		judge:    d.larger,
 		nextDial: d.nextDial,
 		crowded:  d.crowded,
+		yield:    d.yield > 0,
+		punch:    d.nextPunch,
 	}
 }

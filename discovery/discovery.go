@@ -67,14 +67,18 @@ type Net struct {
 
 	arrived   chan struct{} // a device to keep has been added
 	doubt     chan struct{} // connections may have died
+	changed   chan struct{} // the network has, so any may have
 	strangers *msmux.MultistreamMuxer[protocol.ID]
 
 	mu      sync.Mutex
 	devices map[peer.ID]*device
+	doubted []*link // to be asked for a sign of life
+	far     *far
 	pairing map[protocol.ID]network.StreamHandler
 	search  *mdns.Browse // while Run runs with mDNS
 
 	announced  announcer
+	notices    *notices
 	identities event.Subscription
 }
 
@@ -87,15 +91,20 @@ func New(o Options) (*Net, error) {
 		events:    newQueue(),
 		arrived:   make(chan struct{}, 1),
 		doubt:     make(chan struct{}, 1),
+		changed:   make(chan struct{}, 1),
 		strangers: msmux.NewMultistreamMuxer[protocol.ID](),
 		devices:   map[peer.ID]*device{},
 		pairing:   map[protocol.ID]network.StreamHandler{},
+		notices:   newNotices(),
 	}
 	listen, err := o.listen()
 	if err != nil {
 		return nil, err
 	}
-	n.gate = newGate(o.LANOnly)
+	n.gate = newGate(extent{lanOnly: o.LANOnly, onLink: n.onLink})
+	n.far = newFar()
+	n.far.relayed = o.Relayed
+	n.widen(o.wide())
 	n.look()
 	if err := n.build(o); err != nil {
 		return nil, fmt.Errorf("make the network host: %w", err)
@@ -118,6 +127,9 @@ func (n *Net) Run(ctx context.Context) error {
 	g.Go(func() error { return watchLinks(ctx, n.linksChanged) })
 	g.Go(func() error { return n.probeAll(ctx) })
 	g.Go(func() error { return n.keepAll(ctx) })
+	g.Go(func() error { return n.lookFar(ctx) })
+	g.Go(func() error { return n.keepBoard(ctx) })
+	g.Go(func() error { return watchClock(ctx, clocks(), n.linksChanged) })
 	if n.speech != nil {
 		leave := n.joinLAN()
 		defer leave()
@@ -185,6 +197,7 @@ func (n *Net) admit(id peer.ID, guest bool) error {
 	}
 	n.devices[id].guest = n.devices[id].guest && guest
 	n.gate.trust(id) // after the device is known, so that no connection is missed
+	n.metChanged()
 	n.mu.Unlock()
 	nudge(n.arrived)
 	return nil
@@ -203,6 +216,7 @@ func (n *Net) Distrust(id peer.ID) {
 		}
 		close(d.gone)
 	}
+	n.metChanged()
 	n.mu.Unlock()
 	// Closing is best effort: the gate refuses every stream already.
 	_ = n.swarm.ClosePeer(id)
@@ -226,6 +240,15 @@ func (n *Net) Remember(id peer.ID, addrs []string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if d := n.devices[id]; d != nil && d.book.remember(good) {
+		d.news(time.Now())
+	}
+}
+
+// newsOf wakes the keeper of a device: there may be somewhere new to look.
+func (n *Net) newsOf(id peer.ID) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if d := n.devices[id]; d != nil {
 		d.news(time.Now())
 	}
 }

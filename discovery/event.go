@@ -17,6 +17,10 @@ const (
 	Connected EventKind = iota + 1
 	// Disconnected: the last connection to it is gone.
 	Disconnected
+	// Rerouted: a device that is connected is reached in another way now; Route
+	// says how. New streams take it at once. When a direct way has taken the
+	// place of a relay, streams on the old one may go on for a minute.
+	Rerouted
 	// Learned: its lasting addresses are now Addrs, all of them; store them
 	// and give them to [Net.Remember] after a restart.
 	Learned
@@ -28,6 +32,8 @@ func (k EventKind) String() string {
 		return "connected"
 	case Disconnected:
 		return "disconnected"
+	case Rerouted:
+		return "rerouted"
 	case Learned:
 		return "learned"
 	}
@@ -39,7 +45,7 @@ func (k EventKind) String() string {
 type Event struct {
 	Kind   EventKind
 	Device peer.ID
-	Route  Route    // of Connected
+	Route  Route    // of Connected and Rerouted
 	Addrs  []string // of Learned, without /p2p
 }
 
@@ -48,8 +54,9 @@ type Via string
 
 // The values of [Via].
 const (
-	ViaLAN    Via = "lan"    // private addresses
-	ViaDirect Via = "direct" // public addresses
+	ViaLAN    Via = "lan"    // the local network
+	ViaDirect Via = "direct" // beyond it, and nobody in between
+	ViaRelay  Via = "relay"  // another paired device, which sees sealed bytes only
 )
 
 // Transport is what carries a connection.
@@ -65,8 +72,10 @@ const (
 type Route struct {
 	Via       Via
 	Transport Transport
-	Addr      string // of the other side, a multiaddr
-	Inbound   bool   // the other side dialled
+	Addr      string  // of the other side, a multiaddr
+	Relay     peer.ID // whose relay, with ViaRelay; Transport and Addr are of the way there
+	Punched   bool    // through NATs that both sides had to open at once
+	Inbound   bool    // the other side dialled
 	Since     time.Time
 }
 

@@ -2,6 +2,7 @@ package discovery
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/control"
@@ -13,15 +14,19 @@ import (
 // gate decides on every connection, in both directions; libp2p asks it at each
 // step (it is a connmgr.ConnectionGater). It is safe for concurrent use.
 type gate struct {
-	lanOnly bool
-	vouch   func(ma.Multiaddr) // told where paired devices come from
+	extent
+	beyond atomic.Bool        // this device looks for others beyond the local network
+	vouch  func(ma.Multiaddr) // told where paired devices come from
 	// worse tells whether a paired device can be had in a better way than by
 	// dialling this address, though that has succeeded.
 	worse func(peer.ID, ma.Multiaddr) bool
+	// severed tells which ways are cut, in tests.
+	severed func(peer.ID, ma.Multiaddr) bool
 
 	mu       sync.Mutex
 	paired   map[peer.ID]struct{}
 	dialled  map[peer.ID]int // strangers that may be dialled, by how many callers
+	asked    map[peer.ID][]ma.Multiaddr
 	open     bool
 	visitors map[network.Conn]*visitor
 }
@@ -34,13 +39,15 @@ type visitor struct {
 	unasked bool // to be closed as soon as it is here
 }
 
-func newGate(lanOnly bool) *gate {
+func newGate(e extent) *gate {
 	return &gate{
-		lanOnly:  lanOnly,
+		extent:   e,
 		vouch:    func(ma.Multiaddr) {},
 		worse:    func(peer.ID, ma.Multiaddr) bool { return false },
 		paired:   map[peer.ID]struct{}{},
+		severed:  func(peer.ID, ma.Multiaddr) bool { return false },
 		dialled:  map[peer.ID]int{},
+		asked:    map[peer.ID][]ma.Multiaddr{},
 		visitors: map[network.Conn]*visitor{},
 	}
 }
@@ -55,6 +62,7 @@ func (g *gate) distrust(id peer.ID) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	delete(g.paired, id)
+	delete(g.asked, id)
 }
 
 func (g *gate) trusted(id peer.ID) bool {
@@ -89,24 +97,26 @@ func (g *gate) InterceptPeerDial(id peer.ID) bool { return g.allowed(id) }
 
 // InterceptAddrDial is asked about each address that is to be dialled.
 func (g *gate) InterceptAddrDial(id peer.ID, a ma.Multiaddr) bool {
-	return g.allowed(id) && g.inReach(a)
+	return g.allowed(id) && g.mayDial(id, a) && !g.severed(id, a)
 }
 
 // InterceptAccept is asked before a TCP handshake, and after that of QUIC.
-func (g *gate) InterceptAccept(c network.ConnMultiaddrs) bool { return g.inReach(c.RemoteMultiaddr()) }
-
-func (g *gate) inReach(a ma.Multiaddr) bool { return !g.lanOnly || near(a) }
+func (g *gate) InterceptAccept(c network.ConnMultiaddrs) bool {
+	return g.mayAccept(c.RemoteMultiaddr())
+}
 
 // InterceptSecured is asked when the other side has proved who it is.
 func (g *gate) InterceptSecured(dir network.Direction, id peer.ID, c network.ConnMultiaddrs) bool {
-	if checkID(id) != nil {
+	if checkID(id) != nil || g.severed(id, c.RemoteMultiaddr()) {
 		return false
 	}
 	if dir == network.DirOutbound {
 		return g.allowed(id) && !(g.trusted(id) && g.worse(id, c.RemoteMultiaddr()))
 	}
 	if g.trusted(id) {
-		g.vouch(c.RemoteMultiaddr())
+		if !isCircuit(c.RemoteMultiaddr()) {
+			g.vouch(c.RemoteMultiaddr())
+		}
 		return true
 	}
 	g.mu.Lock()
@@ -195,6 +205,9 @@ func (g *gate) disallowDial(id peer.ID) {
 	defer g.mu.Unlock()
 	if g.dialled[id]--; g.dialled[id] <= 0 {
 		delete(g.dialled, id)
+		if _, paired := g.paired[id]; !paired {
+			delete(g.asked, id)
+		}
 	}
 }
 

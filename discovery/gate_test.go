@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"io"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -235,22 +236,91 @@ func TestPairingLeadsToAFreshConnection(t *testing.T) {
 	eventually(t, "each knows where the other is", func() bool { return len(b.Peers()[0].Addrs) > 0 && len(a.Peers()[0].Addrs) > 0 })
 }
 
-func TestLANOnlyKeepsPublicAddressesOut(t *testing.T) {
-	g := newGate(true)
-	g.paired["p"] = struct{}{}
-	for addr, want := range map[string]bool{
-		"/ip4/192.168.1.2/tcp/1": true, "/ip4/10.1.2.3/udp/1/quic-v1": true, "/ip4/127.0.0.1/tcp/1": true,
-		"/ip6/fd00::1/tcp/1": true, "/ip6/fe80::1/tcp/1": true, "/ip4/169.254.1.1/tcp/1": true,
-		"/ip4/8.8.8.8/tcp/1": false, "/ip6/2001:4860::1/tcp/1": false, "/ip4/8.8.8.8/udp/1/quic-v1": false,
+func TestOnlyWhatIsWantedIsDialledBeyondTheLocalNetwork(t *testing.T) {
+	// This machine is 192.168.1.9/24 and 2001:4860:1::9/64.
+	onLink := func(a ma.Multiaddr) bool {
+		ip, _ := ipOf(a)
+		return ip.IsLoopback() || ip.IsLinkLocalUnicast() ||
+			netip.MustParsePrefix("192.168.1.0/24").Contains(ip) || netip.MustParsePrefix("2001:4860:1::/64").Contains(ip)
+	}
+	lan, off, far := newGate(extent{lanOnly: true, onLink: onLink}), newGate(extent{onLink: onLink}), newGate(extent{onLink: onLink})
+	far.beyond.Store(true)
+	asked := []ma.Multiaddr{ma.StringCast("/ip4/8.8.4.4/tcp/1"), ma.StringCast("/ip4/10.9.9.9/tcp/1")}
+	for _, g := range []*gate{lan, off, far} {
+		g.paired["p"] = struct{}{}
+		g.ask("p", asked)
+	}
+	for addr, want := range map[string]struct{ lanDials, offDials, lanAccepts bool }{
+		"/ip4/192.168.1.2/tcp/1":      {true, true, true},
+		"/ip4/127.0.0.1/tcp/1":        {true, true, true},
+		"/ip6/fe80::1/tcp/1":          {true, true, true},
+		"/ip4/169.254.1.1/tcp/1":      {true, true, true},
+		"/ip6/2001:4860:1::1/tcp/1":   {true, true, true}, // public, and on the link
+		"/ip4/192.168.2.2/tcp/1":      {false, false, true},
+		"/ip4/10.1.2.3/udp/1/quic-v1": {false, false, true},
+		"/ip6/fd00::1/tcp/1":          {false, false, true},
+		"/ip4/10.9.9.9/tcp/1":         {true, true, true}, // asked for
+		"/ip4/8.8.4.4/tcp/1":          {false, true, false},
+		"/ip4/8.8.4.4/tcp/2":          {false, false, false},
+		"/ip4/8.8.8.8/tcp/1":          {false, false, false},
+		"/ip6/2001:4860::1/tcp/1":     {false, false, false},
+		"/ip4/8.8.8.8/udp/1/quic-v1":  {false, false, false},
 	} {
 		a := ma.StringCast(addr)
-		if got := g.InterceptAddrDial("p", a); got != want {
-			t.Errorf("dial %s: %t, want %t", addr, got, want)
+		if got := lan.InterceptAddrDial("p", a); got != want.lanDials {
+			t.Errorf("lan only: dial %s: %t, want %t", addr, got, want.lanDials)
 		}
-		if got := g.InterceptAccept(from{a}); got != want {
-			t.Errorf("accept %s: %t, want %t", addr, got, want)
+		if got := off.InterceptAddrDial("p", a); got != want.offDials {
+			t.Errorf("off: dial %s: %t, want %t", addr, got, want.offDials)
+		}
+		if !far.InterceptAddrDial("p", a) {
+			t.Errorf("beyond: %s is not dialled", addr)
+		}
+		if got := lan.InterceptAccept(from{a}); got != want.lanAccepts {
+			t.Errorf("lan only: accept %s: %t, want %t", addr, got, want.lanAccepts)
+		}
+		if !off.InterceptAccept(from{a}) {
+			t.Errorf("off: %s is refused", addr)
 		}
 	}
+}
+
+func TestOnlyRelaysOfPairedDevicesAreUsedAndOnlyBeyond(t *testing.T) {
+	relay, other := someID(t), someID(t)
+	through := ma.StringCast("/ip4/192.168.1.2/tcp/1/p2p/" + relay.String() + "/p2p-circuit")
+	for name, c := range map[string]struct {
+		lanOnly, beyond, paired bool
+		dials, accepts          bool
+	}{
+		"lan only":              {lanOnly: true, paired: true},
+		"off":                   {paired: true},
+		"beyond":                {beyond: true, paired: true, dials: true, accepts: true},
+		"beyond, by a stranger": {beyond: true, accepts: true}, // whose streams are refused anyway
+	} {
+		g := newGate(extent{lanOnly: c.lanOnly})
+		g.beyond.Store(c.beyond)
+		g.trust(other)
+		if c.paired {
+			g.trust(relay)
+		}
+		for _, a := range []ma.Multiaddr{through, circuit(relay)} {
+			if got := g.InterceptAddrDial(other, a); got != c.dials {
+				t.Errorf("%s: dial %s: %t", name, a, got)
+			}
+		}
+		if got := g.InterceptAccept(from{through}); got != c.accepts {
+			t.Errorf("%s: accept: %t", name, got)
+		}
+	}
+}
+
+func someID(t *testing.T) peer.ID {
+	t.Helper()
+	id, err := peer.IDFromPrivateKey(newKey(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id
 }
 
 type from struct{ remote ma.Multiaddr }

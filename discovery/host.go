@@ -46,6 +46,10 @@ func (n *Net) build(o Options) error {
 	}
 	n.gate.worse = n.insistOnTCP
 	n.gate.vouch = func(a ma.Multiaddr) { limits.doorman.vouch(a, time.Now()) }
+	circuits := libp2p.EnableRelay() // to dial and be dialled through relays
+	if o.LANOnly {
+		circuits = libp2p.DisableRelay()
+	}
 	h, err := libp2p.New(
 		libp2p.Identity(o.Key),
 		libp2p.NoListenAddrs,
@@ -60,7 +64,7 @@ func (n *Net) build(o Options) error {
 		libp2p.AddrsFactory(n.addrsFactory),
 		libp2p.UserAgent(o.agent()),
 		libp2p.ProtocolVersion("kith/1"),
-		libp2p.DisableRelay(),
+		circuits,
 		libp2p.DisableMetrics(),
 		libp2p.DisableIdentifyAddressDiscovery(),
 		libp2p.ForceReachabilityPrivate(), // no probing
@@ -80,11 +84,16 @@ func (n *Net) build(o Options) error {
 	if err := n.guard(); err != nil {
 		return errors.Join(err, h.Close())
 	}
-	n.identities, err = h.EventBus().Subscribe(new(event.EvtPeerIdentificationCompleted), eventbus.BufSize(64), eventbus.Name("discovery"))
+	n.identities, err = h.EventBus().Subscribe(
+		[]any{new(event.EvtPeerIdentificationCompleted), new(event.EvtPeerProtocolsUpdated)}, eventbus.BufSize(64), eventbus.Name("discovery"))
 	if err != nil {
 		return errors.Join(err, h.Close())
 	}
 	h.SetStreamHandler(pulseID, func(s network.Stream) { _ = s.Close() })
+	h.SetStreamHandler(drainID, n.tellStreams)
+	h.SetStreamHandler(mirrorID, n.showMirror)
+	h.SetStreamHandler(punchID, n.punchAsked)
+	h.SetStreamHandler(callID, n.callBack)
 	s.Notify(&network.NotifyBundle{
 		ConnectedF:    func(_ network.Network, c network.Conn) { n.connected(c) },
 		DisconnectedF: func(_ network.Network, c network.Conn) { n.disconnected(c) },

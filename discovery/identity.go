@@ -2,10 +2,13 @@ package discovery
 
 import (
 	"context"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/event"
 	"github.com/libp2p/go-libp2p/core/network"
+	ma "github.com/multiformats/go-multiaddr"
 	manet "github.com/multiformats/go-multiaddr/net"
 )
 
@@ -20,8 +23,11 @@ func (n *Net) watchIdentities(ctx context.Context) error {
 			if !ok {
 				return nil
 			}
-			if id, ok := e.(event.EvtPeerIdentificationCompleted); ok {
-				n.identified(id)
+			switch e := e.(type) {
+			case event.EvtPeerIdentificationCompleted:
+				n.identified(e)
+			case event.EvtPeerProtocolsUpdated:
+				n.speaks(e.Peer)
 			}
 		}
 	}
@@ -32,6 +38,7 @@ func (n *Net) identified(e event.EvtPeerIdentificationCompleted) {
 	if c == nil || c.IsClosed() || n.gate.visiting(c) {
 		return
 	}
+	n.speaks(e.Peer)
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	d := n.devices[e.Peer]
@@ -41,10 +48,11 @@ func (n *Net) identified(e event.EvtPeerIdentificationCompleted) {
 	n.confirmLocked(d, c)
 	remote := c.RemoteMultiaddr()
 	reached := remote
-	if c.Stat().Direction == network.DirInbound {
-		reached = nil // the port is that of an outgoing connection
+	if c.Stat().Direction == network.DirInbound || d.punchedAt(c) {
+		reached = nil // the port is that of an outgoing connection, or good for this one only
 	}
-	if d.book.settle(e.ListenAddrs, reached, manet.IsIPLoopback(remote)) {
+	sameMachine := !isCircuit(remote) && manet.IsIPLoopback(remote)
+	if d.book.settle(e.ListenAddrs, reached, sameMachine) {
 		n.events.add(Event{Kind: Learned, Device: d.id, Addrs: texts(d.book.lasting())})
 	}
 }
@@ -77,33 +85,85 @@ func (n *Net) searching() bool {
 func (n *Net) linksChanged() {
 	n.log.Debug("the network of this machine has changed")
 	n.look()
+	n.far.elsewhere()
+	n.networkChanged()
 	if n.speech != nil {
 		n.renew()
 	}
+	n.dropStranded()
 	n.mu.Lock()
 	now := time.Now()
 	for _, d := range n.devices {
+		d.punches, d.nextPunch = 0, time.Time{}
 		d.news(now)
 	}
 	n.mu.Unlock()
-	nudge(n.doubt)
+	nudge(n.changed)
 }
 
-// probeAll asks for a sign of life on all connections whenever there is doubt,
-// until ctx ends.
+// dropStranded closes the connections whose own address is on no interface any
+// more: nothing can arrive on them. Those that begin at no address in particular,
+// by QUIC, are asked for a sign of life.
+func (n *Net) dropStranded() {
+	own := n.here.Load().addrs
+	var drop []network.Conn
+	n.mu.Lock()
+	for _, d := range n.devices {
+		for _, l := range d.links {
+			ip, ok := ipOf(l.conn.LocalMultiaddr())
+			if ok && !ip.IsUnspecified() && !ip.IsLinkLocalUnicast() && l.via != ViaRelay &&
+				!slices.ContainsFunc(own, func(a ma.Multiaddr) bool { o, ok := ipOf(a); return ok && o == ip }) {
+				drop = append(drop, l.conn)
+			}
+		}
+	}
+	n.mu.Unlock()
+	for _, c := range drop {
+		n.log.Debug("the address of a connection is gone", "device", c.RemotePeer(), "addr", c.LocalMultiaddr())
+		_ = c.Close()
+	}
+}
+
+// probeAll asks for a sign of life on all connections when the network has
+// changed, and on single ones when there is doubt, until ctx ends.
 func (n *Net) probeAll(ctx context.Context) error {
+	var probes sync.WaitGroup
+	defer probes.Wait()
 	for {
+		var links []*link
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-n.doubt:
+			n.mu.Lock()
+			links, n.doubted = n.doubted, nil
+			n.mu.Unlock()
+			probes.Go(func() { n.probe(ctx, links, doubtWait) })
+			continue
+		case <-n.changed:
 		}
-		var links []*link
 		n.mu.Lock()
 		for _, d := range n.devices {
 			links = append(links, d.links...)
 		}
 		n.mu.Unlock()
-		n.probe(ctx, links)
+		for wait, some := range byWait(links) {
+			probes.Go(func() { n.probe(ctx, some, wait) })
+		}
 	}
+}
+
+// byWait sorts connections by how long to wait for a sign of life after the
+// network has changed. A ping by TCP may wait behind what fills a slow upstream,
+// and QUIC has streams that do not wait for each other.
+func byWait(links []*link) map[time.Duration][]*link {
+	out := map[time.Duration][]*link{}
+	for _, l := range links {
+		wait := pulseWait
+		if l.transport == QUIC {
+			wait = doubtWait
+		}
+		out[wait] = append(out[wait], l)
+	}
+	return out
 }

@@ -16,13 +16,13 @@ import (
 // It takes up to 2 seconds, of the goroutine that dialled. It says yes once in 30
 // seconds at most, so a path that is odd about TCP is no obstacle.
 func (n *Net) insistOnTCP(id peer.ID, reached ma.Multiaddr) bool {
-	if isTCP(reached) {
+	if isTCP(reached) || isCircuit(reached) {
 		return false
 	}
 	now := time.Now()
 	n.mu.Lock()
 	d := n.devices[id]
-	if d == nil || now.Sub(d.insisted) < tcpInsists {
+	if d == nil || d.calm > 0 || now.Sub(d.insisted) < tcpInsists {
 		n.mu.Unlock()
 		return false
 	}

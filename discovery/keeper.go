@@ -2,18 +2,11 @@ package discovery
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/network"
-	"github.com/libp2p/go-libp2p/core/peerstore"
-	ma "github.com/multiformats/go-multiaddr"
 )
-
-// dialFor bounds one attempt at all addresses of a device. What is alive on
-// any path answers in less; what is not is asked again soon.
-const dialFor = 8 * time.Second
 
 // keepAll runs a keeper for each trusted device until ctx ends, and waits for
 // them.
@@ -45,7 +38,7 @@ func (n *Net) keep(ctx context.Context, d *device) {
 	n.retire(ctx, d)
 	for {
 		n.mu.Lock()
-		next, wait := decide(d.position(time.Now()))
+		next, wait := decide(n.positionLocked(d))
 		n.mu.Unlock()
 		switch next {
 		case dial:
@@ -56,6 +49,10 @@ func (n *Net) keep(ctx context.Context, d *device) {
 			n.prune(d)
 		case pulse:
 			n.pulseAll(ctx, d)
+		case punch:
+			n.punch(ctx, d)
+		case drain:
+			n.drain(ctx, d)
 		case rest:
 			n.rest(ctx, d, wait)
 		}
@@ -85,67 +82,13 @@ func (n *Net) rest(ctx context.Context, d *device, wait time.Duration) {
 	}
 }
 
-// dial tries all addresses of a device once. A connection from the other side
-// ends it; so do new addresses, which are then tried with the others.
-func (n *Net) dial(ctx context.Context, d *device) {
-	for _, c := range n.gate.graduates(d.id) {
-		_ = c.Close() // or libp2p would take it for the connection wanted
-	}
-	n.mu.Lock()
-	addrs := d.book.all(time.Now())
-	if d.tcpOnly {
-		addrs = ma.FilterAddrs(addrs, isTCP)
-	}
-	d.fresh, d.tcpOnly = false, false
-	n.mu.Unlock()
-	n.host.Peerstore().ClearAddrs(d.id)
-	n.host.Peerstore().AddAddrs(d.id, addrs, peerstore.TempAddrTTL)
-
-	// A forced direct dial is one that libp2p's own back-off, of five
-	// seconds and more, does not hold up.
-	ctx, cancel := context.WithTimeout(network.WithForceDirectDial(ctx, "keeper"), dialFor)
-	defer cancel()
-	done := make(chan error, 1)
-	go func() {
-		_, err := n.swarm.DialPeer(ctx, d.id)
-		done <- err
-	}()
-	gone := d.gone
-	for {
-		select {
-		case err := <-done:
-			n.dialled(d, err)
-			return
-		case <-gone:
-			gone = nil
-			cancel()
-		case <-d.wake:
-			n.mu.Lock()
-			over := len(d.links) > 0 || d.fresh
-			n.mu.Unlock()
-			if over {
-				cancel()
-			}
-		}
-	}
-}
-
-// dialled notes how an attempt has ended.
-func (n *Net) dialled(d *device, err error) {
-	now := time.Now()
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	switch {
-	case len(d.links) > 0 || d.fresh:
-		// There is a connection, or a dial is planned already.
-	case err == nil && d.nextDial.After(now):
-		// Made, and gone again already: that was counted when it went.
-	default:
-		d.failed(now)
-		if err != nil && !errors.Is(err, context.Canceled) {
-			n.log.Debug("device not reached", "device", d.id, "failures", d.failures, "error", err)
-		}
-	}
+// positionLocked is what is known of a device.
+func (n *Net) positionLocked(d *device) position {
+	p := d.position(time.Now())
+	wide := n.gate.beyond.Load()
+	p.punches = d.larger && wide
+	p.known = len(n.placesLocked(d, p.now)) > 0 || wide && len(d.links) == 0 && len(n.relaysLocked(d.id)) > 0
+	return p
 }
 
 // confirmOpen counts connections as good on which nothing was said, but which
@@ -163,15 +106,69 @@ func (n *Net) confirmOpen(d *device) {
 
 // confirmLocked notes an answer on a connection.
 func (n *Net) confirmLocked(d *device, c network.Conn) {
-	if !d.confirm(c) {
+	before := d.up
+	d.confirm(c)
+	if !d.up {
+		return
+	}
+	n.doubtOlderLocked(d, c)
+	if b := best(d.links); b.conn == c && !d.serves {
+		if b.via == ViaDirect {
+			nudge(n.far.lookNews)
+		}
+		n.relaysNewLocked(d)
+	}
+	d.serves = d.berthConn() != nil
+	if !before {
+		d.shown = best(d.links)
+		n.events.add(Event{Kind: Connected, Device: d.id, Route: d.shown.route()})
+		n.metChanged()
+	}
+	n.weighLocked(d)
+	nudge(d.wake)
+}
+
+// doubtOlderLocked has it looked at once whether the other connections are alive
+// when the other side has made a new one: it does not while it has one.
+func (n *Net) doubtOlderLocked(d *device, c network.Conn) {
+	if c.Stat().Direction != network.DirInbound {
 		return
 	}
 	for _, l := range d.links {
-		if l.conn == c {
-			n.events.add(Event{Kind: Connected, Device: d.id, Route: l.route()})
+		if l.conn != c && l.via != ViaRelay && l.opened.Before(c.Stat().Opened) {
+			n.doubted = append(n.doubted, l)
+			nudge(n.doubt)
 		}
 	}
-	nudge(d.wake)
+}
+
+// weighLocked sees which connections of a device are of use, after one has come
+// or gone, and tells if that is another one now.
+func (n *Net) weighLocked(d *device) {
+	now := time.Now()
+	good := false
+	for _, l := range d.links {
+		good = good || l.confirmed && l.via != ViaRelay
+	}
+	for _, l := range d.links {
+		switch {
+		case l.via != ViaRelay || !good:
+			l.spent = time.Time{}
+		case l.spent.IsZero():
+			l.spent = now
+		}
+	}
+	d.serves = d.serves && d.berthConn() != nil
+	n.berthsChanged()
+	to := best(d.links)
+	if !d.up || to == nil || !to.confirmed || to == d.shown {
+		return
+	}
+	from := d.shown
+	d.shown = to
+	if from.via == ViaRelay || to.via == ViaRelay {
+		n.events.add(Event{Kind: Rerouted, Device: d.id, Route: to.route()})
+	}
 }
 
 // prune closes superfluous connections.
@@ -181,6 +178,7 @@ func (n *Net) prune(d *device) {
 	for _, l := range drop {
 		d.detach(l.conn, time.Now()) // now, so that nobody counts on it
 	}
+	n.weighLocked(d)
 	n.mu.Unlock()
 	for _, l := range drop {
 		n.log.Debug("superfluous connection closed", "device", d.id, "addr", l.conn.RemoteMultiaddr(), "transport", l.transport)
@@ -202,7 +200,11 @@ func (n *Net) connected(c network.Conn) {
 	defer n.mu.Unlock()
 	if d := n.devices[c.RemotePeer()]; d != nil {
 		now := time.Now()
-		d.attach(newLink(c, now), now)
+		l := newLink(c, now, n.gate.local)
+		l.punched = d.punching > 0 && l.via != ViaRelay && l.transport == QUIC
+		d.attach(l, now)
+		n.weighLocked(d)
+		n.far.cameIn(l, now)
 	}
 }
 
@@ -215,6 +217,10 @@ func (n *Net) disconnected(c network.Conn) {
 	down := d != nil && d.detach(c, time.Now())
 	if down {
 		n.events.add(Event{Kind: Disconnected, Device: d.id})
+		n.metChanged()
+	}
+	if d != nil {
+		n.weighLocked(d)
 	}
 	n.mu.Unlock()
 	if down {

@@ -222,7 +222,7 @@ func TestSilentQUICConnectionIsClosed(t *testing.T) {
 	if alive(shortly(t), c) {
 		t.Error("a connection with a device that says nothing is said to be alive")
 	}
-	n.probe(shortly(t), []*link{{conn: c, transport: QUIC}})
+	n.probe(shortly(t), []*link{{conn: c, transport: QUIC}}, pulseWait)
 	if !c.IsClosed() {
 		t.Error("a dead connection is left open")
 	}

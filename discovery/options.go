@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/libp2p/go-libp2p/core/crypto"
+	"github.com/libp2p/go-libp2p/core/network"
 	ma "github.com/multiformats/go-multiaddr"
 )
 
@@ -24,11 +25,50 @@ type Options struct {
 	// means every interface, TCP and QUIC, at [DefaultPort] or any other port.
 	Listen []string
 
-	LANOnly bool // neither dial nor accept public addresses
+	LANOnly bool // neither dial nor accept beyond the local network, whatever else is asked
 	MDNS    bool // announce and find devices on the local network
+
+	// Beyond lets this device look for paired ones beyond the local network,
+	// and help them: addresses everywhere, relays, hole punching. Without it
+	// only what [Net.Vouch] names is dialled there. LANOnly overrides it.
+	Beyond      bool
+	Relay       RelayMode // whether to relay for paired devices; needs Beyond
+	PortMapping bool      // ask the router for a port (UPnP, NAT-PMP); needs Beyond
+
+	// Board has paired devices found on a DHT, wherever they are; needs Beyond.
+	// Nil is none.
+	Board *BoardOptions
+
+	// Relayed wraps each stream that carries what is relayed for others, to
+	// hold it to the limits of this device. Nil leaves them as they are.
+	Relayed func(network.Stream) network.Stream
 
 	Log       *slog.Logger // nil is quiet
 	UserAgent string       // what trusted devices are told of the program
+}
+
+// RelayMode says whether a device relays for those it is paired with.
+type RelayMode string
+
+// The values of [RelayMode]; empty is RelayAuto.
+const (
+	RelayAuto RelayMode = "auto" // while it can be reached from beyond its own network
+	RelayOn   RelayMode = "on"
+	RelayOff  RelayMode = "off"
+)
+
+// Wide is what a device may do beyond the local network; see [Options].
+type Wide struct {
+	Relay       RelayMode
+	PortMapping bool
+	Board       *BoardOptions
+}
+
+func (o *Options) wide() *Wide {
+	if !o.Beyond || o.LANOnly {
+		return nil
+	}
+	return &Wide{Relay: o.Relay, PortMapping: o.PortMapping, Board: o.Board}
 }
 
 func (o *Options) logger() *slog.Logger {

@@ -1,6 +1,7 @@
 package discovery
 
 import (
+	"slices"
 	"time"
 )
 
@@ -26,6 +27,13 @@ const (
 	confirmBy  = 6 * time.Second        // when an open connection counts though identify said nothing
 	pulseEvery = 4 * time.Second        // on QUIC
 	pulseWait  = 10 * time.Second       // for the answer
+	doubtWait  = 2 * time.Second        // for it where there is much reason for doubt
+
+	// What goes on beside a relayed connection, for a direct one.
+	calmFirst  = time.Second
+	calmLast   = 5 * time.Minute
+	drainEvery = 250 * time.Millisecond // how often it is looked whether a relay is needed still
+	drainFor   = time.Minute            // and when that no longer matters
 
 	tcpProof   = 2 * time.Second  // for TCP to show that it works where QUIC does
 	tcpInsists = 30 * time.Second // between two times that QUIC is turned down for it
@@ -41,6 +49,8 @@ const (
 	dial                // try to connect
 	confirm             // count unconfirmed connections as good
 	prune               // close superfluous connections
+	punch               // open a way through NATs, together with the other side
+	drain               // close relayed connections that nobody uses any more
 	pulse               // ask for a sign of life
 )
 
@@ -52,6 +62,9 @@ type position struct {
 	judge    bool      // this side closes superfluous connections
 	nextDial time.Time // no earlier
 	crowded  time.Time // since when there is more than one link
+	yield    bool      // somebody else is to dial
+	punches  bool      // this side begins to open a way through NATs
+	punch    time.Time // and no earlier than this
 }
 
 // decide says what to do now, or else how long to rest; a negative rest has no
@@ -68,10 +81,11 @@ func decide(p position) (move, time.Duration) {
 		}
 		return false
 	}
+	direct := slices.ContainsFunc(p.links, func(l *link) bool { return l.via != ViaRelay })
+	if !direct && p.known && !p.yield && due(p.nextDial) {
+		return dial, 0
+	}
 	if len(p.links) == 0 {
-		if p.known && due(p.nextDial) {
-			return dial, 0
-		}
 		return rest, wait
 	}
 	for _, l := range p.links {
@@ -82,8 +96,16 @@ func decide(p position) (move, time.Duration) {
 	if len(superfluous(p.links, p.judge)) > 0 && due(p.crowded.Add(grace)) {
 		return prune, 0
 	}
+	if p.punches && !p.yield && punchable(p.links) && due(p.punch) {
+		return punch, 0
+	}
 	for _, l := range p.links {
-		if l.transport == QUIC && due(l.asked.Add(pulseEvery)) {
+		if !l.spent.IsZero() && due(l.asked.Add(drainEvery)) {
+			return drain, 0
+		}
+	}
+	for _, l := range p.links {
+		if l.transport == QUIC && l.spent.IsZero() && due(l.asked.Add(pulseEvery)) {
 			return pulse, 0
 		}
 	}
@@ -103,10 +125,53 @@ func pause(failures int, gone time.Duration, random float64) time.Duration {
 	return time.Duration(float64(d) * (0.75 + random/2))
 }
 
-// superfluous picks the connections to close. What has been replaced is closed
+// calmPause is how long to wait after so many failures to find something better
+// than the relay that serves meanwhile: 1 s and then twice as long each time,
+// up to 5 min, spread by a quarter either way.
+func calmPause(failures int, random float64) time.Duration {
+	d := calmLast
+	if failures < 16 {
+		d = min(calmLast, calmFirst<<max(0, failures-1))
+	}
+	return time.Duration(float64(d) * (0.75 + random/2))
+}
+
+// punchable tells whether there are good connections, all by relays.
+func punchable(links []*link) bool {
+	good := false
+	for _, l := range links {
+		if l.via != ViaRelay {
+			return false
+		}
+		good = good || l.confirmed
+	}
+	return good
+}
+
+// superfluous picks the connections to close. Direct ones and relayed ones are
+// seen apart: while there is a direct one, the relayed ones are drained instead.
+func superfluous(links []*link, judge bool) []*link {
+	var direct, relayed []*link
+	good := false
+	for _, l := range links {
+		if l.via == ViaRelay {
+			relayed = append(relayed, l)
+			continue
+		}
+		direct = append(direct, l)
+		good = good || l.confirmed
+	}
+	out := doubled(direct, judge)
+	if !good {
+		out = append(out, doubled(relayed, judge)...)
+	}
+	return out
+}
+
+// doubled picks the connections to close of one kind. What has been replaced is closed
 // by either side; of those that were dialled at once, one side closes, the
 // judge, so that the two cannot each close what the other keeps.
-func superfluous(links []*link, judge bool) []*link {
+func doubled(links []*link, judge bool) []*link {
 	if len(links) < 2 {
 		return nil
 	}
@@ -124,7 +189,7 @@ func superfluous(links []*link, judge bool) []*link {
 			rest = append(rest, l)
 		}
 	}
-	if keep := best(rest); judge {
+	if keep := best(unreplaced(rest)); judge {
 		for _, l := range rest {
 			if l != keep {
 				out = append(out, l)
@@ -134,10 +199,27 @@ func superfluous(links []*link, judge bool) []*link {
 	return out
 }
 
+// unreplaced leaves out those in whose place the same side has made another that
+// is good: it does not dial while it has one.
+func unreplaced(links []*link) []*link {
+	var out []*link
+	for _, l := range links {
+		if !slices.ContainsFunc(links, func(o *link) bool {
+			return o.confirmed && o.bySmaller == l.bySmaller && o.opened.After(l.opened)
+		}) {
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
 // better tells whether a is to be kept rather than b, of two that were dialled
-// at the same time: TCP rather than QUIC, the local network rather than others,
+// at the same time: a direct one rather than a relayed one, TCP rather than QUIC, the local network rather than others,
 // what the device with the smaller ID dialled, and then the older.
 func better(a, b *link) bool {
+	if (a.via == ViaRelay) != (b.via == ViaRelay) {
+		return b.via == ViaRelay
+	}
 	if a.transport != b.transport {
 		return a.transport == TCP
 	}

@@ -26,12 +26,13 @@ func (n *Net) pulseAll(ctx context.Context, d *device) {
 		}
 	}
 	n.mu.Unlock()
-	n.probe(ctx, due)
+	n.probe(ctx, due, pulseWait)
 }
 
-// probe asks on all these connections at once and waits for the answers.
-func (n *Net) probe(ctx context.Context, links []*link) {
-	ctx, cancel := context.WithTimeout(ctx, pulseWait)
+// probe asks on all these connections at once and waits for the answers, and
+// closes those that give none in time.
+func (n *Net) probe(ctx context.Context, links []*link, wait time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	var all sync.WaitGroup
 	for _, l := range links {

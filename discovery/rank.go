@@ -19,6 +19,10 @@ const (
 	// set up, would win the race at 100 ms there and back if it began 150 ms
 	// later. When every TCP attempt has failed, QUIC begins at once.
 	quicAfter = time.Second
+
+	// nextRelay is the head start of one relay before the next. That there
+	// are relays among the addresses at all is for the keeper to say.
+	nextRelay = 200 * time.Millisecond
 )
 
 // rank says in which order libp2p dials the addresses of a device: TCP before
@@ -40,7 +44,13 @@ func rank(addrs []ma.Multiaddr, local []netip.Prefix) []network.AddrDelay {
 	if slices.ContainsFunc(addrs, isTCP) {
 		udp = quicAfter
 	}
+	var relayed time.Duration
 	for _, a := range addrs {
+		if isCircuit(a) {
+			out = append(out, network.AddrDelay{Addr: a, Delay: relayed})
+			relayed += nextRelay
+			continue
+		}
 		if isTCP(a) {
 			out = append(out, network.AddrDelay{Addr: a, Delay: tcp})
 			tcp += nextTCP

@@ -49,7 +49,7 @@ func (n *Net) ask(ctx context.Context, addr ma.Multiaddr) (peer.ID, error) {
 		return "", fmt.Errorf("make an ID: %w", err)
 	}
 	t := n.swarm.TransportForDialing(addr)
-	if t == nil || !n.gate.inReach(addr) {
+	if t == nil || (n.gate.lanOnly && !n.gate.local(addr)) {
 		return "", fmt.Errorf("%w: %q", ErrAddr, addr.String())
 	}
 	ctx, cancel := context.WithTimeout(ctx, dialFor)

@@ -39,10 +39,15 @@ func (l *loop) open() {
 		if !l.silent && !errors.Is(err, errNoLink) {
 			l.speaker.log.Warn("devices on the local network cannot be found", "error", err)
 		}
+		if errors.Is(err, errNoLink) {
+			err = nil
+		}
+		l.speaker.standing(false, err)
 		l.silent = true
 		l.retry = time.Now().Add(retryPause)
 		return
 	}
+	l.speaker.standing(true, nil)
 	l.silent = false
 	l.socks = socks
 	l.stop = make(chan struct{})
@@ -225,6 +230,7 @@ func (l *loop) hear(p packet) {
 	if !l.budget.take(now) {
 		return
 	}
+	l.overhear(p.from)
 	h, err := parse(p.data)
 	if err != nil {
 		return

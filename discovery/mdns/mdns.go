@@ -59,7 +59,10 @@ type Speaker struct {
 	mu      sync.Mutex
 	offers  []*offer
 	browses []*Browse
+	ears    []*Ear
 	refresh bool
+	joined  bool  // on a link
+	failure error // why not, unless there is none
 }
 
 type offer struct {
