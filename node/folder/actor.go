@@ -41,6 +41,7 @@ type actor struct {
 	inflight inflight
 	gathered chan *batch
 	pass     pass
+	fresh    fresh
 	role     entry.Role
 	choices  choice.Rules
 	brake    held
@@ -82,7 +83,7 @@ type actor struct {
 func newActor(f *Folder) *actor {
 	return &actor{
 		Folder: f, session: f.around.random(), role: f.Role, choices: f.Choices, stale: true,
-		found: make(chan discovery), looked: make(chan error, 1), gathered: make(chan *batch, maxBatches),
+		found: make(chan discovery), looked: make(chan error, 1), gathered: make(chan *batch, maxBatches+freshBatches),
 		dirty: newDirty(), going: newGoing(), arrivals: arrivals{}, inflight: newInflight(), stuck: stuck{}, brake: newHeld(f.Brake),
 		roll: roll{}, acks: map[entry.DeviceID]exchange.Ack{},
 		reverting: map[entry.Path]struct{}{}, rereads: map[entry.Path]struct{}{}, readFor: map[entry.Path]version.Clock{},

@@ -153,7 +153,7 @@ func (a *actor) launch(b *batch) {
 	a.littered = a.littered || len(jobs) > 0
 	sources := make([]gather.Source, 0, len(a.roll))
 	for _, d := range a.roll.inOrder() {
-		sources = append(sources, a.roll[d])
+		sources = append(sources, a.roll[d].Member) // which may be a gather.Pacer
 	}
 	a.around.beside(b.disk, func() {
 		b.disk.gatherer.Gather(b.disk.ctx, jobs, sources)

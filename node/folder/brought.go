@@ -38,6 +38,9 @@ func (a *actor) brought(it *item) {
 	m, l, author := &a.brake.meter, it.here(), it.remote.AuthorName
 	switch {
 	case it.from != nil:
+		if !m.Own(author, it.from.Path) {
+			m.Rests(it.path)
+		}
 		m.Moved(it.from.Path, it.path)
 	case it.result.Kind != entry.File || it.result.Absent:
 		m.Gone(it.path)

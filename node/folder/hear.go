@@ -135,6 +135,10 @@ func (a *actor) hear(d entry.DeviceID, b exchange.Batch, news []heard) error {
 	}
 	m.peer, m.head, m.news = peer, max(b.Head, peer.Received), a.Clock()
 	a.pass.again = true
+	if len(news) > 0 && len(a.brake.batches) == 0 {
+		a.setStrict(false) // it may move after all
+	}
+	a.fresh.add(news)
 	return nil
 }
 

@@ -23,9 +23,13 @@ type held struct {
 	batches []brake.Batch
 	since   map[string]time.Time // by author; who is in it is held
 	stale   bool
-	exact   int       // how many were doomed when it was last looked at
-	at      time.Time // when that was
-	due     time.Time // when it is looked at again, if that was put off
+	exact   int           // how many were doomed when it was last looked at
+	at      time.Time     // when that was
+	due     time.Time     // when it is looked at again, if that was put off
+	every   time.Duration // how often that is
+	// strict: what is wanted elsewhere cannot come there, so that what goes
+	// here does not move.
+	strict bool
 }
 
 func newHeld(limits brake.Limits) held {
@@ -96,11 +100,25 @@ func (a *actor) dooms(l *entry.Entry, wants []merge.Want) (author string, yes bo
 	if !ok || top.Released || top.Entry.SameContent(l) {
 		return "", false
 	}
-	if top.Entry.Kind == entry.Deleted && a.needed[l.Digest()] > 0 {
-		return "", false // it moves
+	if top.Entry.Kind == entry.Deleted && a.moves(l) {
+		return "", false
 	}
 	d := a.around.decide(l, top.Entry, false)
 	return top.Entry.AuthorName, d.Action == merge.Adopt && d.Keep == nil
+}
+
+// goes tells whether no file is left at a path that takes a version.
+func goes(e *entry.Entry) bool { return e.Kind == entry.Deleted || e.Kind == entry.Directory }
+
+// moves tells whether the content of a file is wanted elsewhere, and can come
+// there.
+func (a *actor) moves(e *entry.Entry) bool { return a.needed[e.Digest()] > 0 && !a.brake.strict }
+
+// setStrict counts anew if what goes was taken for what moves, or is from now on.
+func (a *actor) setStrict(strict bool) {
+	if a.brake.strict != strict {
+		a.brake.strict, a.recount, a.pass.again = strict, true, true
+	}
 }
 
 // brakes tells whether a path is held.
@@ -123,8 +141,10 @@ const (
 	// judgedAtOnce is up to how many doomed paths each change is judged as it
 	// comes: some tens of milliseconds.
 	judgedAtOnce = 1000
-	// judgedEvery is how often more than that are.
+	// judgedEvery is how often more than that are, if it does not take long.
 	judgedEvery = time.Second
+	// judgedPart is which part of the time that takes at the most.
+	judgedPart = 10
 )
 
 // hold works out what is held. While much is doomed that is costly, so it is
@@ -143,15 +163,16 @@ func (a *actor) hold(now time.Time) {
 		clear(h.since)
 		return
 	}
-	if n := len(h.doomed); !new_ && n > judgedAtOnce && n > h.exact/10*9 && n < h.exact+h.exact/10 && now.Sub(h.at).Abs() < judgedEvery {
-		h.due = h.at.Add(judgedEvery)
+	if n := len(h.doomed); !new_ && n > judgedAtOnce && n > h.exact/10*9 && n < h.exact+h.exact/10 && now.Sub(h.at).Abs() < h.every {
+		h.due = h.at.Add(h.every)
 		return
 	}
 	doomed, files, err := a.allDoomed()
 	if err != nil {
 		return
 	}
-	h.stale, h.exact, h.at = false, len(h.doomed), now
+	h.stale, h.exact, h.at = false, len(h.doomed), a.Clock()
+	h.every = max(judgedEvery, judgedPart*h.at.Sub(now))
 	h.batches = h.meter.Hold(doomed, files, h.holds, now)
 	since := h.since
 	h.since = map[string]time.Time{}
@@ -202,8 +223,9 @@ func (a *actor) allDoomed() (out []brake.Doomed, files int64, err error) {
 			wants := toWants(w)
 			author, yes := a.dooms(l, wants)
 			top, _ := merge.Best(wants, func(merge.Want) bool { return true })
-			if yes && top.Entry.Kind == entry.Deleted {
-				yes = !a.liesBeside(x, l)
+			if yes && goes(top.Entry) {
+				_, beside := a.liesBeside(x, l)
+				yes = !beside
 			}
 			if !yes {
 				a.brake.spare(p)
@@ -221,17 +243,17 @@ func (a *actor) allDoomed() (out []brake.Doomed, files int64, err error) {
 
 // liesBeside tells whether a file's content lies at another path, too, where it
 // is to stay.
-func (a *actor) liesBeside(x *index.Folder, e *entry.Entry) bool {
+func (a *actor) liesBeside(x *index.Folder, e *entry.Entry) (at entry.Path, yes bool) {
 	n := 0
 	for o := range x.FindContent(e) {
 		if n++; n > maxSameFiles {
 			break
 		}
 		if _, doomed := a.brake.doomed[o.Path]; !doomed && o.Path != e.Path {
-			return true
+			return o.Path, true
 		}
 	}
-	return false
+	return "", false
 }
 
 // Held is a batch that waits for a person.
@@ -340,14 +362,18 @@ func (a *actor) outdo(x *index.Folder, d brake.Doomed) error {
 func (a *actor) took(it *item) {
 	l := it.here()
 	if l == nil || l.Kind != entry.File || len(l.Blocks) == 0 || l.Unknown || it.choice.Action != merge.Adopt || it.choice.Keep != nil ||
-		it.from != nil || it.remote.Kind == entry.Directory || l.SameContent(it.remote) || a.needed[l.Digest()] > 0 {
+		it.from != nil || l.SameContent(it.remote) || it.remote.Kind == entry.Deleted && a.moves(l) {
 		return
 	}
-	deleted, beside := it.remote.Kind == entry.Deleted, false
-	if deleted {
-		_ = a.view(func(x *index.Folder) error { beside = a.liesBeside(x, l); return nil })
+	m, author, gone := &a.brake.meter, it.remote.AuthorName, goes(it.remote)
+	at, beside := entry.Path(""), false
+	if gone {
+		_ = a.view(func(x *index.Folder) error { at, beside = a.liesBeside(x, l); return nil })
 	}
-	if !beside {
-		a.brake.meter.Took(it.remote.AuthorName, it.path, deleted, a.Clock())
+	switch {
+	case !beside:
+		m.Took(author, it.path, gone, a.Clock())
+	case !m.Own(author, it.path):
+		m.Rests(at)
 	}
 }

@@ -22,6 +22,9 @@ type pass struct {
 	// fetched: something was to be had, in a role that takes nothing by itself.
 	fetched bool
 	misread []entry.Path // of unknown history, and to be read once more
+	// waits: something is to go, but not before its content was taken elsewhere.
+	waits    bool
+	launched bool
 }
 
 const (
@@ -43,6 +46,7 @@ func (a *actor) plan(now time.Time) {
 		a.pass.again, a.brake.due = true, time.Time{}
 	}
 	a.brake.meter.Forget(a.brake.holds, now)
+	a.overtake(now)
 	if !a.planning() {
 		return
 	}
@@ -52,15 +56,33 @@ func (a *actor) plan(now time.Time) {
 	}
 	c := a.cut(now)
 	a.forget(c.forget)
+	a.judgeMoves(len(c.items) > 0)
 	if len(c.items) > 0 {
 		a.launch(&batch{items: c.items, disk: a.disk})
 	}
 }
 
+// judgeMoves tells what moves from what only goes. While a path is in trouble,
+// content may be wanted where it cannot come: that is so if a whole pass finds
+// nothing else to do.
+func (a *actor) judgeMoves(launched bool) {
+	a.pass.launched = a.pass.launched || launched
+	switch {
+	case len(a.stuck) == 0:
+		a.setStrict(false)
+	case !a.pass.active && a.pass.waits && !a.pass.launched && a.inflight.batches == 0 && a.caughtUp():
+		a.setStrict(true)
+	}
+}
+
 // planning tells whether there is more to look through, and room for it.
 func (a *actor) planning() bool {
-	return a.disk != nil && !a.fenced && !a.interrupted && a.broken == nil && (takes(a.role) || a.fetching) && a.inflight.batches < maxBatches &&
-		(a.pass.active || a.pass.again)
+	return a.applying() && a.inflight.batches < maxBatches && (a.pass.active || a.pass.again)
+}
+
+// applying tells whether what is wanted is brought here at all.
+func (a *actor) applying() bool {
+	return a.disk != nil && !a.fenced && !a.interrupted && a.broken == nil && (takes(a.role) || a.fetching)
 }
 
 // cut is what a slice of a pass comes to.
@@ -96,7 +118,7 @@ func (a *actor) cut(now time.Time) *cut {
 	})
 	a.readMisread()
 	if err != nil || ended {
-		a.pass.active = false
+		a.pass.active, a.stale = false, true // the state goes by it
 		a.fetching = a.fetching && (a.pass.fetched || err != nil)
 	}
 	return c
@@ -238,9 +260,9 @@ func (a *actor) equip(x *index.Folder, it *item) (*item, error) {
 	if it.choice.Action != merge.Adopt {
 		return it, nil
 	}
-	if r.Kind == entry.Deleted && l != nil && merge.HoldsContent(l) && len(a.stuck) == 0 {
+	if r.Kind == entry.Deleted && l != nil && merge.HoldsContent(l) && !a.brake.strict {
 		needed, err := a.neededBeside(x, it.path, l.Digest())
-		if err != nil || needed {
+		if a.pass.waits = a.pass.waits || needed; err != nil || needed {
 			return nil, err // what is to go is wanted elsewhere: not before it was taken from here
 		}
 	}
@@ -323,7 +345,7 @@ func (a *actor) obtainable(x *index.Folder, w merge.Want) bool {
 		}
 	}
 	for d := range w.Tellers {
-		if a.roll[d] != nil && !a.Clock().Before(a.roll[d].barren) {
+		if m := a.roll[d]; m != nil && !a.Clock().Before(m.barren) && gather.Gives(m.Member, w.Entry.Size) {
 			return true
 		}
 	}

@@ -68,8 +68,9 @@ type Meter struct {
 // again is taken away once.
 type toll struct {
 	files map[entry.Path]loss
-	lost  tally // the files
-	own   tally // of them, those that the author had brought
+	apart []loss // those at whose paths the folder's content has come to lie since
+	lost  tally  // the files
+	own   tally  // of them, those that the author had brought
 
 	brought int64     // files that are remembered
 	more    int64     // files beyond what is remembered
@@ -116,6 +117,18 @@ func (m *Meter) Took(author string, p entry.Path, deleted bool, now time.Time) {
 	t.count(l, 1)
 }
 
+// Rests notes that content which is not its author's own has come to lie at a
+// path, where it was before having gone: if that is taken away, it counts for
+// itself, whatever was taken from there before.
+func (m *Meter) Rests(p entry.Path) {
+	for _, t := range m.tolls {
+		if l, ok := t.files[p]; ok {
+			delete(t.files, p)
+			t.apart = append(t.apart, l)
+		}
+	}
+}
+
 func (t *toll) drop(p entry.Path) {
 	if l, ok := t.files[p]; ok {
 		t.count(l, -1)
@@ -150,6 +163,7 @@ func (m *Meter) Excuse(author string) {
 	if t := m.tolls[author]; t != nil {
 		m.hold(t, false)
 		clear(t.files)
+		t.apart = nil
 		t.lost, t.own = tally{}, tally{}
 	}
 }
@@ -177,7 +191,14 @@ func (m *Meter) Forget(held func(author string) bool, now time.Time) {
 				t.drop(p)
 			}
 		}
-		if len(t.files) == 0 && t.brought+t.more == 0 {
+		t.apart = slices.DeleteFunc(t.apart, func(l loss) bool {
+			old := now.Sub(l.at).Abs() > window
+			if old {
+				t.count(l, -1)
+			}
+			return old
+		})
+		if len(t.files)+len(t.apart) == 0 && t.brought+t.more == 0 {
 			delete(m.tolls, author)
 		}
 	}

@@ -137,3 +137,25 @@ func TestAuthorsAreHeldApart(t *testing.T) {
 		t.Errorf("held %v", got)
 	}
 }
+
+func TestWhatComesToRestWhereSomethingWentCountsForItself(t *testing.T) {
+	m := Meter{Limits: Limits{Files: 10, Share: 50}}
+	now := start
+	for range 9 {
+		m.Took("a", "once", true, now)
+		m.Rests("once")
+		now = now.Add(time.Second)
+	}
+	if got := m.Hold(doom("a", 1), 10, nobody, now); len(got) != 1 {
+		t.Error("nine files that went from one path are not counted")
+	}
+	if got := m.Hold(doom("a", 9), 10, nobody, now.Add(window+time.Minute)); len(got) != 0 {
+		t.Errorf("they count for ever: %v", got)
+	}
+	m.Took("a", "once", true, now)
+	m.Rests("once")
+	m.Excuse("a")
+	if got := m.Hold(doom("a", 9), 10, nobody, now); len(got) != 0 {
+		t.Errorf("they count although a person has judged them: %v", got)
+	}
+}

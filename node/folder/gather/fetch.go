@@ -19,9 +19,18 @@ const (
 	perSource    = 4
 	requestBytes = 4 << 20
 	requestIDs   = 1024
-	// patience is how long a member may leave a request without a block.
+	// patience is how long a member may leave a request without a block, and
+	// slowest how many bytes of one a second must bring beyond that.
 	patience = 30 * time.Second
+	slowest  = 2 << 10
+	// smallWork is up to how many bytes go ahead of what is under way.
+	smallWork = 256 << 10
 )
+
+// patienceFor is how long a block may take to come.
+func patienceFor(n *need) time.Duration {
+	return patience + time.Duration(n.length)*time.Second/slowest
+}
 
 // fetch asks the members for the needs, each for what it announced, and all
 // of them at once. A member that fails, lies or lacks what it announced gets
@@ -70,12 +79,18 @@ func (g *Gatherer) workAlone(ctx context.Context, q *queue, sources []Source) {
 // left that it could give.
 func (g *Gatherer) work(ctx context.Context, q *queue, s Source) {
 	w := &worker{Gatherer: g, source: s}
-	for {
-		part := q.take(ctx, s.Device())
-		if part == nil {
+	for q.await(ctx, s) {
+		most, done, err := w.pace(ctx, q.small)
+		if err != nil {
 			return
 		}
+		part := q.take(s, most)
+		if len(part) == 0 {
+			done(0) // another worker was faster
+			continue
+		}
 		missing, failed, err := w.request(ctx, part)
+		done(w.came)
 		q.done(s.Device(), missing, failed, err != nil)
 		if err != nil {
 			if ctx.Err() == nil {
@@ -91,6 +106,19 @@ type worker struct {
 	*Gatherer
 	source Source
 	plain  []byte
+	came   int // bytes of the last request
+}
+
+// pace waits until the member may be asked for something.
+func (w *worker) pace(ctx context.Context, small bool) (most int, done func(int), err error) {
+	p, ok := w.source.(Pacer)
+	if !ok {
+		return requestBytes, func(int) {}, nil
+	}
+	if small {
+		return p.Pace(ctx, smallWork, true)
+	}
+	return p.Pace(ctx, requestBytes, false)
 }
 
 // request fetches a list of blocks. It returns those that the member does not
@@ -99,15 +127,19 @@ type worker struct {
 func (w *worker) request(ctx context.Context, part []*need) (missing, left []*need, err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	watch := time.AfterFunc(patience, func() { cancel(errSlow) })
+	watch := time.AfterFunc(patienceFor(part[0]), func() { cancel(errSlow) })
 	defer watch.Stop()
+	w.came = 0
 	ids := make([]entry.BlockID, len(part))
 	for i, n := range part {
 		ids[i] = n.id
 	}
 	got := 0
 	err = w.source.Fetch(ctx, ids, func(i int, sealed []byte) error {
-		watch.Reset(patience)
+		if i+1 < len(part) {
+			watch.Reset(patienceFor(part[i+1]))
+		}
+		w.came += len(sealed)
 		if sealed == nil {
 			missing = append(missing, part[i])
 			got = i + 1
@@ -134,7 +166,7 @@ func (w *worker) request(ctx context.Context, part []*need) (missing, left []*ne
 
 var errShort = errors.New("fewer blocks than were asked for, and no reason")
 
-var errSlow = fmt.Errorf("no block within %v", patience)
+var errSlow = fmt.Errorf("no block within %v and a second for each %d bytes", patience, slowest)
 
 // open unseals and verifies one block and writes it where it goes.
 func (w *worker) open(n *need, sealed []byte) error {

@@ -39,6 +39,28 @@ type Source interface {
 	Fetch(ctx context.Context, ids []entry.BlockID, got func(i int, sealed []byte) error) error
 }
 
+// Pacer is a Source that bounds how much is asked of it at a time, by all who
+// ask.
+type Pacer interface {
+	// Pace waits until something may be asked for, and returns up to how many
+	// bytes, of most; one block may be more. With ahead it does not wait. done
+	// is to be called when that has come, with how many bytes did, or zero.
+	Pace(ctx context.Context, most int, ahead bool) (bytes int, done func(bytes int), err error)
+}
+
+// Chooser is a Source that may not be asked for some files for now, though it
+// has them.
+type Chooser interface {
+	// Gives tells whether it may be asked for content of a file of a size.
+	Gives(size int64) bool
+}
+
+// Gives tells whether a source may be asked for content of a file of a size.
+func Gives(s Source, size int64) bool {
+	c, ok := s.(Chooser)
+	return !ok || c.Gives(size)
+}
+
 // Job is one file to stage, and what became of it.
 type Job struct {
 	Entry *entry.Entry // a file or a symlink

@@ -16,6 +16,7 @@ type queue struct {
 	todo  []*open
 	away  int // requests that workers have out
 	gone  map[entry.DeviceID]bool
+	small bool // all of it together is little
 }
 
 // open is a need with who may still be asked for it.
@@ -27,10 +28,12 @@ type open struct {
 func newQueue(needs []*need, sources []Source) *queue {
 	q := &queue{gone: map[entry.DeviceID]bool{}}
 	q.moved.L = &q.mu
+	bytes := 0
 	for _, n := range needs {
 		if n.idle() {
 			continue
 		}
+		bytes += int(n.length)
 		o := &open{need: n}
 		for _, s := range sources {
 			if n.heldBy(s.Device()) {
@@ -39,7 +42,14 @@ func newQueue(needs []*need, sources []Source) *queue {
 		}
 		q.todo = append(q.todo, o)
 	}
+	q.small = bytes <= smallWork
 	return q
+}
+
+// isFor tells whether a source may be asked for the need now.
+func (o *open) isFor(s Source) bool {
+	return slices.Contains(o.from, s.Device()) &&
+		slices.ContainsFunc(o.need.sinks, func(k sink) bool { return Gives(s, k.job.Entry.Size) })
 }
 
 // heldBy tells whether a member announced a file that holds the block.
@@ -50,42 +60,56 @@ func (n *need) heldBy(d entry.DeviceID) bool {
 	})
 }
 
-// take waits for work that device d can do, and returns nil when there will
-// be none.
-func (q *queue) take(ctx context.Context, d entry.DeviceID) []*need {
+// await waits for work that a member can do, and tells whether there is any;
+// if not, there will be none.
+func (q *queue) await(ctx context.Context, s Source) bool {
+	d := s.Device()
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for ctx.Err() == nil && !q.gone[d] {
-		if part := q.cut(d); len(part) > 0 {
-			q.away++
-			return part
+		if slices.ContainsFunc(q.todo, func(o *open) bool { return !o.need.idle() && o.isFor(s) }) {
+			return true
 		}
 		if q.away == 0 {
-			return nil
+			return false
 		}
 		q.moved.Wait() // what another member has out may come back
 	}
-	return nil
+	return false
 }
 
-// cut takes the next request's worth of needs that d can be asked for. What
-// it passes over stays in front.
-func (q *queue) cut(d entry.DeviceID) []*need {
+// take takes the next request's worth of needs that a member can be asked for, of
+// most bytes if it is more than one; none if others were faster. What it passes over stays in
+// front.
+func (q *queue) take(s Source, most int) []*need {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.gone[s.Device()] {
+		return nil
+	}
 	var part []*need
 	var passed []*open
 	bytes, i := 0, 0
-	for ; i < len(q.todo) && len(part) < requestIDs && bytes < requestBytes; i++ {
-		switch o := q.todo[i]; {
-		case o.need.idle():
-		case slices.Contains(o.from, d):
-			part = append(part, o.need)
-			bytes += int(o.need.length)
-		default:
-			passed = append(passed, o)
+	for ; i < len(q.todo) && len(part) < requestIDs; i++ {
+		o := q.todo[i]
+		if o.need.idle() {
+			continue
 		}
+		if !o.isFor(s) {
+			passed = append(passed, o)
+			continue
+		}
+		if len(part) > 0 && bytes+int(o.need.length) > most {
+			break
+		}
+		part = append(part, o.need)
+		bytes += int(o.need.length)
 	}
 	q.todo = q.todo[i-len(passed):]
 	copy(q.todo, passed)
+	if len(part) > 0 {
+		q.away++
+	}
 	return part
 }
 
