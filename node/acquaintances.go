@@ -1,6 +1,7 @@
 package node
 
 import (
+	"errors"
 	"sync"
 	"time"
 
@@ -105,7 +106,7 @@ func (d *Device) forgetPeer(id entry.DeviceID) error {
 			}
 		}
 	}
-	return d.store.RemovePeer(id)
+	return errors.Join(d.store.RemovePeer(id), d.unlimit(id))
 }
 
 // contacts is what a peer is told of the other members of the folders that it

@@ -209,6 +209,9 @@ func (d *Device) Sealed(ctx context.Context, id entry.DeviceID, r blocks.Request
 			return fmt.Errorf("folder %s: %w: %w", r.Folder, blocks.ErrNotHeld, err)
 		}
 	}
+	if d.holdsBack(id, &r) {
+		return s.sealedSmall(ctx, r, send)
+	}
 	return s.sealedHere(ctx, r, send)
 }
 

@@ -34,8 +34,9 @@ type device struct {
 	root            string // of the folder
 	places          config.Places
 	id              entry.DeviceID
-	addrs           []string // of the last run
-	log             *journal // of all runs
+	addrs           []string               // of the last run
+	log             *journal               // of all runs
+	settings        func(*config.Settings) // changes those of the next run; nil for none
 	cancel          context.CancelFunc
 	ended           chan error
 }
@@ -91,6 +92,9 @@ func (d *device) up() {
 	d.t.Helper()
 	settings := config.Defaults()
 	settings.Name, settings.Listen, settings.MDNS, settings.LANOnly = d.name, []string{"/ip4/127.0.0.1/tcp/0"}, false, true
+	if d.settings != nil {
+		d.settings(&settings)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	d.cancel = cancel
 	ready := make(chan control.Ready, 1)

@@ -24,9 +24,6 @@ func (d *Device) Examine(ctx context.Context) ([]control.Finding, error) {
 	for i := range st.Folders {
 		out = append(out, d.examineFolder(&st.Folders[i])...)
 	}
-	for i := range st.Peers {
-		out = append(out, examinePeer(&st.Peers[i]))
-	}
 	return out, nil
 }
 
@@ -59,7 +56,7 @@ func (d *Device) examineClocks() (out []control.Finding) {
 			Hint: "set the clock that is wrong: nothing is lost by it, but times are misleading",
 		})
 	})
-	if !far {
+	if !far && d.standing().Clock.Behind == 0 { // else [Device.ExamineReach] tells
 		out = append(out, control.Finding{Subject: "clock", OK: true, Code: "clock", Message: "it agrees with those of connected devices"})
 	}
 	return out
@@ -104,21 +101,6 @@ func (d *Device) examineFolder(f *control.FolderStatus) (out []control.Finding) 
 		out = append(out, control.Finding{Subject: subject, OK: true, Code: string(f.State), Message: fmt.Sprintf("%s, %d files", f.State, f.Files)})
 	}
 	return out
-}
-
-func examinePeer(p *control.PeerStatus) control.Finding {
-	f := control.Finding{Subject: "device " + p.Name, OK: true, Code: "connected", Message: fmt.Sprintf("connected: %s %s", p.Via, p.Transport)}
-	switch {
-	case p.Paused:
-		f.OK, f.Code, f.Message, f.Hint = false, "paused", "paused", "kith resume "+p.Name
-	case !p.Connected && p.LastSeen.IsZero():
-		f.OK, f.Code, f.Message = false, "never_seen", "not connected, and never was"
-		f.Hint = "is it up, and on this network? kith devices shows where it is looked for"
-	case !p.Connected:
-		f.OK, f.Code, f.Message = false, "not_connected", "not connected since "+p.LastSeen.Local().Format(time.DateTime)
-		f.Hint = "is it up, and on this network?"
-	}
-	return f
 }
 
 // heldProblem is the condition of a folder with held batches.

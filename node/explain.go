@@ -39,6 +39,9 @@ func (d *Device) Why(ctx context.Context, p control.Place) (control.Explanation,
 		out.Holders = append(out.Holders, d.identity(h))
 	}
 	out.Causes = append(d.pausesOf(s), s.removal()...)
+	if why.Entry == nil || why.Where == folder.Coming {
+		out.Causes = append(out.Causes, d.waitsForLAN()...)
+	}
 	out.Causes = append(out.Causes, controlledProblems(why.Causes)...)
 	out.Causes = append(out.Causes, d.notThere(s, at, why)...)
 	return out, nil
@@ -48,6 +51,9 @@ func (d *Device) Why(ctx context.Context, p control.Place) (control.Explanation,
 func (d *Device) pausesOf(s *share) []control.Problem {
 	if !d.isPausedFolder(s.ID) {
 		return nil
+	}
+	if why := d.rests(d.in()); why != nil {
+		return []control.Problem{*why}
 	}
 	return []control.Problem{{Code: "paused", Message: "the folder, or everything, is paused", Hint: "kith resume ends the pause."}}
 }
@@ -87,7 +93,7 @@ func (d *Device) notThere(s *share, at entry.Path, why folder.Explanation) (out 
 		case d.isPaused(m.Device):
 			p.Code, p.Message, p.Hint = "device_paused", name+" does not have it, and is paused", "kith resume "+name+"."
 		case !st.Members[m.Device].Connected:
-			p.Code, p.Message, p.Hint = "waiting_for_peer", name+" does not have it, and is not connected"+d.sinceText(m.Device), "It gets it when it is connected."
+			p.Code, p.Message, p.Hint = "waiting_for_peer", name+" does not have it, and is not connected"+d.sinceText(m.Device), "It gets it when it is connected; kith doctor "+name+" says why it is not."
 		default:
 			p.Code, p.Message = "telling_peer", name+" does not have it yet, and is getting it"
 		}

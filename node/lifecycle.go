@@ -12,7 +12,7 @@ import (
 // controlled is the device as package control serves it.
 func (d *Device) controlled() control.Device {
 	return control.Device{Lifecycle: d, Pairing: d, Peers: d, Folders: d, Sharing: d, States: d, Paths: d, Care: d, Roles: d,
-		Past: historian{d}, Snapshots: d, Vaults: d, Proofs: d, Recovery: d}
+		Past: historian{d}, Snapshots: d, Vaults: d, Proofs: d, Recovery: d, Limits: d}
 }
 
 // Stop implements [control.Lifecycle].

@@ -14,6 +14,7 @@ import (
 	"github.com/kithmesh/kith/index/version"
 	"github.com/kithmesh/kith/node/guard"
 	"github.com/kithmesh/kith/node/membership"
+	"github.com/kithmesh/kith/node/traffic"
 	"github.com/kithmesh/kith/protocol"
 	"github.com/kithmesh/kith/protocol/blocks"
 	"github.com/kithmesh/kith/protocol/exchange"
@@ -26,7 +27,8 @@ type link struct {
 	id     entry.DeviceID
 	peer   peer.ID
 	teller *exchange.Teller
-	blocks *blocks.Client
+	blocks *fetcher
+	window *traffic.Window // of what it is asked for
 	stop   context.CancelFunc
 	done   <-chan struct{}
 
@@ -34,6 +36,8 @@ type link struct {
 	met      bool                                              // it has answered a hello
 	invited  bool                                              // it has said what it offers
 	listener *exchange.Listener                                // nil while it does not tell
+	turn     chan struct{}                                     // closed when listener has a successor, or the link ends
+	retell   context.CancelCauseFunc                           // ends the stream on which it is told
 	told     map[entry.FolderID]exchange.FolderState           // what it shares with us
 	asks     []exchange.Ask                                    // to be told
 	keys     map[entry.FolderID]map[entry.Epoch]membership.Key // of the folders in the last news
@@ -42,6 +46,7 @@ type link struct {
 	nonce    uint64                                            // of the last ask
 	away     time.Duration                                     // its clock, from this one
 	contacts []exchange.Contact                                // what it tells of others
+	trouble  error                                             // how the last attempt to talk ended, until it answers
 
 	turns guard.Turns // of its vaults to be looked at
 }
@@ -62,12 +67,14 @@ const (
 func (d *Device) connect(id peer.ID) {
 	l := &link{
 		device: d, id: entry.DeviceID(id.String()), peer: id,
-		told: map[entry.FolderID]exchange.FolderState{}, answers: map[uint64]chan exchange.Answer{}, waiting: map[uint64]exchange.Ask{},
+		window: traffic.NewWindow(),
+		told:   map[entry.FolderID]exchange.FolderState{}, answers: map[uint64]chan exchange.Answer{}, waiting: map[uint64]exchange.Ask{},
 	}
 	l.teller = exchange.NewTeller(book{l})
-	l.blocks = blocks.NewClient(func(ctx context.Context) (blocks.Stream, error) {
+	l.blocks = newFetcher(func(ctx context.Context) (blocks.Stream, error) {
 		return l.open(ctx, protocol.Blocks, blockIdle)
 	})
+	l.turn = make(chan struct{})
 	d.mu.Lock()
 	old := d.links[l.id]
 	d.links[l.id] = l
@@ -122,19 +129,21 @@ func (l *link) end() {
 	l.blocks.Close()
 	l.mu.Lock()
 	listener := l.listener
+	close(l.turn)
+	l.turn = make(chan struct{})
 	l.mu.Unlock()
 	l.detachAll(listener)
 }
 
 // open opens a stream on the connection that discovery keeps.
-func (l *link) open(ctx context.Context, id protocol.ID, idle time.Duration) (*protocol.Stream, error) {
+func (l *link) open(ctx context.Context, id protocol.ID, idle time.Duration) (*traffic.Lane, error) {
 	ctx, cancel := context.WithTimeout(network.WithNoDial(ctx, "discovery dials"), openTimeout)
 	defer cancel()
 	raw, err := l.device.net.Host().NewStream(ctx, l.peer, id)
 	if err != nil {
 		return nil, err
 	}
-	return l.device.server.Open(raw, idle), nil
+	return l.device.lane(raw.Conn(), l.device.server.Open(raw, idle)), nil
 }
 
 // run tells the peer, on one stream after the other for as long as it is
@@ -147,6 +156,10 @@ func (l *link) run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			break
 		}
+		if errors.Is(err, errRerouted) {
+			continue
+		}
+		l.noteTrouble(err)
 		if why := protocol.Explain(err); why != "" || errors.Is(err, exchange.ErrProtocol) {
 			l.device.Log.Warn("cannot talk with a device", "device", l.id, "reason", why, "error", err)
 		} else {
@@ -166,19 +179,28 @@ func (l *link) run(ctx context.Context) error {
 }
 
 func (l *link) tell(ctx context.Context) error {
+	ctx, done := l.telling(ctx)
+	defer done()
 	s, err := l.open(ctx, protocol.Exchange, 0)
 	if err != nil {
 		return fmt.Errorf("open exchange: %w", err)
 	}
-	defer l.setMet(false)
 	l.askAgain()
-	return l.teller.Run(ctx, s, l.device.hello())
+	err = l.teller.Run(ctx, s, l.device.hello())
+	if errors.Is(context.Cause(ctx), errRerouted) {
+		return errRerouted
+	}
+	l.setMet(false)
+	return err
 }
 
 func (l *link) setMet(met bool) {
 	l.mu.Lock()
 	changed := l.met != met
 	l.met = met
+	if met {
+		l.trouble = nil
+	}
 	l.mu.Unlock()
 	if changed {
 		l.device.news() // the others are told who is where
@@ -220,17 +242,16 @@ func (d *Device) hello() exchange.Hello {
 }
 
 // listen is the handler of an exchange stream that a peer opened.
-func (d *Device) listen(ctx context.Context, id entry.DeviceID, s *protocol.Stream) error {
+func (d *Device) listen(ctx context.Context, id entry.DeviceID, s *traffic.Lane) error {
 	l := d.linkSoon(ctx, id)
 	if l == nil {
 		return protocol.ErrClosing // it tries again
 	}
 	ear := &ear{link: l, ctx: ctx}
 	ear.listener = exchange.NewListener(ear, ear)
-	l.mu.Lock()
-	l.listener = ear.listener
-	l.mu.Unlock()
+	l.hear(ear.listener)
 	defer ear.end()
+	defer l.awaitHeir(ctx, ear.listener)
 	return ear.listener.Run(ctx, s, d.hello())
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/kithmesh/kith/discovery"
 	"github.com/kithmesh/kith/index/entry"
 	"github.com/kithmesh/kith/node/membership"
+	"github.com/kithmesh/kith/node/traffic"
 	"github.com/kithmesh/kith/protocol"
 	"github.com/kithmesh/kith/protocol/blocks"
 	"github.com/kithmesh/kith/protocol/history"
@@ -20,15 +21,15 @@ import (
 func (d *Device) serve() {
 	h := d.net.Host()
 	h.SetStreamHandler(protocol.Exchange, d.server.Serve(
-		protocol.Rule{Name: "exchange", Streams: exchangeSlots, Memory: 256 << 10}, d.listen))
+		protocol.Rule{Name: "exchange", Streams: exchangeSlots, Memory: 256 << 10}, d.onLane(d.listen)))
 	give := &blocks.Server{Source: d}
 	h.SetStreamHandler(protocol.Blocks, d.server.Serve(
 		protocol.Rule{Name: "blocks", Streams: blockSlots, Memory: 256 << 10, Idle: blockIdle},
-		func(ctx context.Context, id entry.DeviceID, s *protocol.Stream) error { return give.Handle(ctx, id, s) }))
+		d.onLane(func(ctx context.Context, id entry.DeviceID, s *traffic.Lane) error { return give.Handle(ctx, id, s) })))
 	told := &history.Server{Source: archive{d}, Keeping: archive{d}}
 	h.SetStreamHandler(protocol.History, d.server.Serve(
 		protocol.Rule{Name: "history", Streams: historySlots, Memory: 1 << 20, Idle: blockIdle},
-		func(ctx context.Context, id entry.DeviceID, s *protocol.Stream) error { return told.Handle(ctx, id, s) }))
+		d.onLane(func(ctx context.Context, id entry.DeviceID, s *traffic.Lane) error { return told.Handle(ctx, id, s) })))
 	d.net.HandlePairing(protocol.ID(pair.Protocol), d.showTo)
 }
 
@@ -41,13 +42,18 @@ func (d *Device) watchNet() {
 			d.Log.Info("connected", "device", id, "via", string(e.Route.Via), "transport", string(e.Route.Transport), "addr", e.Route.Addr)
 			d.connect(e.Device)
 			d.found(e.Device)
+		case discovery.Rerouted:
+			d.Log.Info("reached in another way", "device", id, "via", string(e.Route.Via), "transport", string(e.Route.Transport), "addr", e.Route.Addr)
+			d.reroute(id)
 		case discovery.Disconnected:
 			d.Log.Info("disconnected", "device", id)
 			d.disconnect(id)
+			d.saw(id, nil) // until now
 		case discovery.Learned:
 			d.saw(id, e.Addrs)
 		}
 	}
+	d.eachLink(func(l *link) { d.saw(l.id, nil) })
 }
 
 // found stores where a device is that was met: others may have told of it, and

@@ -35,6 +35,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -50,6 +51,7 @@ import (
 	"github.com/kithmesh/kith/node/guard"
 	"github.com/kithmesh/kith/node/identity"
 	"github.com/kithmesh/kith/node/membership"
+	"github.com/kithmesh/kith/node/traffic"
 	"github.com/kithmesh/kith/protocol"
 	"github.com/kithmesh/kith/protocol/pair"
 )
@@ -72,6 +74,8 @@ type Device struct {
 	db       *index.DB
 	net      *discovery.Net
 	server   *protocol.Server
+	meter    *traffic.Meter
+	limiting sync.Mutex // held while the limits are changed
 	gate     *pair.Gate
 	showing  sync.RWMutex       // held for reading while a device that pairs is answered
 	stop     context.CancelFunc // of Run
@@ -93,6 +97,7 @@ type Device struct {
 	shares map[entry.FolderID]*share
 	links  map[entry.DeviceID]*link
 	paused pauses
+	around atomic.Pointer[surroundings]
 }
 
 // Run runs a device until ctx ends or somebody stops it. It returns an error
@@ -134,17 +139,22 @@ func (d *Device) open() (err error) {
 	for _, p := range d.store.Problems() {
 		d.Log.Warn("put a damaged file right", "file", p.File, "error", p.Err)
 	}
-	if err = errors.Join(d.loadPauses(), d.loadWords()); err != nil {
+	if err = errors.Join(d.loadPauses(), d.loadLimits(), d.loadWords()); err != nil {
 		return err
 	}
 	d.guards = guard.Open(filepath.Join(d.Places.State, guardsFile), d.Log)
 	if err = d.openIndex(); err != nil {
 		return err
 	}
-	d.net, err = discovery.New(discovery.Options{
+	o := discovery.Options{
 		Key: d.id.Key(), Listen: d.Settings.Listen, LANOnly: d.Settings.LANOnly, MDNS: d.Settings.MDNS,
-		Log: d.Log, UserAgent: d.Software,
-	})
+		Log: d.Log, UserAgent: d.Software, Relayed: d.meterRelayed,
+	}
+	if mode := d.discovery(); mode != config.DiscoveryOff {
+		wide := d.wide(mode)
+		o.Beyond, o.Relay, o.PortMapping, o.Board = true, wide.Relay, wide.PortMapping, wide.Board
+	}
+	d.net, err = discovery.New(o)
 	if err != nil {
 		return errors.Join(err, d.db.Close())
 	}
@@ -205,6 +215,8 @@ func (d *Device) run(parent context.Context) error {
 	g.Go(func() error { return d.net.Run(ctx) })
 	g.Go(func() error { d.watchNet(); return nil })
 	g.Go(func() error { d.watchPauses(ctx); return nil })
+	g.Go(func() error { return d.meter.Run(ctx) })
+	g.Go(func() error { d.watchSurroundings(ctx); return nil })
 	g.Go(func() error { d.watchBackups(ctx); return nil })
 	g.Go(func() error { d.watchRecovery(ctx); return nil })
 	d.Log.Info("running", "device", d.id.ID(), "name", d.name)
@@ -256,6 +268,7 @@ func (d *Device) trust(p membership.Peer) error {
 	if err := d.net.Trust(id); err != nil {
 		return err
 	}
+	d.net.Vouch(id, p.Asked)
 	d.net.Remember(id, p.Addresses)
 	return nil
 }

@@ -6,23 +6,21 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/network"
-	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/kithmesh/kith/index/entry"
 	"github.com/kithmesh/kith/node/control"
 	"github.com/kithmesh/kith/node/membership"
-	"github.com/kithmesh/kith/protocol"
 	"github.com/kithmesh/kith/protocol/pair"
 )
 
-// How long the parts of pairing may take.
+// How long the parts of showing a code may take.
 const (
-	talkTime   = 30 * time.Second // one conversation
-	hearTime   = 2 * time.Second  // for the other device to hear the last word
-	searchTime = 20 * time.Second // finding the device that shows a code
+	talkTime = 30 * time.Second // one conversation
+	hearTime = 2 * time.Second  // for the other device to hear the last word
 )
 
 func (d *Device) self() pair.Self { return pair.Self{ID: d.id.ID(), Name: d.Name()} }
@@ -36,7 +34,14 @@ func (d *Device) ShowCode(
 			return control.Paired{}, fmt.Errorf("share: %w", err)
 		}
 	}
-	w, err := d.gate.Open(pair.Near)
+	reach := pair.Near
+	if r.Anywhere {
+		if err := d.mayPublish(); err != nil {
+			return control.Paired{}, fmt.Errorf("pair: %w", err)
+		}
+		reach = pair.Far
+	}
+	w, err := d.gate.Open(reach)
 	if err != nil {
 		return control.Paired{}, fmt.Errorf("pair: %w", pairingError(err))
 	}
@@ -44,18 +49,19 @@ func (d *Device) ShowCode(
 	d.net.OpenDoor()
 	defer d.net.CloseDoor()
 	defer d.awaitShown() // a refusal that is on its way is still to arrive
-	ticket, err := w.Ticket(d.id.ID(), clipped(d.net.Addrs(), pair.MaxAddresses))
+	stop := d.announceLAN(w.Code().Plate())
+	defer stop()
+	if r.Anywhere {
+		stop, err := d.publish(ctx, w.Code().Plate())
+		if err != nil {
+			return control.Paired{}, fmt.Errorf("pair: %w", err)
+		}
+		defer stop()
+	}
+	invitation, err := d.invitation(w)
 	if err != nil {
 		return control.Paired{}, err
 	}
-	stop, announced := d.tasks.start(func(ctx context.Context) error {
-		if err := d.net.AnnouncePairing(ctx, int(w.Code().Plate())); err != nil && ctx.Err() == nil {
-			d.Log.Info("a code cannot be found on the local network", "error", err)
-		}
-		return nil
-	})
-	defer func() { stop(); <-announced }()
-	invitation := control.Invitation{Code: w.Code().String(), Ticket: ticket.String(), Expires: w.Expires()}
 	if err := shown(invitation); err != nil {
 		return control.Paired{}, err
 	}
@@ -72,7 +78,29 @@ func (d *Device) ShowCode(
 	return d.paired(p), nil
 }
 
-func clipped(all []string, n int) []string { return all[:min(n, len(all))] }
+// invitation is a window as the other device needs it.
+func (d *Device) invitation(w *pair.Window) (control.Invitation, error) {
+	addrs := invited(d.places())
+	ticket, err := w.Ticket(d.id.ID(), addrs)
+	if err != nil {
+		return control.Invitation{}, err
+	}
+	return control.Invitation{
+		Code: w.Code().String(), Ticket: ticket.String(), Expires: w.Expires(),
+		Anywhere: w.Code().Plate().Reach() == pair.Far, Outside: outside(addrs),
+	}, nil
+}
+
+// announceLAN has a code found on the local network until it is stopped.
+func (d *Device) announceLAN(plate pair.Plate) (stop func()) {
+	end, ended := d.tasks.start(func(ctx context.Context) error {
+		if err := d.net.AnnouncePairing(ctx, int(plate)); err != nil && ctx.Err() == nil {
+			d.Log.Info("a code cannot be found on the local network", "error", err)
+		}
+		return nil
+	})
+	return func() { end(); <-ended }
+}
 
 // awaitShown waits until every device that is being answered has its answer.
 func (d *Device) awaitShown() {
@@ -117,7 +145,7 @@ func (d *Device) showTo(s network.Stream) {
 		return
 	}
 	_, err := d.gate.Show(s, d.self(), remote, func(p pair.Peer) error {
-		return d.keepPeer(p, nil)
+		return d.keepPeer(p, known{})
 	})
 	switch {
 	case err == nil:
@@ -135,12 +163,17 @@ func (d *Device) showTo(s network.Stream) {
 	_ = s.Close()
 }
 
-// keepPeer stores and trusts a device that has paired.
-func (d *Device) keepPeer(p pair.Peer, addresses []string) error {
-	rec := membership.Peer{ID: p.ID, Name: p.Name, PairedAt: time.Now(), Addresses: addresses}
+// keepPeer stores and trusts a device that has paired. Where a person has said
+// that it is stays apart from what is learnt: it may be dialled there always.
+func (d *Device) keepPeer(p pair.Peer, k known) error {
+	rec := membership.Peer{ID: p.ID, Name: p.Name, PairedAt: time.Now()}
 	if old, ok := d.store.Peer(p.ID); ok {
-		rec.Given, rec.LastSeen = old.Given, old.LastSeen
-		rec.Addresses = append(rec.Addresses, old.Addresses...)
+		rec.Given, rec.LastSeen, rec.Addresses, rec.Asked = old.Given, old.LastSeen, old.Addresses, old.Asked
+	}
+	places := slices.DeleteFunc(k.texts(), func(a string) bool { return strings.Contains(a, "/p2p-circuit") }) // relays change
+	rec.Learn(places...)
+	if k.asked {
+		rec.Ask(places...)
 	}
 	if err := d.store.PutPeer(rec); err != nil {
 		return err
@@ -151,135 +184,4 @@ func (d *Device) keepPeer(p pair.Peer, addresses []string) error {
 
 func (d *Device) paired(p pair.Peer) control.Paired {
 	return control.Paired{Identity: d.identity(p.ID), Check: p.Check}
-}
-
-// UseCode implements [control.Pairing].
-func (d *Device) UseCode(ctx context.Context, r control.UseCodeRequest) (control.Paired, error) {
-	if pair.IsTicket(r.Code) {
-		t, err := pair.ParseTicket(r.Code)
-		if err != nil {
-			return control.Paired{}, fmt.Errorf("%w: %w", control.ErrInvalid, err)
-		}
-		at := slices.Concat(r.At, t.Addresses)
-		return d.enterAt(ctx, t.Secret(), at, t.Device)
-	}
-	c, err := pair.ParseCode(r.Code)
-	if err != nil {
-		return control.Paired{}, fmt.Errorf("%w: %w", control.ErrInvalid, err)
-	}
-	if len(r.At) > 0 {
-		return d.enterAt(ctx, c.Secret(), r.At, "")
-	}
-	return d.enterNear(ctx, c)
-}
-
-// enterAt proves a secret to the device at one of the addresses.
-func (d *Device) enterAt(ctx context.Context, secret *pair.Secret, at []string, id entry.DeviceID) (control.Paired, error) {
-	byDevice := map[peer.ID][]string{}
-	var failed error
-	for _, addr := range at {
-		who := peer.ID("")
-		var err error
-		if id != "" {
-			who, err = peer.Decode(string(id))
-		} else {
-			who, err = d.net.WhoIs(ctx, addr)
-		}
-		if err != nil {
-			failed = errors.Join(failed, err)
-			continue
-		}
-		byDevice[who] = append(byDevice[who], addr)
-	}
-	for who, addrs := range byDevice {
-		p, err := d.enter(ctx, secret, who, addrs)
-		if err == nil {
-			return p, nil
-		}
-		failed = errors.Join(failed, err)
-		if secret.Spent() {
-			return control.Paired{}, fmt.Errorf("pair: %w", pairingError(err))
-		}
-	}
-	return control.Paired{}, fmt.Errorf("pair: %w", notReached(failed))
-}
-
-// enterNear finds the device that shows a code on the local network.
-func (d *Device) enterNear(ctx context.Context, c pair.Code) (control.Paired, error) {
-	ctx, cancel := context.WithTimeout(ctx, searchTime)
-	defer cancel()
-	found := make(chan peer.AddrInfo)
-	stop, done := d.tasks.start(func(task context.Context) error {
-		_ = d.net.FindPairing(task, int(c.Plate()), func(i peer.AddrInfo) {
-			select {
-			case found <- i:
-			case <-task.Done():
-			}
-		})
-		return nil
-	})
-	defer func() { stop(); <-done }()
-	secret := c.Secret()
-	var failed error
-	for {
-		select {
-		case i := <-found:
-			addrs := make([]string, 0, len(i.Addrs))
-			for _, a := range i.Addrs {
-				addrs = append(addrs, a.String())
-			}
-			p, err := d.enter(ctx, secret, i.ID, addrs)
-			if err == nil {
-				return p, nil
-			}
-			if secret.Spent() {
-				return control.Paired{}, fmt.Errorf("pair: %w", pairingError(err))
-			}
-			failed = errors.Join(failed, err)
-		case <-done:
-			return control.Paired{}, fmt.Errorf("pair: %w", notReached(failed))
-		case <-ctx.Done():
-			return control.Paired{}, fmt.Errorf("pair: %w", notReached(failed))
-		}
-	}
-}
-
-// enter proves a secret to one device, and stores it if that went well.
-func (d *Device) enter(ctx context.Context, secret *pair.Secret, who peer.ID, addrs []string) (control.Paired, error) {
-	release, err := d.net.AllowDial(who)
-	if err != nil {
-		return control.Paired{}, err
-	}
-	defer release()
-	ctx, cancel := context.WithTimeout(ctx, talkTime)
-	defer cancel()
-	s, err := d.reach(ctx, who, addrs)
-	if err != nil {
-		return control.Paired{}, err
-	}
-	defer func() { _ = s.Close() }()
-	if deadline, ok := ctx.Deadline(); ok {
-		_ = s.SetDeadline(deadline)
-	}
-	p, err := pair.Enter(s, d.self(), entry.DeviceID(who.String()), secret)
-	if err != nil {
-		return control.Paired{}, err
-	}
-	if err := d.keepPeer(p, addrs); err != nil {
-		return control.Paired{}, fmt.Errorf("store %q: %w", p.Name, err)
-	}
-	return d.paired(p), nil
-}
-
-// reach connects to a device that is not trusted yet and opens a stream.
-func (d *Device) reach(ctx context.Context, who peer.ID, addrs []string) (network.Stream, error) {
-	info, err := addrInfo(who, addrs)
-	if err != nil {
-		return nil, err
-	}
-	h := d.net.Host()
-	if err := h.Connect(ctx, info); err != nil {
-		return nil, err
-	}
-	return h.NewStream(ctx, who, protocol.ID(pair.Protocol))
 }

@@ -34,7 +34,7 @@ func (d *Device) isPaused(id entry.DeviceID) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	now := time.Now()
-	return d.paused.has("", now) || d.paused.has(string(id), now)
+	return d.rests(d.in()) != nil || d.paused.has("", now) || d.paused.has(string(id), now)
 }
 
 // isPausedFolder tells whether the exchange about a folder is paused.
@@ -42,7 +42,7 @@ func (d *Device) isPausedFolder(id entry.FolderID) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	now := time.Now()
-	return d.paused.has("", now) || d.paused.has(id.String(), now)
+	return d.rests(d.in()) != nil || d.paused.has("", now) || d.paused.has(id.String(), now)
 }
 
 func (d *Device) pausesPath() string { return filepath.Join(d.Places.State, pausesFile) }

@@ -27,6 +27,9 @@ func (s *seat) Device() entry.DeviceID { return s.link.id }
 // is true: those that do not open are asked for in the others.
 func (s *seat) Fetch(ctx context.Context, ids []entry.BlockID, got func(int, []byte) error) error {
 	r := blocks.Request{Folder: s.share.ID, IDs: ids, Compress: s.share.tree == nil}
+	if s.share.tree == nil && !s.Gives(meteredFile+1) {
+		return errMetered
+	}
 	if s.share.tree == nil || !s.share.isBlind(s.link.id) {
 		return s.link.blocks.Fetch(ctx, r, got)
 	}

@@ -25,6 +25,9 @@ func (d *Device) Status(ctx context.Context, text string) (control.Status, error
 	st.Paused = d.paused.has("", time.Now())
 	st.Problems = slices.Clone(d.problems)
 	d.mu.Unlock()
+	if why := d.rests(d.in()); why != nil {
+		st.Problems = append(st.Problems, *why)
+	}
 	for _, s := range shares {
 		d.check(ctx, s)
 		st.Folders = append(st.Folders, d.folderStatus(s))
@@ -62,6 +65,9 @@ func (d *Device) folderStatus(s *share) control.FolderStatus {
 	}
 	out.Problems = append(append(removed, heldProblem(st)...), controlledProblems(st.Problems)...)
 	out.Problems = append(out.Problems, d.guardProblems(s)...)
+	if st.NeedBytes > meteredFile {
+		out.Problems = append(out.Problems, d.waitsForLAN()...)
+	}
 	out.Problems = append(out.Problems, s.recoveryProblems()...)
 	if s.noHistory != nil {
 		out.Problems = append(out.Problems, control.Problem{
@@ -115,6 +121,10 @@ func (d *Device) peerStatuses() []control.PeerStatus {
 		if st.Connected {
 			st.Via, st.Transport = control.Via(now.Route.Via), control.Transport(now.Route.Transport)
 			st.Addr, st.LastSeen = now.Route.Addr, time.Now()
+			st.Punched, st.Since = now.Route.Punched, now.Route.Since
+			if now.Route.Relay != "" {
+				st.Relay = d.nameOf(entry.DeviceID(now.Route.Relay.String()))
+			}
 		} else if len(p.Addresses) > 0 {
 			st.Addr = p.Addresses[0]
 		}

@@ -56,6 +56,19 @@ func code(err error) network.StreamErrorCode {
 	return codeFailed
 }
 
+// Reason is the error of this package, or [exchange.ErrProtocol], that a peer
+// has given as the reason for resetting a stream; nil if it did not, or gave
+// none of these.
+func Reason(err error) error {
+	var reset *network.StreamError
+	if !errors.As(err, &reset) {
+		return nil
+	}
+	return map[network.StreamErrorCode]error{
+		codeNotTrusted: ErrNotTrusted, codeTooMany: ErrTooMany, codeClosing: ErrClosing, codeVersion: exchange.ErrProtocol,
+	}[reset.ErrorCode]
+}
+
 // Explain says in words why a peer reset a stream, if it did and said so.
 func Explain(err error) string {
 	var reset *network.StreamError

@@ -189,6 +189,9 @@ func (s *Server) trafficOf(d entry.DeviceID) *traffic {
 	return t
 }
 
+// Conn is the connection that carries the stream.
+func (s *Stream) Conn() network.Conn { return s.raw.Conn() }
+
 // Read implements [io.Reader].
 func (s *Stream) Read(b []byte) (int, error) {
 	if s.idle > 0 {

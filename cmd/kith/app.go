@@ -92,7 +92,7 @@ func (a *app) newRoot() *cobra.Command {
 			root.AddCommand(c)
 		}
 	}
-	add("device", a.upCommand(), a.downCommand(), a.statusCommand(), a.waitCommand(), a.pauseCommand(), a.resumeCommand())
+	add("device", a.upCommand(), a.downCommand(), a.statusCommand(), a.waitCommand(), a.pauseCommand(), a.resumeCommand(), a.limitsCommand())
 	add("others", a.pairCommand(), a.devicesCommand())
 	add("folders", a.addCommand(), a.foldersCommand(), a.scanCommand(), a.shareCommand(), a.unshareCommand(),
 		a.offersCommand(), a.acceptCommand(), a.roleCommand(), a.leaveCommand())

@@ -3,8 +3,11 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -15,24 +18,31 @@ import (
 func (a *app) doctorCommand() *cobra.Command {
 	goOn := ""
 	cmd := &cobra.Command{
-		Use:   "doctor",
+		Use:   "doctor [DEVICE]",
 		Short: "Look for what may be wrong, and say what to do",
-		Long: "Look at everything that may be wrong with this device, its folders and its peers, and\n" +
-			"say what to do. The exit code is 3 if something is wrong, and 5 if the device is not\n" +
-			"running: then only what can be seen from outside is looked at.\n\n" +
+		Long: "Look at everything that may be wrong with this device, its folders, its network and its\n" +
+			"peers, and say what to do. Each peer that is not connected is sought in every way: on the\n" +
+			"local network, at each address, where devices meet beyond it, through each relay; that\n" +
+			"takes some 20 seconds at most. With DEVICE only that one is looked at.\n\n" +
+			"Nothing is sent beyond the local network while discovery is off. The exit code is 3 if\n" +
+			"something is wrong, and 5 if the device is not running: then only what can be seen from\n" +
+			"outside is looked at. With --json each finding has a code; docs/doctor.md lists them.\n\n" +
 			"A folder is fenced when this device was restored from a backup or cloned, and so has\n" +
 			"forgotten what it told others. With --go-on it takes part again, as if new: nothing is\n" +
 			"lost here or elsewhere, and files that differ are kept in both versions. Do that on one\n" +
 			"of two clones only; give the other one a new home (kith up --home).",
-		Example: "  kith doctor\n  kith doctor --go-on Documents",
-		Args:    cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		Example: "  kith doctor\n  kith doctor phone\n  kith doctor --go-on Documents",
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
 			if cmd.Flags().Changed("go-on") {
+				if len(args) > 0 {
+					return usagef(cmd, "--go-on is about a folder, and %q is one thing too many", args[0])
+				}
 				return a.ask(func(ctx context.Context, c *control.Client, _ []string) error { return a.goOn(ctx, c, goOn) })(cmd, nil)
 			}
-			return a.examine(cmd.Context())
+			return a.examine(cmd.Context(), strings.Join(args, ""))
 		},
-		ValidArgsFunction: cobra.NoFileCompletions,
+		ValidArgsFunction: a.completeDevice,
 	}
 	cmd.Flags().StringVar(&goOn, "go-on", "", "let a fenced `FOLDER` go on")
 	_ = cmd.RegisterFlagCompletionFunc("go-on", a.completeFolder)
@@ -57,26 +67,68 @@ type findingView struct {
 	Hint    string `json:"hint"`
 }
 
-func (a *app) examine(ctx context.Context) error {
+type trialView struct {
+	Subject string `json:"subject"`
+	What    string `json:"what"`
+	Result  string `json:"result"`
+	OK      bool   `json:"ok"`
+}
+
+type examinedView struct {
+	Findings []findingView `json:"findings"`
+	Trials   []trialView   `json:"trials"`
+}
+
+// examined is what an examination has brought to light so far.
+type examined struct {
+	findings []control.Finding
+	trials   []control.Trial
+}
+
+// examine looks at one device, or at everything for "".
+func (a *app) examine(ctx context.Context, device string) error {
+	var e examined
 	c, err := a.dial(ctx)
 	if err != nil {
-		found := append([]control.Finding{unreachable(err)}, a.fromOutside()...)
-		return errors.Join(a.showFindings(found), err)
+		e.findings = append([]control.Finding{unreachable(err)}, a.fromOutside()...)
+		return errors.Join(a.showExamined(e), err)
 	}
 	defer c.Close()
-	found, err := c.Examine(ctx)
-	if err != nil {
-		return err
-	}
-	if err := a.showFindings(found); err != nil {
-		return err
-	}
-	for _, f := range found {
-		if !f.OK {
-			return errAttention
+	if device == "" {
+		if e.findings, err = c.Examine(ctx); err != nil {
+			return err
 		}
 	}
+	err = c.ExamineReach(ctx, device, func(r control.Reached) error {
+		switch {
+		case r.Trial != nil:
+			e.trials = append(e.trials, *r.Trial)
+			return a.showTrial(*r.Trial)
+		case r.Finding != nil:
+			e.findings = append(e.findings, *r.Finding)
+		}
+		return nil
+	})
+	if err != nil && len(e.findings) == 0 {
+		return err
+	}
+	if err := errors.Join(a.showExamined(e), err); err != nil {
+		return err
+	}
+	if slices.ContainsFunc(e.findings, func(f control.Finding) bool { return !f.OK }) {
+		return errAttention
+	}
 	return nil
+}
+
+// showTrial tells somebody who watches what has just been tried.
+func (a *app) showTrial(t control.Trial) error {
+	if a.json || !a.errTerminal.is() {
+		return nil
+	}
+	text := fmt.Sprintf("  %s: %s: %s", strings.TrimPrefix(t.Subject, "device "), t.What, t.Result)
+	_, err := fmt.Fprintln(a.err, a.errTerminal.paint(faint, clip(printable(text), a.errTerminal.width-1)))
+	return err
 }
 
 func unreachable(err error) control.Finding {
@@ -111,20 +163,68 @@ func (a *app) fromOutside() []control.Finding {
 	return []control.Finding{home, settings}
 }
 
-func (a *app) showFindings(found []control.Finding) error {
-	v := map[string][]findingView{"findings": views(found, func(f control.Finding) findingView { return findingView(f) })}
+func (a *app) showExamined(e examined) error {
+	v := examinedView{
+		Findings: views(e.findings, func(f control.Finding) findingView { return findingView(f) }),
+		Trials:   views(e.trials, func(t control.Trial) trialView { return trialView(t) }),
+	}
 	return a.show(v, func(w io.Writer) error {
-		var t table
-		for _, f := range found {
-			mark := cell{text: "ok", style: good}
-			if !f.OK {
-				mark = cell{text: "wrong", style: bad}
-			}
-			t.row(mark, f.Subject, f.Message)
-			if !f.OK && f.Hint != "" {
-				t.row("", "", f.Hint)
+		if len(e.trials) > 0 && a.errTerminal.is() {
+			if _, err := fmt.Fprintln(a.err); err != nil {
+				return err
 			}
 		}
-		return t.write(w, terminal{colour: a.outTerminal.colour})
+		return a.findingTable(w, e.findings)
 	})
+}
+
+// findingTable lists findings, each with what to do below it; long ones go on
+// in the next line on a terminal.
+func (a *app) findingTable(w io.Writer, found []control.Finding) error {
+	indent := columns("wrong") + 4
+	for _, f := range found {
+		indent = max(indent, columns("wrong")+4+columns(printable(f.Subject)))
+	}
+	room := 0
+	if a.outTerminal.is() {
+		room = max(a.outTerminal.width-1-indent, narrowest)
+	}
+	var t table
+	for _, f := range found {
+		mark := cell{text: "ok", style: good}
+		if !f.OK {
+			mark = cell{text: "wrong", style: bad}
+		}
+		lines := wrap(f.Message, room)
+		if !f.OK && f.Hint != "" {
+			lines = append(lines, wrap(f.Hint, room)...)
+		}
+		t.row(mark, f.Subject, lines[0])
+		for _, l := range lines[1:] {
+			t.row("", "", l)
+		}
+	}
+	return t.write(w, terminal{colour: a.outTerminal.colour})
+}
+
+// narrowest is the least room for a text beside other columns.
+const narrowest = 30
+
+// wrap breaks a text into lines of at most so many columns, between words; 0 is
+// no bound. There is one line at least.
+func wrap(text string, room int) []string {
+	words := strings.Fields(text)
+	if room <= 0 || len(words) == 0 {
+		return []string{text}
+	}
+	lines := []string{words[0]}
+	for _, word := range words[1:] {
+		last := &lines[len(lines)-1]
+		if columns(*last)+1+columns(word) > room {
+			lines = append(lines, word)
+			continue
+		}
+		*last += " " + word
+	}
+	return lines
 }

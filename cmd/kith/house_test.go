@@ -45,8 +45,11 @@ var house = []room{
 		rooms(words, "node", "node/config", "node/control")},
 
 	{"node", "One device, running: it wires all the other rooms and supervises its folders.",
-		rooms(belowFolder, "node/backup", "node/backup/schedule", "node/vault/store", "node/config", "node/control", "node/past", "node/past/restore", "node/epochs", "node/recovery", "node/recovery/cover", "node/recovery/offline", "node/recovery/rescue", "node/recovery/words", "node/durable", "node/folder", "node/folder/brake", "node/folder/choice", "node/guard", "node/identity", "node/membership", "node/web",
+		rooms(belowFolder, "node/backup", "node/backup/schedule", "node/vault/store", "node/config", "node/control", "node/past", "node/past/restore", "node/epochs", "node/recovery", "node/recovery/cover", "node/recovery/offline", "node/recovery/rescue", "node/recovery/words", "node/doctor", "node/durable", "node/folder", "node/folder/brake", "node/folder/choice", "node/guard", "node/identity", "node/membership", "node/traffic", "node/web",
 			"discovery", "protocol", "protocol/frame", "protocol/pair")},
+
+	{"node/doctor", "Why a device cannot be reached, from what was tried (pure).", nil},
+	{"node/traffic", "How much may be sent and received when, and who comes first.", words},
 
 	{"node/folder", "The actor that owns one folder.",
 		rooms(belowFolder, "node/folder/brake", "node/folder/choice", "node/folder/gather", "node/folder/look", "node/folder/merge")},
@@ -74,7 +77,8 @@ var house = []room{
 	{"node/vault/retention", "Which moments of the past are kept (pure).", nil},
 	{"node/vault/store", "Other places for a vault's packs: a bucket, another disk.", rooms(words, "node/durable")},
 
-	{"discovery", "Who is where.", rooms(words, "discovery/mdns")},
+	{"discovery", "Who is where.", rooms(words, "discovery/mdns", "discovery/rendezvous")},
+	{"discovery/rendezvous", "Where devices leave word for each other, sealed, beyond the local network.", nil},
 	{"discovery/mdns", "Announcing and finding on the local network.", nil},
 
 	{"protocol", "What two devices say: one way to serve all streams.",
@@ -126,10 +130,12 @@ var keepers = []keeper{
 	{"filippo.io/cpace", []string{"protocol/pair"}},
 	{"github.com/tyler-smith/", []string{"node/identity"}},
 	{"github.com/minio/", []string{"node/vault/store"}},
+	{"github.com/libp2p/go-libp2p-kad-dht", []string{"discovery/rendezvous"}},
+	{"github.com/ipfs/boxo", []string{"discovery/rendezvous"}},
 	// A host is for those who own connections; a device's name is its peer ID.
-	{"github.com/libp2p/", []string{"cmd/kith", "node", "discovery", "protocol"}},
-	{"github.com/libp2p/go-libp2p/core/peer", []string{"cmd/kith", "node", "discovery", "protocol", "node/identity"}},
-	{"github.com/libp2p/go-libp2p/core/crypto", []string{"cmd/kith", "node", "discovery", "protocol", "node/identity"}},
+	{"github.com/libp2p/", []string{"cmd/kith", "node", "discovery", "discovery/rendezvous", "protocol"}},
+	{"github.com/libp2p/go-libp2p/core/peer", []string{"cmd/kith", "node", "discovery", "discovery/rendezvous", "protocol", "node/identity"}},
+	{"github.com/libp2p/go-libp2p/core/crypto", []string{"cmd/kith", "node", "discovery", "discovery/rendezvous", "protocol", "node/identity"}},
 }
 
 // Sizes.

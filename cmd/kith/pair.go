@@ -20,16 +20,25 @@ const maxTyped = 8 << 10
 
 func (a *app) pairCommand() *cobra.Command {
 	var shares, at []string
+	var anywhere bool
 	cmd := &cobra.Command{
 		Use:   "pair [CODE|TICKET|-]",
 		Short: "Pair with another device: show a code, or use one",
 		Long: "Without a code, show one and wait for the other device. With a code, a ticket (what\n" +
 			"the QR code holds) or - (to read it from standard input), pair with the device that\n" +
 			"shows it. The code can also be given in KITH_CODE, so that no list of processes shows\n" +
-			"it. A code is good for ten minutes and for one guess.",
+			"it. A code is good for ten minutes and for one guess.\n\n" +
+			"A short code is found on the local network. With --anywhere the code has a long number,\n" +
+			"which is found on a DHT too; that switches discovery on, which a terminal asks about. A\n" +
+			"ticket says where the device is, and needs no search. In either case the device that\n" +
+			"shows the code has to be reachable: on the same network, at a public address, through a\n" +
+			"port that its router lets in, or through a device that both are paired with. If it is\n" +
+			"not, show the code on the other one.",
 		Example: "  kith pair --share Documents --share Photos\n" +
 			"  kith pair 48-acid-bonnet-lunchbox\n" +
-			"  kith pair 48-acid-bonnet-lunchbox --at /ip4/192.168.1.5/tcp/22000",
+			"  kith pair 48-acid-bonnet-lunchbox --at /ip4/192.168.1.5/tcp/22000\n" +
+			"  kith pair --anywhere\n" +
+			"  kith pair --anywhere 482-913-506-acid-bonnet-lunchbox",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			code := a.getenv("KITH_CODE")
@@ -40,21 +49,25 @@ func (a *app) pairCommand() *cobra.Command {
 				if len(at) > 0 {
 					return usagef(cmd, "--at says where a code is shown, but no code was given")
 				}
-				return a.showCode(cmd, shares)
+				return a.showCode(cmd, shares, anywhere)
 			}
 			if len(shares) > 0 {
 				return usagef(cmd, "--share goes with showing a code, and there is one to use (an argument, or KITH_CODE)")
 			}
-			return a.useCode(cmd, code, at)
+			if anywhere && len(at) > 0 {
+				return usagef(cmd, "--at says where the other device is, and --anywhere to look for it")
+			}
+			return a.useCode(cmd, code, at, anywhere)
 		},
 	}
 	cmd.Flags().StringArrayVar(&shares, "share", nil, "offer `FOLDER[=ROLE]` to the device that pairs (repeatable)")
 	cmd.Flags().StringArrayVar(&at, "at", nil, "where the other device is, as a `MULTIADDR` (repeatable)")
+	cmd.Flags().BoolVar(&anywhere, "anywhere", false, "be found, or look, beyond the local network too; switches discovery on")
 	return cmd
 }
 
-func (a *app) showCode(cmd *cobra.Command, shares []string) error {
-	r := control.ShowCodeRequest{}
+func (a *app) showCode(cmd *cobra.Command, shares []string, anywhere bool) error {
+	r := control.ShowCodeRequest{Anywhere: anywhere}
 	for _, s := range shares {
 		o, err := parseOffering(s)
 		if err != nil {
@@ -63,6 +76,16 @@ func (a *app) showCode(cmd *cobra.Command, shares []string) error {
 		r.Shares = append(r.Shares, o)
 	}
 	return a.ask(func(ctx context.Context, c *control.Client, _ []string) error {
+		if anywhere {
+			if err := a.widen(ctx, c); err != nil {
+				return err
+			}
+			if a.outTerminal.is() && !a.json {
+				if err := say(a.err, "Putting the code's number on the DHT ...\n"); err != nil {
+					return err
+				}
+			}
+		}
 		p, err := c.ShowCode(ctx, r, a.showInvitation)
 		if err != nil {
 			return err
@@ -92,24 +115,36 @@ type codeView struct {
 	Code    string    `json:"code"`
 	Ticket  string    `json:"ticket"`
 	Expires time.Time `json:"expires"`
+
+	Anywhere bool `json:"anywhere,omitempty"` // found beyond the local network too
+	Outside  bool `json:"outside,omitempty"`  // the ticket has an address that is not of the local network
 }
 
 func (a *app) showInvitation(i control.Invitation) error {
-	return a.show(codeView{"code", i.Code, i.Ticket, i.Expires.UTC()}, func(w io.Writer) error {
+	return a.show(codeView{"code", i.Code, i.Ticket, i.Expires.UTC(), i.Anywhere, i.Outside}, func(w io.Writer) error {
 		t := now()
-		if err := say(w, "On the other device: kith pair %s\n", i.Code); err != nil {
+		use := "On the other device: kith pair %s\n"
+		if i.Anywhere {
+			use = "On the other device, wherever it is: kith pair --anywhere %s\n"
+		}
+		if err := say(w, use, i.Code); err != nil {
 			return err
 		}
 		if a.outTerminal.is() {
-			// A QR code that does not fit is of no use; the code is.
-			if picture, err := qrCode(i.Ticket, a.outTerminal); err == nil {
+			// A QR code that does not fit is of no use; the code is. In upper case it
+			// takes less room (ISO/IEC 18004, alphanumeric mode) and means the same.
+			if picture, err := qrCode(strings.ToUpper(i.Ticket), a.outTerminal); err == nil {
 				if _, err := fmt.Fprintf(w, "\n%s\n", picture); err != nil {
 					return err
 				}
 			}
 		}
 		if i.Ticket != "" {
-			if err := say(w, "Or, from further away: kith pair %s\n", quoted(i.Ticket)); err != nil {
+			from := "on this network, where the code is not found"
+			if i.Outside {
+				from = "from further away"
+			}
+			if err := say(w, "Or, %s: kith pair %s\n", from, quoted(i.Ticket)); err != nil {
 				return err
 			}
 		}
@@ -137,7 +172,7 @@ func (a *app) showPaired(p control.Paired, shared bool) error {
 	})
 }
 
-func (a *app) useCode(cmd *cobra.Command, code string, at []string) error {
+func (a *app) useCode(cmd *cobra.Command, code string, at []string, anywhere bool) error {
 	return a.ask(func(ctx context.Context, c *control.Client, _ []string) error {
 		if code == "-" {
 			typed, err := a.readLine(ctx, "Code: ")
@@ -149,7 +184,22 @@ func (a *app) useCode(cmd *cobra.Command, code string, at []string) error {
 		if code = strings.TrimSpace(code); code == "" {
 			return usagef(cmd, "the code is empty")
 		}
-		p, err := c.UseCode(ctx, control.UseCodeRequest{Code: code, At: at})
+		if anywhere {
+			if err := a.widen(ctx, c); err != nil {
+				return err
+			}
+		}
+		r := control.UseCodeRequest{Code: code, At: at}
+		p, err := c.UseCode(ctx, r)
+		if errors.Is(err, control.ErrDiscoveryOff) && a.inTerminal && !a.json {
+			if _, err := fmt.Fprintln(a.err, "No device on this network shows this code."); err != nil {
+				return err
+			}
+			if err := a.widen(ctx, c); err != nil {
+				return err
+			}
+			p, err = c.UseCode(ctx, r)
+		}
 		if err != nil {
 			return err
 		}

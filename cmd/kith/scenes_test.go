@@ -15,6 +15,7 @@ var theHour = time.Date(2026, 11, 22, 14, 3, 7, 0, time.UTC)
 // scenes are devices that only answer.
 var scenes = map[string]func() *controltest.Device{
 	"first-hour": firstHour,
+	"afar":       afar,
 	"alone": func() *controltest.Device {
 		return &controltest.Device{Now: control.Status{Identity: laptop}}
 	},
@@ -36,6 +37,22 @@ var scenes = map[string]func() *controltest.Device{
 	"burnt": func() *controltest.Device {
 		d := failing("ShowCode", "pair", control.ErrCodeBurnt)
 		d.Invitation = firstHour().Invitation
+		return d
+	},
+	"anywhere": anywhere,
+	"private": func() *controltest.Device {
+		d := anywhere()
+		d.Discovery.Mode = "private"
+		return d
+	},
+	"near-only": func() *controltest.Device {
+		d := failing("UseCode", "pair", control.ErrDiscoveryOff)
+		d.Discovery.Mode = "off"
+		return d
+	},
+	"stays-home": func() *controltest.Device {
+		d := failing("Widen", "pair", control.ErrInvalid)
+		d.Discovery = control.Discovery{Mode: "off", LANOnly: true}
 		return d
 	},
 	"no-folder": func() *controltest.Device { return failing("Status", `status of "nope"`, control.ErrNoFolder) },
@@ -98,6 +115,15 @@ func firstHour() *controltest.Device {
 			{Folders: []control.FolderProgress{{Folder: docs, State: control.StateInSync, Reached: true}}},
 		},
 	}
+}
+
+// anywhere shows a code that is found beyond the local network, once that is
+// switched on.
+func anywhere() *controltest.Device {
+	d := firstHour()
+	d.Discovery.Mode = "off"
+	d.Invitation.Code, d.Invitation.Anywhere, d.Invitation.Outside = "482-913-506-acid-bonus-lunar", true, true
+	return d
 }
 
 // troubled has all that a person must look at, and names made to do harm.

@@ -114,7 +114,17 @@ func (p statusPage) remark(f control.FolderStatus) string {
 	if f.Untaken > 0 {
 		parts = append(parts, plural(f.Untaken, "change")+" of others not taken")
 	}
+	if alone(f) {
+		parts = append(parts, "no member is connected: kith doctor")
+	}
 	return strings.Join(parts, "; ")
+}
+
+// alone tells whether all other members of a folder are away, though nobody has
+// paused it.
+func alone(f control.FolderStatus) bool {
+	return len(f.Members) > 0 && f.State != control.StatePaused &&
+		!slices.ContainsFunc(f.Members, func(m control.MemberStatus) bool { return m.Connected })
 }
 
 // toCome is what is still wanted here.

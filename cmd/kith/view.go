@@ -91,6 +91,11 @@ type peerView struct {
 	Paired    bool       `json:"paired"`
 	Sent      int64      `json:"sent_bytes"`
 	Received  int64      `json:"received_bytes"`
+	Relay     string     `json:"relay"`
+	Punched   bool       `json:"punched"`
+	Since     *time.Time `json:"since"`
+	RoundTrip *float64   `json:"round_trip_ms"`
+	Why       *causeView `json:"why"`
 }
 
 func viewTime(t time.Time) *time.Time {
@@ -155,8 +160,17 @@ func viewMember(m control.MemberStatus) memberView {
 }
 
 func viewPeer(p control.PeerStatus) peerView {
-	return peerView{
+	v := peerView{
 		Device: string(p.ID), Name: p.Name, Connected: p.Connected, Via: string(p.Via), Transport: string(p.Transport),
 		Addr: p.Addr, LastSeen: viewTime(p.LastSeen), Paused: p.Paused, Paired: !p.Through, Sent: p.Sent, Received: p.Received,
+		Relay: p.Relay, Punched: p.Punched, Since: viewTime(p.Since),
 	}
+	if p.RoundTrip > 0 {
+		ms := float64(p.RoundTrip.Microseconds()) / 1000
+		v.RoundTrip = &ms
+	}
+	if p.Why.Code != "" {
+		v.Why = &causeView{p.Why.Code, p.Why.Message, p.Why.Hint}
+	}
+	return v
 }

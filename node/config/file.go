@@ -37,6 +37,10 @@ type document struct {
 	MDNS           *bool     `toml:"mdns"`
 	BrakeFiles     *int64    `toml:"brake-files"`
 	BrakeShare     *int64    `toml:"brake-share"`
+	Metered        *string   `toml:"metered"`
+	OnMetered      *string   `toml:"on-metered"`
+	OnBattery      *string   `toml:"on-battery"`
+	BatteryBelow   *int64    `toml:"battery-below"`
 }
 
 // Load reads and checks the settings file; one that is not there says nothing.
@@ -141,6 +145,10 @@ func (d *document) texts() map[string]string {
 	flag("mdns", d.MDNS)
 	number("brake-files", d.BrakeFiles)
 	number("brake-share", d.BrakeShare)
+	str("metered", d.Metered)
+	str("on-metered", d.OnMetered)
+	str("on-battery", d.OnBattery)
+	number("battery-below", d.BatteryBelow)
 	list("listen", d.Listen)
 	list("bootstrap", d.Bootstrap)
 	return text

@@ -33,6 +33,10 @@ type Settings struct {
 	MDNS           bool          // find and be found on the local network
 	BrakeFiles     int64         // so many files, and such a share of a folder
 	BrakeShare     int64         // in percent, others may take away unasked
+	Metered        Metered       // whether what the network carries is paid for
+	OnMetered      OnMetered     // what to do then
+	OnBattery      OnBattery     // what to do on a battery
+	BatteryBelow   int64         // that is charged less, in percent
 }
 
 // Discovery is how devices find each other beyond the local network.
@@ -55,6 +59,35 @@ const (
 	RelayOff  Relay = "off"
 )
 
+// Metered is whether the network is paid for by what it carries.
+type Metered string
+
+// The values of [Metered].
+const (
+	MeteredAuto Metered = "auto" // if the system says so
+	MeteredYes  Metered = "yes"
+	MeteredNo   Metered = "no"
+)
+
+// OnMetered is what to do on a metered network.
+type OnMetered string
+
+// The values of [OnMetered].
+const (
+	MeteredLAN   OnMetered = "lan"   // larger files by the local network only
+	MeteredPause OnMetered = "pause" // nothing at all
+	MeteredSync  OnMetered = "sync"  // as ever
+)
+
+// OnBattery is what to do on a battery.
+type OnBattery string
+
+// The values of [OnBattery].
+const (
+	BatterySync  OnBattery = "sync"  // as ever
+	BatteryPause OnBattery = "pause" // nothing at all
+)
+
 // setting is one of them: how it is called, described, read and written. The
 // text form is that of flags and environment variables.
 type setting struct {
@@ -75,12 +108,10 @@ var settings = []setting{
 		text:    func(s *Settings) string { return s.Name },
 	}, {
 		name:    "listen",
-		comment: "Where to listen, as multiaddrs. Port 0 is any free one.",
-		initial: func() string {
-			return "/ip4/0.0.0.0/tcp/0,/ip6/::/tcp/0,/ip4/0.0.0.0/udp/0/quic-v1,/ip6/::/udp/0/quic-v1"
-		},
-		parse: func(s *Settings, text string) (err error) { s.Listen, err = parseListen(text); return err },
-		text:  func(s *Settings) string { return strings.Join(s.Listen, ",") },
+		comment: "Where to listen, as multiaddrs such as /ip4/0.0.0.0/tcp/22000; port 0 is any free one. None: port 5484 on all interfaces, or another if that is taken.",
+		initial: func() string { return "" },
+		parse:   func(s *Settings, text string) (err error) { s.Listen, err = parseListen(text); return err },
+		text:    func(s *Settings) string { return strings.Join(s.Listen, ",") },
 	}, {
 		name:    "lan-only",
 		comment: "Whether to stay within the local network, whatever else is set.",
@@ -159,6 +190,42 @@ var settings = []setting{
 			return err
 		},
 		text: func(s *Settings) string { return strconv.FormatInt(s.BrakeShare, 10) },
+	}, {
+		name:    "metered",
+		comment: "Whether the network is paid for by what it carries: auto (as NetworkManager says, where it runs), yes or no.",
+		initial: func() string { return string(MeteredAuto) },
+		parse: func(s *Settings, text string) (err error) {
+			s.Metered, err = parseChoice(text, MeteredAuto, MeteredYes, MeteredNo)
+			return err
+		},
+		text: func(s *Settings) string { return string(s.Metered) },
+	}, {
+		name:    "on-metered",
+		comment: "What to do on a metered network: lan (files above 1 MiB go over the local network only), pause or sync.",
+		initial: func() string { return string(MeteredLAN) },
+		parse: func(s *Settings, text string) (err error) {
+			s.OnMetered, err = parseChoice(text, MeteredLAN, MeteredPause, MeteredSync)
+			return err
+		},
+		text: func(s *Settings) string { return string(s.OnMetered) },
+	}, {
+		name:    "on-battery",
+		comment: "What to do while the machine runs on a battery that is charged less than battery-below: sync or pause.",
+		initial: func() string { return string(BatterySync) },
+		parse: func(s *Settings, text string) (err error) {
+			s.OnBattery, err = parseChoice(text, BatterySync, BatteryPause)
+			return err
+		},
+		text: func(s *Settings) string { return string(s.OnBattery) },
+	}, {
+		name:    "battery-below",
+		comment: "In percent; 100 is always.",
+		initial: func() string { return "30" },
+		parse: func(s *Settings, text string) (err error) {
+			s.BatteryBelow, err = parseWhole(text, 1, 100)
+			return err
+		},
+		text: func(s *Settings) string { return strconv.FormatInt(s.BatteryBelow, 10) },
 	},
 }
 

@@ -167,7 +167,7 @@ func TestDiffNamesWhatDiffers(t *testing.T) {
 	if d := s.Diff(o); len(d) != 0 {
 		t.Fatal(d)
 	}
-	o.Name, o.Listen, o.MDNS = "other", nil, false
+	o.Name, o.Listen, o.MDNS = "other", []string{"/ip4/0.0.0.0/tcp/0"}, false
 	if d := s.Diff(o); !slices.Equal(d, []string{"name", "listen", "mdns"}) {
 		t.Fatal(d)
 	}

@@ -40,7 +40,7 @@ func (s *setting) line(text string) string {
 	switch s.name {
 	case "lan-only", "mdns", "port-mapping":
 		value = text == "true"
-	case "brake-files", "brake-share":
+	case "brake-files", "brake-share", "battery-below":
 		value, _ = strconv.ParseInt(text, 10, 64) // it fits
 	case "listen", "bootstrap":
 		value = strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' })

@@ -107,6 +107,11 @@ type Roles interface {
 	// GoOn ends the fence of a folder: its index goes on as a new replica.
 	// [ErrInvalid] if the folder is not fenced.
 	GoOn(ctx context.Context, folder string) (Folder, error)
+
+	// ExamineReach tries each way to a device, or to all and what this
+	// device's network is like for "", and calls told with each thing as it is
+	// known. It takes some 20 seconds at most. [ErrNoDevice], [ErrAmbiguous].
+	ExamineReach(ctx context.Context, device string, told func(Reached) error) error
 }
 
 // RoleRequest asks for another role.
@@ -123,6 +128,20 @@ type Revoked struct {
 	Identity
 	Folders []Folder // that it was put out of
 	Kept    []Folder // in which this device has no right to do so
+}
+
+// Reached is what an examination of ways to devices tells: one of the two.
+type Reached struct {
+	Trial   *Trial
+	Finding *Finding
+}
+
+// Trial is one thing that was tried.
+type Trial struct {
+	Subject string // as of a finding
+	What    string // such as "10.0.0.5:5484 by tcp"
+	Result  string // such as "no answer in 5 s"
+	OK      bool
 }
 
 // Finding is one thing that was examined.

@@ -36,6 +36,7 @@ type Client struct {
 	vaults    controlpb.VaultsClient
 	proofs    controlpb.ProofsClient
 	recovery  controlpb.RecoveryClient
+	limits    controlpb.LimitsClient
 }
 
 var (
@@ -53,6 +54,7 @@ var (
 	_ Vaults    = (*Client)(nil)
 	_ Proofs    = (*Client)(nil)
 	_ Recovery  = (*Client)(nil)
+	_ Limits    = (*Client)(nil)
 )
 
 // Dial makes a client of the device at the socket, once something listens
@@ -96,6 +98,7 @@ func newClient(path string) *Client {
 		vaults:    controlpb.NewVaultsClient(h, base, o),
 		proofs:    controlpb.NewProofsClient(h, base, o),
 		recovery:  controlpb.NewRecoveryClient(h, base, o),
+		limits:    controlpb.NewLimitsClient(h, base, o),
 	}
 }
 

@@ -49,7 +49,7 @@ func (c *Client) Resume(ctx context.Context, target string) error {
 
 // ShowCode implements [Pairing].
 func (c *Client) ShowCode(ctx context.Context, r ShowCodeRequest, shown func(Invitation) error) (Paired, error) {
-	req := &controlpb.ShowCodeRequest{Shares: convert(r.Shares, func(o Offering) *controlpb.Offering {
+	req := &controlpb.ShowCodeRequest{Anywhere: r.Anywhere, Shares: convert(r.Shares, func(o Offering) *controlpb.Offering {
 		return &controlpb.Offering{Folder: text(o.Folder), Role: roleToWire(o.Role)}
 	})}
 	var paired *controlpb.Paired
@@ -78,6 +78,15 @@ func (c *Client) UseCode(ctx context.Context, r UseCodeRequest) (Paired, error) 
 		return Paired{}, err
 	}
 	return pairedFromWire(a.GetPaired()), nil
+}
+
+// Widen implements [Pairing].
+func (c *Client) Widen(ctx context.Context, on bool) (Discovery, error) {
+	a, err := ask(ctx, answerTime, c.pairing.Widen, &controlpb.WidenRequest{On: on})
+	if err != nil {
+		return Discovery{}, err
+	}
+	return Discovery{Mode: a.GetMode(), Changed: a.GetChanged(), LANOnly: a.GetLanOnly()}, nil
 }
 
 // Rename implements [Peers].

@@ -90,7 +90,8 @@ func fullStatus() control.Status {
 func TestEveryAnswerCrossesTheSocketWhole(t *testing.T) {
 	d := &controltest.Device{
 		Now:        fullStatus(),
-		Invitation: control.Invitation{Code: "48-acid-bonus-lunar", Ticket: "kith:x", Expires: noon},
+		Invitation: control.Invitation{Code: "48-acid-bonus-lunar", Ticket: "kith:x", Expires: noon, Anywhere: true, Outside: true},
+		Discovery:  control.Discovery{Mode: "off", LANOnly: true},
 		Paired:     control.Paired{Identity: phone, Check: [4]string{"a", "b", "c", "d"}},
 		Folder:     docs,
 		Shared:     control.Share{Folder: docs, Device: phone, Role: entry.RoleArchive},
@@ -109,12 +110,13 @@ func TestEveryAnswerCrossesTheSocketWhole(t *testing.T) {
 		"Status":      func() (any, error) { return c.Status(ctx, "") },
 		"ScanFolders": func() (any, error) { return c.ScanFolders(ctx, "doc") },
 		"ShowCode": func() (any, error) {
-			return c.ShowCode(ctx, control.ShowCodeRequest{Shares: []control.Offering{{Folder: "doc", Role: entry.RoleSend}}},
+			return c.ShowCode(ctx, control.ShowCodeRequest{Anywhere: true, Shares: []control.Offering{{Folder: "doc", Role: entry.RoleSend}}},
 				func(i control.Invitation) error { shown = append(shown, i); return nil })
 		},
 		"UseCode": func() (any, error) {
 			return c.UseCode(ctx, control.UseCodeRequest{Code: "48-a-b-c", At: []string{"/ip4/127.0.0.1/tcp/1"}})
 		},
+		"Widen":       func() (any, error) { return c.Widen(ctx, true) },
 		"Rename":      func() (any, error) { return c.Rename(ctx, control.RenameRequest{Device: "x", Name: "phone"}) },
 		"AddFolder":   func() (any, error) { return c.AddFolder(ctx, control.AddRequest{Path: "/a/./b\xff", Label: "b"}) },
 		"LeaveFolder": func() (any, error) { return c.LeaveFolder(ctx, "doc") },
@@ -136,6 +138,7 @@ func TestEveryAnswerCrossesTheSocketWhole(t *testing.T) {
 	}
 	want := map[string]any{
 		"Status": d.Now, "ScanFolders": d.Now.Folders, "ShowCode": d.Paired, "UseCode": d.Paired, "Rename": phone,
+		"Widen":     control.Discovery{Mode: "public", Changed: true, LANOnly: true},
 		"AddFolder": docs, "LeaveFolder": docs, "Share": d.Shared, "Unshare": d.Shared, "Offers": d.Offered,
 		"AcceptOffer": docs, "Pause": nil, "Resume": nil, "Wait": nil, "WatchStatus": nil,
 	}
@@ -162,7 +165,7 @@ func TestEveryAnswerCrossesTheSocketWhole(t *testing.T) {
 		asked[a] = true
 	}
 	for _, want := range []string{
-		"ScanFolders doc", "ShowCode {Shares:[{Folder:doc Role:send}]}", "UseCode {Code:48-a-b-c At:[/ip4/127.0.0.1/tcp/1]}",
+		"ScanFolders doc", "ShowCode {Shares:[{Folder:doc Role:send}] Anywhere:true}", "Widen true", "UseCode {Code:48-a-b-c At:[/ip4/127.0.0.1/tcp/1]}",
 		"AddFolder {Path:/a/b\xff Label:b}", "Share {Folder:doc Device:ph Role:archive}",
 		"AcceptOffer {Folder:doc Path:/b Role:receive}", "Pause {Target:x For:1m0s}",
 		"Wait {Folders:[doc] For:protected Timeout:1m0s}", "Rename {Device:x Name:phone}",
@@ -189,7 +192,7 @@ func TestErrorsKeepTheirMeaningAcrossTheSocket(t *testing.T) {
 		control.ErrPathTaken, control.ErrNested, control.ErrLabelTaken, control.ErrNameTaken, control.ErrNotOffered,
 		control.ErrNotShared, control.ErrNoPath, control.ErrNoBatch, control.ErrNoHistory,
 		control.ErrNoSnapshot, control.ErrNoVault, control.ErrNotHere, control.ErrWaiting, control.ErrPaused, control.ErrWrongCode, control.ErrCodeBurnt, control.ErrCodeExpired,
-		control.ErrPairingPaused, control.ErrTimeout, control.ErrStopping, control.ErrUnsupported,
+		control.ErrDiscoveryOff, control.ErrNoNodes, control.ErrUnreachable, control.ErrPairingPaused, control.ErrTimeout, control.ErrStopping, control.ErrUnsupported,
 	} {
 		t.Run(sentinel.Error(), func(t *testing.T) {
 			raw := fmt.Errorf("accept \"Doc\xffuments\": %w", sentinel)

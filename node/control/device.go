@@ -41,6 +41,7 @@ type Device struct {
 	Vaults    Vaults
 	Proofs    Proofs
 	Recovery  Recovery
+	Limits    Limits
 }
 
 // Lifecycle is about the running device as a whole.
@@ -71,7 +72,10 @@ type Pairing interface {
 	// whatever the reason.
 	//
 	// Before shown: [ErrNoFolder] or [ErrAmbiguous] for a share that names no
-	// folder, [ErrPairingPaused] after too many burnt codes. After it:
+	// folder, [ErrPairingPaused] after too many burnt codes; for one that is to
+	// be found anywhere [ErrDiscoveryOff], [ErrNoNodes] if no node of the DHT
+	// has taken the number in time, and [ErrUnreachable] if the device knows no
+	// address at which it could be reached. After it:
 	// [ErrCodeBurnt] when someone guessed wrong, [ErrCodeExpired] when nobody
 	// came in time.
 	ShowCode(ctx context.Context, r ShowCodeRequest, shown func(Invitation) error) (Paired, error)
@@ -79,9 +83,18 @@ type Pairing interface {
 	// UseCode pairs with the device that shows the code or ticket. The code
 	// comes as it was typed, without surrounding space; addresses are not
 	// parsed yet. [ErrInvalid] for what is no code, no ticket or no address,
-	// [ErrNotFound] when no device shows it, [ErrWrongCode] when one refused
-	// it, [ErrCodeExpired].
+	// [ErrNotFound] when no device shows it, [ErrUnreachable] when no address
+	// answers, [ErrDiscoveryOff] for a long number that nobody shows on the
+	// local network, while nothing else may be searched, [ErrNoNodes] when no
+	// node of the DHT answered, [ErrWrongCode] when a device refused the code,
+	// [ErrCodeExpired].
 	UseCode(ctx context.Context, r UseCodeRequest) (Paired, error)
+
+	// Widen tells how devices are found beyond the local network. With on it
+	// makes that public where it was off, at once and for good: nobody should
+	// set it who has not been told yes. [ErrInvalid] on a device that is to
+	// stay within the local network.
+	Widen(ctx context.Context, on bool) (Discovery, error)
 }
 
 // Peers is about the devices that this one is paired with.
@@ -90,6 +103,11 @@ type Peers interface {
 	// itself gets the name by which others learn of it. [ErrNoDevice],
 	// [ErrAmbiguous], [ErrNameTaken] when another device has the name.
 	Rename(ctx context.Context, r RenameRequest) (Identity, error)
+
+	// Devices is the status of each peer, with the round trip to those that
+	// are connected measured now, and the cause, as far as it is known without
+	// trying, for those that are not.
+	Devices(ctx context.Context) ([]PeerStatus, error)
 }
 
 // Folders is about the folders of this device.

@@ -57,6 +57,14 @@ var (
 	ErrCodeBurnt = errors.New("someone used a wrong code, so this one is no longer valid")
 	// ErrCodeExpired is wrapped when a code is older than it may be.
 	ErrCodeExpired = errors.New("the code has expired")
+	// ErrDiscoveryOff is wrapped when what was asked for needs discovery beyond
+	// the local network, which nobody has allowed.
+	ErrDiscoveryOff = errors.New("discovery beyond the local network is off")
+	// ErrNoNodes is wrapped when no node of the DHT answered.
+	ErrNoNodes = errors.New("no node of the DHT answered")
+	// ErrUnreachable is wrapped when a device does not answer where it should
+	// be, or knows no place where it could.
+	ErrUnreachable = errors.New("not reachable")
 	// ErrPairingPaused is wrapped while pairing is paused because too many
 	// codes were burnt.
 	ErrPairingPaused = errors.New("pairing is paused after several wrong codes")

@@ -91,7 +91,7 @@ func (h pairing) ShowCode(ctx context.Context, r *controlpb.ShowCodeRequest, out
 }
 
 func showCodeFromWire(r *controlpb.ShowCodeRequest) (ShowCodeRequest, error) {
-	var out ShowCodeRequest
+	out := ShowCodeRequest{Anywhere: r.Anywhere}
 	if len(r.Shares) > maxShares {
 		return out, fmt.Errorf("offer %d folders: %w: at most %d", len(r.Shares), ErrInvalid, maxShares)
 	}
@@ -115,6 +115,13 @@ func (h pairing) UseCode(ctx context.Context, r *controlpb.UseCodeRequest) (*con
 		}
 		p, err := h.device.UseCode(ctx, UseCodeRequest{Code: r.Code, At: r.At})
 		return &controlpb.UseCodeResponse{Paired: pairedToWire(p)}, err
+	})
+}
+
+func (h pairing) Widen(ctx context.Context, r *controlpb.WidenRequest) (*controlpb.WidenResponse, error) {
+	return bounded(ctx, answerTime, func(ctx context.Context) (*controlpb.WidenResponse, error) {
+		d, err := h.device.Widen(ctx, r.On)
+		return &controlpb.WidenResponse{Mode: text(d.Mode), Changed: d.Changed, LanOnly: d.LANOnly}, err
 	})
 }
 

@@ -35,6 +35,7 @@ const (
 const (
 	receiveTime = 10 * time.Second // for a request to come in
 	answerTime  = 60 * time.Second // for an answer that asks nobody else
+	reachTime   = 2 * time.Minute  // for an examination of the ways to all devices
 	storeTime   = 3 * time.Minute  // for one that tries a store
 	pairTime    = 3 * time.Minute  // for pairing with a device that shows a code
 	stopTime    = 60 * time.Second // for the device to end

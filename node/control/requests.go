@@ -28,7 +28,8 @@ type Offering struct {
 
 // ShowCodeRequest asks to open a pairing window.
 type ShowCodeRequest struct {
-	Shares []Offering
+	Shares   []Offering
+	Anywhere bool // to be found beyond the local network too
 }
 
 // Invitation is what the other device needs to pair with this one.
@@ -36,6 +37,16 @@ type Invitation struct {
 	Code    string // for people: "48-acid-bonus-lunar"
 	Ticket  string // for machines: what the QR code holds
 	Expires time.Time
+
+	Anywhere bool // the code can be found beyond the local network too
+	Outside  bool // the ticket has an address that is not of the local network
+}
+
+// Discovery is how devices are found beyond the local network.
+type Discovery struct {
+	Mode    string // off, private or public
+	Changed bool   // it was off before
+	LANOnly bool   // the device stays within the local network, whatever the mode
 }
 
 // Paired tells who this device has paired with.

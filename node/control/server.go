@@ -118,6 +118,9 @@ func newMux(d Device) *http.ServeMux {
 	if d.Roles != nil {
 		mux.Handle(controlpb.NewRolesHandler(roles{d.Roles}, opts...))
 	}
+	if d.Limits != nil {
+		mux.Handle(controlpb.NewLimitsHandler(limits{d.Limits}, opts...))
+	}
 	servePast(mux, d, opts)
 	return mux
 }

@@ -122,6 +122,15 @@ type PeerStatus struct {
 	LastSeen  time.Time // zero for never
 	Sent      int64     // bytes on the wire to this peer since this device started
 	Received  int64     // bytes on the wire from it
+
+	Relay   string    // while connected through one: the name of the device that relays
+	Punched bool      // while connected: the way was made through a router from both sides
+	Since   time.Time // while connected: in this way
+	// RoundTrip and Why are told by Devices alone: the way there and back, zero
+	// if it could not be measured, and the cause of not being connected, whose
+	// code is empty if it is.
+	RoundTrip time.Duration
+	Why       Problem
 }
 
 // Via is the kind of way by which a peer is reached.

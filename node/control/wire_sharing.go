@@ -4,12 +4,14 @@ import "github.com/kithmesh/kith/proto/controlpb"
 
 func invitationToWire(i Invitation) *controlpb.ShowCodeEvent {
 	return &controlpb.ShowCodeEvent{Event: &controlpb.ShowCodeEvent_Shown{Shown: &controlpb.Invitation{
-		Code: text(i.Code), Ticket: text(i.Ticket), ExpiresMs: millis(i.Expires),
+		Code: text(i.Code), Ticket: text(i.Ticket), ExpiresMs: millis(i.Expires), Anywhere: i.Anywhere, Outside: i.Outside,
 	}}}
 }
 
 func invitationFromWire(i *controlpb.Invitation) Invitation {
-	return Invitation{Code: i.GetCode(), Ticket: i.GetTicket(), Expires: moment(i.GetExpiresMs())}
+	return Invitation{
+		Code: i.GetCode(), Ticket: i.GetTicket(), Expires: moment(i.GetExpiresMs()), Anywhere: i.GetAnywhere(), Outside: i.GetOutside(),
+	}
 }
 
 func pairedToWire(p Paired) *controlpb.Paired {

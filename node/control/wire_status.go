@@ -1,6 +1,8 @@
 package control
 
 import (
+	"time"
+
 	"github.com/kithmesh/kith/index/entry"
 	"github.com/kithmesh/kith/proto/controlpb"
 )
@@ -79,6 +81,8 @@ func peerToWire(p PeerStatus) *controlpb.PeerStatus {
 		Device: identityToWire(p.Identity), Connected: p.Connected, Paused: p.Paused,
 		Via: text(string(p.Via)), Transport: text(string(p.Transport)), Addr: text(p.Addr),
 		LastSeenMs: millis(p.LastSeen), SentBytes: p.Sent, ReceivedBytes: p.Received, ThroughFolder: p.Through,
+		Relay: text(p.Relay), Punched: p.Punched, SinceMs: millis(p.Since), RoundTripUs: p.RoundTrip.Microseconds(),
+		Why: problemToWire(p.Why),
 	}
 }
 
@@ -87,6 +91,8 @@ func peerFromWire(p *controlpb.PeerStatus) PeerStatus {
 		Identity: identityFromWire(p.GetDevice()), Connected: p.GetConnected(), Paused: p.GetPaused(),
 		Via: Via(p.GetVia()), Transport: Transport(p.GetTransport()), Addr: p.GetAddr(),
 		LastSeen: moment(p.GetLastSeenMs()), Sent: p.GetSentBytes(), Received: p.GetReceivedBytes(), Through: p.GetThroughFolder(),
+		Relay: p.GetRelay(), Punched: p.GetPunched(), Since: moment(p.GetSinceMs()), RoundTrip: time.Duration(p.GetRoundTripUs()) * time.Microsecond,
+		Why: problemFromWire(p.GetWhy()),
 	}
 }
 

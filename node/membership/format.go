@@ -27,6 +27,7 @@ type (
 		Name      string   `toml:"name"`
 		Given     string   `toml:"given,omitempty"`
 		Addresses []string `toml:"addresses,multiline"`
+		Asked     []string `toml:"asked,multiline,omitempty"`
 		PairedAt  string   `toml:"paired-at"`
 		LastSeen  string   `toml:"last-seen"`
 	}
@@ -64,7 +65,7 @@ func encodePeers(peers []Peer) ([]byte, error) {
 	for i := range peers {
 		p := &peers[i]
 		doc.Peers = append(doc.Peers, peerDoc{
-			ID: string(p.ID), Name: p.Name, Given: p.Given, Addresses: p.Addresses,
+			ID: string(p.ID), Name: p.Name, Given: p.Given, Addresses: p.Addresses, Asked: p.Asked,
 			PairedAt: timeText(p.PairedAt), LastSeen: timeText(p.LastSeen),
 		})
 	}
@@ -80,7 +81,7 @@ func decodePeers(text []byte) (map[entry.DeviceID]Peer, error) {
 	}
 	peers := make(map[entry.DeviceID]Peer)
 	for _, d := range doc.Peers {
-		p := Peer{ID: entry.DeviceID(d.ID), Name: d.Name, Given: d.Given, Addresses: append([]string(nil), d.Addresses...)}
+		p := Peer{ID: entry.DeviceID(d.ID), Name: d.Name, Given: d.Given, Addresses: append([]string(nil), d.Addresses...), Asked: append([]string(nil), d.Asked...)}
 		var err, err2 error
 		p.PairedAt, err = parseTime(d.PairedAt)
 		p.LastSeen, err2 = parseTime(d.LastSeen)

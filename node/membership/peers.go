@@ -19,6 +19,7 @@ type Peer struct {
 	Name      string    // as it calls itself
 	Given     string    // as it is called here; empty: by its own name
 	Addresses []string  // where it was reached, as multiaddrs, best first
+	Asked     []string  // where a person has said that it is: by hand, or by its ticket
 	PairedAt  time.Time // zero: known through a roster only
 	LastSeen  time.Time // zero if never since pairing
 }
@@ -27,6 +28,7 @@ type Peer struct {
 const (
 	maxPeers     = 1024
 	maxAddresses = 64
+	maxAsked     = 16
 	maxAddress   = 512 // bytes
 	maxDevice    = 128 // bytes
 )
@@ -143,14 +145,32 @@ func (s *Store) writePeers(peers map[entry.DeviceID]Peer) error {
 	return nil
 }
 
+// Ask puts addresses that a person has given before those given earlier, of
+// which the oldest give way.
+func (p *Peer) Ask(addresses ...string) { p.Asked = merged(addresses, p.Asked, maxAsked) }
+
+// Learn puts addresses at which the peer was met before those known already,
+// of which the oldest give way.
+func (p *Peer) Learn(addresses ...string) { p.Addresses = merged(addresses, p.Addresses, maxAddresses) }
+
+func merged(first, then []string, most int) []string {
+	var out []string
+	for _, a := range slices.Concat(first, then) {
+		if len(out) < most && !slices.Contains(out, a) {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
 func (p Peer) clone() Peer {
-	p.Addresses = slices.Clone(p.Addresses)
+	p.Addresses, p.Asked = slices.Clone(p.Addresses), slices.Clone(p.Asked)
 	return p
 }
 
 // normal is a copy of p as it will be read again.
 func (p Peer) normal() Peer {
-	p.Addresses = append([]string(nil), p.Addresses...)
+	p.Addresses, p.Asked = append([]string(nil), p.Addresses...), append([]string(nil), p.Asked...)
 	p.PairedAt, p.LastSeen = normalTime(p.PairedAt), normalTime(p.LastSeen)
 	return p
 }
@@ -165,13 +185,15 @@ func (p *Peer) check() error {
 		return fmt.Errorf("%w: name %q", ErrInvalid, p.Given)
 	case !writable(p.PairedAt) || !writable(p.LastSeen):
 		return fmt.Errorf("%w: times %v, %v", ErrInvalid, p.PairedAt, p.LastSeen)
-	case len(p.Addresses) > maxAddresses:
-		return fmt.Errorf("%w: %d addresses", ErrInvalid, len(p.Addresses))
-	case slices.ContainsFunc(p.Addresses, func(a string) bool { return a == "" || !short(a, maxAddress) }):
-		return fmt.Errorf("%w: addresses %q", ErrInvalid, p.Addresses)
+	case len(p.Addresses) > maxAddresses || len(p.Asked) > maxAsked:
+		return fmt.Errorf("%w: %d and %d addresses", ErrInvalid, len(p.Addresses), len(p.Asked))
+	case slices.ContainsFunc(p.Addresses, badAddress) || slices.ContainsFunc(p.Asked, badAddress):
+		return fmt.Errorf("%w: addresses %q, %q", ErrInvalid, p.Addresses, p.Asked)
 	}
 	return nil
 }
+
+func badAddress(a string) bool { return a == "" || !short(a, maxAddress) }
 
 // deviceID tells whether d may be one; it becomes part of file names.
 func deviceID(d entry.DeviceID) bool {

@@ -72,6 +72,8 @@ const (
 	ProofsName = "kith.control.Proofs"
 	// RecoveryName is the fully-qualified name of the Recovery service.
 	RecoveryName = "kith.control.Recovery"
+	// LimitsName is the fully-qualified name of the Limits service.
+	LimitsName = "kith.control.Limits"
 )
 
 // These constants are the fully-qualified names of the RPCs defined in this package. They're
@@ -92,8 +94,12 @@ const (
 	PairingShowCodeProcedure = "/kith.control.Pairing/ShowCode"
 	// PairingUseCodeProcedure is the fully-qualified name of the Pairing's UseCode RPC.
 	PairingUseCodeProcedure = "/kith.control.Pairing/UseCode"
+	// PairingWidenProcedure is the fully-qualified name of the Pairing's Widen RPC.
+	PairingWidenProcedure = "/kith.control.Pairing/Widen"
 	// PeersRenameProcedure is the fully-qualified name of the Peers's Rename RPC.
 	PeersRenameProcedure = "/kith.control.Peers/Rename"
+	// PeersDevicesProcedure is the fully-qualified name of the Peers's Devices RPC.
+	PeersDevicesProcedure = "/kith.control.Peers/Devices"
 	// FoldersAddProcedure is the fully-qualified name of the Folders's Add RPC.
 	FoldersAddProcedure = "/kith.control.Folders/Add"
 	// FoldersLeaveProcedure is the fully-qualified name of the Folders's Leave RPC.
@@ -142,6 +148,8 @@ const (
 	RolesExamineProcedure = "/kith.control.Roles/Examine"
 	// RolesGoOnProcedure is the fully-qualified name of the Roles's GoOn RPC.
 	RolesGoOnProcedure = "/kith.control.Roles/GoOn"
+	// RolesExamineReachProcedure is the fully-qualified name of the Roles's ExamineReach RPC.
+	RolesExamineReachProcedure = "/kith.control.Roles/ExamineReach"
 	// PastLogProcedure is the fully-qualified name of the Past's Log RPC.
 	PastLogProcedure = "/kith.control.Past/Log"
 	// PastDiffProcedure is the fully-qualified name of the Past's Diff RPC.
@@ -180,6 +188,10 @@ const (
 	RecoveryTestProcedure = "/kith.control.Recovery/Test"
 	// RecoveryRecoverProcedure is the fully-qualified name of the Recovery's Recover RPC.
 	RecoveryRecoverProcedure = "/kith.control.Recovery/Recover"
+	// LimitsGetLimitsProcedure is the fully-qualified name of the Limits's GetLimits RPC.
+	LimitsGetLimitsProcedure = "/kith.control.Limits/GetLimits"
+	// LimitsSetLimitsProcedure is the fully-qualified name of the Limits's SetLimits RPC.
+	LimitsSetLimitsProcedure = "/kith.control.Limits/SetLimits"
 )
 
 // LifecycleClient is a client for the kith.control.Lifecycle service.
@@ -331,6 +343,9 @@ type PairingClient interface {
 	ShowCode(context.Context, *ShowCodeRequest) (*connect.ServerStreamForClient[ShowCodeEvent], error)
 	// UseCode pairs with the device that shows the code or the ticket.
 	UseCode(context.Context, *UseCodeRequest) (*UseCodeResponse, error)
+	// Widen tells how devices are found beyond the local network, and switches
+	// that on if it is asked to.
+	Widen(context.Context, *WidenRequest) (*WidenResponse, error)
 }
 
 // NewPairingClient constructs a client for the kith.control.Pairing service. By default, it uses
@@ -356,6 +371,12 @@ func NewPairingClient(httpClient connect.HTTPClient, baseURL string, opts ...con
 			connect.WithSchema(pairingMethods.ByName("UseCode")),
 			connect.WithClientOptions(opts...),
 		),
+		widen: connect.NewClient[WidenRequest, WidenResponse](
+			httpClient,
+			baseURL+PairingWidenProcedure,
+			connect.WithSchema(pairingMethods.ByName("Widen")),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
@@ -363,6 +384,7 @@ func NewPairingClient(httpClient connect.HTTPClient, baseURL string, opts ...con
 type pairingClient struct {
 	showCode *connect.Client[ShowCodeRequest, ShowCodeEvent]
 	useCode  *connect.Client[UseCodeRequest, UseCodeResponse]
+	widen    *connect.Client[WidenRequest, WidenResponse]
 }
 
 // ShowCode calls kith.control.Pairing.ShowCode.
@@ -379,6 +401,15 @@ func (c *pairingClient) UseCode(ctx context.Context, req *UseCodeRequest) (*UseC
 	return nil, err
 }
 
+// Widen calls kith.control.Pairing.Widen.
+func (c *pairingClient) Widen(ctx context.Context, req *WidenRequest) (*WidenResponse, error) {
+	response, err := c.widen.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // PairingHandler is an implementation of the kith.control.Pairing service.
 type PairingHandler interface {
 	// ShowCode opens a pairing window. The first event is the invitation, the
@@ -386,6 +417,9 @@ type PairingHandler interface {
 	ShowCode(context.Context, *ShowCodeRequest, *connect.ServerStream[ShowCodeEvent]) error
 	// UseCode pairs with the device that shows the code or the ticket.
 	UseCode(context.Context, *UseCodeRequest) (*UseCodeResponse, error)
+	// Widen tells how devices are found beyond the local network, and switches
+	// that on if it is asked to.
+	Widen(context.Context, *WidenRequest) (*WidenResponse, error)
 }
 
 // NewPairingHandler builds an HTTP handler from the service implementation. It returns the path on
@@ -407,12 +441,20 @@ func NewPairingHandler(svc PairingHandler, opts ...connect.HandlerOption) (strin
 		connect.WithSchema(pairingMethods.ByName("UseCode")),
 		connect.WithHandlerOptions(opts...),
 	)
+	pairingWidenHandler := connect.NewUnaryHandlerSimple(
+		PairingWidenProcedure,
+		svc.Widen,
+		connect.WithSchema(pairingMethods.ByName("Widen")),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/kith.control.Pairing/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case PairingShowCodeProcedure:
 			pairingShowCodeHandler.ServeHTTP(w, r)
 		case PairingUseCodeProcedure:
 			pairingUseCodeHandler.ServeHTTP(w, r)
+		case PairingWidenProcedure:
+			pairingWidenHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -430,10 +472,17 @@ func (UnimplementedPairingHandler) UseCode(context.Context, *UseCodeRequest) (*U
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("kith.control.Pairing.UseCode is not implemented"))
 }
 
+func (UnimplementedPairingHandler) Widen(context.Context, *WidenRequest) (*WidenResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("kith.control.Pairing.Widen is not implemented"))
+}
+
 // PeersClient is a client for the kith.control.Peers service.
 type PeersClient interface {
 	// Rename gives a device the name by which people here know it.
 	Rename(context.Context, *RenameRequest) (*RenameResponse, error)
+	// Devices tells of each device how it is reached, with the round trip
+	// measured for the answer, or why it is not, as far as known.
+	Devices(context.Context, *DevicesRequest) (*DevicesResponse, error)
 }
 
 // NewPeersClient constructs a client for the kith.control.Peers service. By default, it uses the
@@ -453,12 +502,19 @@ func NewPeersClient(httpClient connect.HTTPClient, baseURL string, opts ...conne
 			connect.WithSchema(peersMethods.ByName("Rename")),
 			connect.WithClientOptions(opts...),
 		),
+		devices: connect.NewClient[DevicesRequest, DevicesResponse](
+			httpClient,
+			baseURL+PeersDevicesProcedure,
+			connect.WithSchema(peersMethods.ByName("Devices")),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
 // peersClient implements PeersClient.
 type peersClient struct {
-	rename *connect.Client[RenameRequest, RenameResponse]
+	rename  *connect.Client[RenameRequest, RenameResponse]
+	devices *connect.Client[DevicesRequest, DevicesResponse]
 }
 
 // Rename calls kith.control.Peers.Rename.
@@ -470,10 +526,22 @@ func (c *peersClient) Rename(ctx context.Context, req *RenameRequest) (*RenameRe
 	return nil, err
 }
 
+// Devices calls kith.control.Peers.Devices.
+func (c *peersClient) Devices(ctx context.Context, req *DevicesRequest) (*DevicesResponse, error) {
+	response, err := c.devices.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // PeersHandler is an implementation of the kith.control.Peers service.
 type PeersHandler interface {
 	// Rename gives a device the name by which people here know it.
 	Rename(context.Context, *RenameRequest) (*RenameResponse, error)
+	// Devices tells of each device how it is reached, with the round trip
+	// measured for the answer, or why it is not, as far as known.
+	Devices(context.Context, *DevicesRequest) (*DevicesResponse, error)
 }
 
 // NewPeersHandler builds an HTTP handler from the service implementation. It returns the path on
@@ -489,10 +557,18 @@ func NewPeersHandler(svc PeersHandler, opts ...connect.HandlerOption) (string, h
 		connect.WithSchema(peersMethods.ByName("Rename")),
 		connect.WithHandlerOptions(opts...),
 	)
+	peersDevicesHandler := connect.NewUnaryHandlerSimple(
+		PeersDevicesProcedure,
+		svc.Devices,
+		connect.WithSchema(peersMethods.ByName("Devices")),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/kith.control.Peers/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case PeersRenameProcedure:
 			peersRenameHandler.ServeHTTP(w, r)
+		case PeersDevicesProcedure:
+			peersDevicesHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -504,6 +580,10 @@ type UnimplementedPeersHandler struct{}
 
 func (UnimplementedPeersHandler) Rename(context.Context, *RenameRequest) (*RenameResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("kith.control.Peers.Rename is not implemented"))
+}
+
+func (UnimplementedPeersHandler) Devices(context.Context, *DevicesRequest) (*DevicesResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("kith.control.Peers.Devices is not implemented"))
 }
 
 // FoldersClient is a client for the kith.control.Folders service.
@@ -1363,6 +1443,10 @@ type RolesClient interface {
 	Examine(context.Context, *ExamineRequest) (*ExamineResponse, error)
 	// GoOn ends the fence of a folder: its index goes on as a new replica.
 	GoOn(context.Context, *GoOnRequest) (*GoOnResponse, error)
+	// ExamineReach tries each way to one device or to all, and tells of each as
+	// it is tried; findings come when they are known, one for each device and
+	// one for each part of this device's network.
+	ExamineReach(context.Context, *ExamineReachRequest) (*connect.ServerStreamForClient[ExamineReachResponse], error)
 }
 
 // NewRolesClient constructs a client for the kith.control.Roles service. By default, it uses the
@@ -1400,15 +1484,22 @@ func NewRolesClient(httpClient connect.HTTPClient, baseURL string, opts ...conne
 			connect.WithSchema(rolesMethods.ByName("GoOn")),
 			connect.WithClientOptions(opts...),
 		),
+		examineReach: connect.NewClient[ExamineReachRequest, ExamineReachResponse](
+			httpClient,
+			baseURL+RolesExamineReachProcedure,
+			connect.WithSchema(rolesMethods.ByName("ExamineReach")),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
 // rolesClient implements RolesClient.
 type rolesClient struct {
-	setRole *connect.Client[SetRoleRequest, SetRoleResponse]
-	revoke  *connect.Client[RevokeRequest, RevokeResponse]
-	examine *connect.Client[ExamineRequest, ExamineResponse]
-	goOn    *connect.Client[GoOnRequest, GoOnResponse]
+	setRole      *connect.Client[SetRoleRequest, SetRoleResponse]
+	revoke       *connect.Client[RevokeRequest, RevokeResponse]
+	examine      *connect.Client[ExamineRequest, ExamineResponse]
+	goOn         *connect.Client[GoOnRequest, GoOnResponse]
+	examineReach *connect.Client[ExamineReachRequest, ExamineReachResponse]
 }
 
 // SetRole calls kith.control.Roles.SetRole.
@@ -1447,6 +1538,11 @@ func (c *rolesClient) GoOn(ctx context.Context, req *GoOnRequest) (*GoOnResponse
 	return nil, err
 }
 
+// ExamineReach calls kith.control.Roles.ExamineReach.
+func (c *rolesClient) ExamineReach(ctx context.Context, req *ExamineReachRequest) (*connect.ServerStreamForClient[ExamineReachResponse], error) {
+	return c.examineReach.CallServerStream(ctx, connect.NewRequest(req))
+}
+
 // RolesHandler is an implementation of the kith.control.Roles service.
 type RolesHandler interface {
 	// SetRole changes what this device does for a folder, at once.
@@ -1458,6 +1554,10 @@ type RolesHandler interface {
 	Examine(context.Context, *ExamineRequest) (*ExamineResponse, error)
 	// GoOn ends the fence of a folder: its index goes on as a new replica.
 	GoOn(context.Context, *GoOnRequest) (*GoOnResponse, error)
+	// ExamineReach tries each way to one device or to all, and tells of each as
+	// it is tried; findings come when they are known, one for each device and
+	// one for each part of this device's network.
+	ExamineReach(context.Context, *ExamineReachRequest, *connect.ServerStream[ExamineReachResponse]) error
 }
 
 // NewRolesHandler builds an HTTP handler from the service implementation. It returns the path on
@@ -1491,6 +1591,12 @@ func NewRolesHandler(svc RolesHandler, opts ...connect.HandlerOption) (string, h
 		connect.WithSchema(rolesMethods.ByName("GoOn")),
 		connect.WithHandlerOptions(opts...),
 	)
+	rolesExamineReachHandler := connect.NewServerStreamHandlerSimple(
+		RolesExamineReachProcedure,
+		svc.ExamineReach,
+		connect.WithSchema(rolesMethods.ByName("ExamineReach")),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/kith.control.Roles/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case RolesSetRoleProcedure:
@@ -1501,6 +1607,8 @@ func NewRolesHandler(svc RolesHandler, opts ...connect.HandlerOption) (string, h
 			rolesExamineHandler.ServeHTTP(w, r)
 		case RolesGoOnProcedure:
 			rolesGoOnHandler.ServeHTTP(w, r)
+		case RolesExamineReachProcedure:
+			rolesExamineReachHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -1524,6 +1632,10 @@ func (UnimplementedRolesHandler) Examine(context.Context, *ExamineRequest) (*Exa
 
 func (UnimplementedRolesHandler) GoOn(context.Context, *GoOnRequest) (*GoOnResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("kith.control.Roles.GoOn is not implemented"))
+}
+
+func (UnimplementedRolesHandler) ExamineReach(context.Context, *ExamineReachRequest, *connect.ServerStream[ExamineReachResponse]) error {
+	return connect.NewError(connect.CodeUnimplemented, errors.New("kith.control.Roles.ExamineReach is not implemented"))
 }
 
 // PastClient is a client for the kith.control.Past service.
@@ -2328,4 +2440,110 @@ func (UnimplementedRecoveryHandler) Test(context.Context, *TestRequest) (*TestRe
 
 func (UnimplementedRecoveryHandler) Recover(context.Context, *RecoverRequest, *connect.ServerStream[RecoverEvent]) error {
 	return connect.NewError(connect.CodeUnimplemented, errors.New("kith.control.Recovery.Recover is not implemented"))
+}
+
+// LimitsClient is a client for the kith.control.Limits service.
+type LimitsClient interface {
+	GetLimits(context.Context, *GetLimitsRequest) (*LimitsResponse, error)
+	// SetLimits changes what is set, durably and for transfers that run too.
+	SetLimits(context.Context, *SetLimitsRequest) (*LimitsResponse, error)
+}
+
+// NewLimitsClient constructs a client for the kith.control.Limits service. By default, it uses the
+// Connect protocol with the binary Protobuf Codec, asks for gzipped responses, and sends
+// uncompressed requests. To use the gRPC or gRPC-Web protocols, supply the connect.WithGRPC() or
+// connect.WithGRPCWeb() options.
+//
+// The URL supplied here should be the base URL for the Connect or gRPC server (for example,
+// http://api.acme.com or https://acme.com/grpc).
+func NewLimitsClient(httpClient connect.HTTPClient, baseURL string, opts ...connect.ClientOption) LimitsClient {
+	baseURL = strings.TrimRight(baseURL, "/")
+	limitsMethods := File_controlpb_control_proto.Services().ByName("Limits").Methods()
+	return &limitsClient{
+		getLimits: connect.NewClient[GetLimitsRequest, LimitsResponse](
+			httpClient,
+			baseURL+LimitsGetLimitsProcedure,
+			connect.WithSchema(limitsMethods.ByName("GetLimits")),
+			connect.WithClientOptions(opts...),
+		),
+		setLimits: connect.NewClient[SetLimitsRequest, LimitsResponse](
+			httpClient,
+			baseURL+LimitsSetLimitsProcedure,
+			connect.WithSchema(limitsMethods.ByName("SetLimits")),
+			connect.WithClientOptions(opts...),
+		),
+	}
+}
+
+// limitsClient implements LimitsClient.
+type limitsClient struct {
+	getLimits *connect.Client[GetLimitsRequest, LimitsResponse]
+	setLimits *connect.Client[SetLimitsRequest, LimitsResponse]
+}
+
+// GetLimits calls kith.control.Limits.GetLimits.
+func (c *limitsClient) GetLimits(ctx context.Context, req *GetLimitsRequest) (*LimitsResponse, error) {
+	response, err := c.getLimits.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// SetLimits calls kith.control.Limits.SetLimits.
+func (c *limitsClient) SetLimits(ctx context.Context, req *SetLimitsRequest) (*LimitsResponse, error) {
+	response, err := c.setLimits.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// LimitsHandler is an implementation of the kith.control.Limits service.
+type LimitsHandler interface {
+	GetLimits(context.Context, *GetLimitsRequest) (*LimitsResponse, error)
+	// SetLimits changes what is set, durably and for transfers that run too.
+	SetLimits(context.Context, *SetLimitsRequest) (*LimitsResponse, error)
+}
+
+// NewLimitsHandler builds an HTTP handler from the service implementation. It returns the path on
+// which to mount the handler and the handler itself.
+//
+// By default, handlers support the Connect, gRPC, and gRPC-Web protocols with the binary Protobuf
+// and JSON codecs. They also support gzip compression.
+func NewLimitsHandler(svc LimitsHandler, opts ...connect.HandlerOption) (string, http.Handler) {
+	limitsMethods := File_controlpb_control_proto.Services().ByName("Limits").Methods()
+	limitsGetLimitsHandler := connect.NewUnaryHandlerSimple(
+		LimitsGetLimitsProcedure,
+		svc.GetLimits,
+		connect.WithSchema(limitsMethods.ByName("GetLimits")),
+		connect.WithHandlerOptions(opts...),
+	)
+	limitsSetLimitsHandler := connect.NewUnaryHandlerSimple(
+		LimitsSetLimitsProcedure,
+		svc.SetLimits,
+		connect.WithSchema(limitsMethods.ByName("SetLimits")),
+		connect.WithHandlerOptions(opts...),
+	)
+	return "/kith.control.Limits/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case LimitsGetLimitsProcedure:
+			limitsGetLimitsHandler.ServeHTTP(w, r)
+		case LimitsSetLimitsProcedure:
+			limitsSetLimitsHandler.ServeHTTP(w, r)
+		default:
+			http.NotFound(w, r)
+		}
+	})
+}
+
+// UnimplementedLimitsHandler returns CodeUnimplemented from all methods.
+type UnimplementedLimitsHandler struct{}
+
+func (UnimplementedLimitsHandler) GetLimits(context.Context, *GetLimitsRequest) (*LimitsResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("kith.control.Limits.GetLimits is not implemented"))
+}
+
+func (UnimplementedLimitsHandler) SetLimits(context.Context, *SetLimitsRequest) (*LimitsResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("kith.control.Limits.SetLimits is not implemented"))
 }

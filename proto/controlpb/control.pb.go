@@ -1282,6 +1282,15 @@ type PeerStatus struct {
 	Paused        bool  `protobuf:"varint,9,opt,name=paused,proto3" json:"paused,omitempty"`
 	// Known through the members of a folder, and not paired with this device.
 	ThroughFolder bool `protobuf:"varint,10,opt,name=through_folder,json=throughFolder,proto3" json:"through_folder,omitempty"`
+	// While connected: the name of the device that relays, whether the way was
+	// punched through a router, and since when it is this way.
+	Relay   string `protobuf:"bytes,11,opt,name=relay,proto3" json:"relay,omitempty"`
+	Punched bool   `protobuf:"varint,12,opt,name=punched,proto3" json:"punched,omitempty"`
+	SinceMs int64  `protobuf:"varint,13,opt,name=since_ms,json=sinceMs,proto3" json:"since_ms,omitempty"`
+	// Measured for the answer of Devices; 0 if it was not.
+	RoundTripUs int64 `protobuf:"varint,14,opt,name=round_trip_us,json=roundTripUs,proto3" json:"round_trip_us,omitempty"`
+	// While not connected, in the answer of Devices: the cause, as far as known.
+	Why           *Problem `protobuf:"bytes,15,opt,name=why,proto3" json:"why,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1386,6 +1395,121 @@ func (x *PeerStatus) GetThroughFolder() bool {
 	return false
 }
 
+func (x *PeerStatus) GetRelay() string {
+	if x != nil {
+		return x.Relay
+	}
+	return ""
+}
+
+func (x *PeerStatus) GetPunched() bool {
+	if x != nil {
+		return x.Punched
+	}
+	return false
+}
+
+func (x *PeerStatus) GetSinceMs() int64 {
+	if x != nil {
+		return x.SinceMs
+	}
+	return 0
+}
+
+func (x *PeerStatus) GetRoundTripUs() int64 {
+	if x != nil {
+		return x.RoundTripUs
+	}
+	return 0
+}
+
+func (x *PeerStatus) GetWhy() *Problem {
+	if x != nil {
+		return x.Why
+	}
+	return nil
+}
+
+type DevicesRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DevicesRequest) Reset() {
+	*x = DevicesRequest{}
+	mi := &file_controlpb_control_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DevicesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DevicesRequest) ProtoMessage() {}
+
+func (x *DevicesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DevicesRequest.ProtoReflect.Descriptor instead.
+func (*DevicesRequest) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{8}
+}
+
+type DevicesResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Peers         []*PeerStatus          `protobuf:"bytes,1,rep,name=peers,proto3" json:"peers,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DevicesResponse) Reset() {
+	*x = DevicesResponse{}
+	mi := &file_controlpb_control_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DevicesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DevicesResponse) ProtoMessage() {}
+
+func (x *DevicesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DevicesResponse.ProtoReflect.Descriptor instead.
+func (*DevicesResponse) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *DevicesResponse) GetPeers() []*PeerStatus {
+	if x != nil {
+		return x.Peers
+	}
+	return nil
+}
+
 type StatusRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Empty: all folders.
@@ -1396,7 +1520,7 @@ type StatusRequest struct {
 
 func (x *StatusRequest) Reset() {
 	*x = StatusRequest{}
-	mi := &file_controlpb_control_proto_msgTypes[8]
+	mi := &file_controlpb_control_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1408,7 +1532,7 @@ func (x *StatusRequest) String() string {
 func (*StatusRequest) ProtoMessage() {}
 
 func (x *StatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[8]
+	mi := &file_controlpb_control_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1421,7 +1545,7 @@ func (x *StatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusRequest.ProtoReflect.Descriptor instead.
 func (*StatusRequest) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{8}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *StatusRequest) GetFolder() string {
@@ -1447,7 +1571,7 @@ type StatusResponse struct {
 
 func (x *StatusResponse) Reset() {
 	*x = StatusResponse{}
-	mi := &file_controlpb_control_proto_msgTypes[9]
+	mi := &file_controlpb_control_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1459,7 +1583,7 @@ func (x *StatusResponse) String() string {
 func (*StatusResponse) ProtoMessage() {}
 
 func (x *StatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[9]
+	mi := &file_controlpb_control_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1472,7 +1596,7 @@ func (x *StatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusResponse.ProtoReflect.Descriptor instead.
 func (*StatusResponse) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{9}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *StatusResponse) GetDevice() *Device {
@@ -1530,7 +1654,7 @@ type WaitRequest struct {
 
 func (x *WaitRequest) Reset() {
 	*x = WaitRequest{}
-	mi := &file_controlpb_control_proto_msgTypes[10]
+	mi := &file_controlpb_control_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1542,7 +1666,7 @@ func (x *WaitRequest) String() string {
 func (*WaitRequest) ProtoMessage() {}
 
 func (x *WaitRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[10]
+	mi := &file_controlpb_control_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1555,7 +1679,7 @@ func (x *WaitRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WaitRequest.ProtoReflect.Descriptor instead.
 func (*WaitRequest) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{10}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *WaitRequest) GetFolders() []string {
@@ -1588,7 +1712,7 @@ type Progress struct {
 
 func (x *Progress) Reset() {
 	*x = Progress{}
-	mi := &file_controlpb_control_proto_msgTypes[11]
+	mi := &file_controlpb_control_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1600,7 +1724,7 @@ func (x *Progress) String() string {
 func (*Progress) ProtoMessage() {}
 
 func (x *Progress) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[11]
+	mi := &file_controlpb_control_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1613,7 +1737,7 @@ func (x *Progress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Progress.ProtoReflect.Descriptor instead.
 func (*Progress) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{11}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Progress) GetFolders() []*FolderProgress {
@@ -1638,7 +1762,7 @@ type FolderProgress struct {
 
 func (x *FolderProgress) Reset() {
 	*x = FolderProgress{}
-	mi := &file_controlpb_control_proto_msgTypes[12]
+	mi := &file_controlpb_control_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1650,7 +1774,7 @@ func (x *FolderProgress) String() string {
 func (*FolderProgress) ProtoMessage() {}
 
 func (x *FolderProgress) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[12]
+	mi := &file_controlpb_control_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1663,7 +1787,7 @@ func (x *FolderProgress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FolderProgress.ProtoReflect.Descriptor instead.
 func (*FolderProgress) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{12}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *FolderProgress) GetFolder() *Folder {
@@ -1704,14 +1828,16 @@ func (x *FolderProgress) GetNeedBytes() int64 {
 type ShowCodeRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Folders to offer to whoever pairs with this code.
-	Shares        []*Offering `protobuf:"bytes,1,rep,name=shares,proto3" json:"shares,omitempty"`
+	Shares []*Offering `protobuf:"bytes,1,rep,name=shares,proto3" json:"shares,omitempty"`
+	// The code is to be found beyond the local network too.
+	Anywhere      bool `protobuf:"varint,2,opt,name=anywhere,proto3" json:"anywhere,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ShowCodeRequest) Reset() {
 	*x = ShowCodeRequest{}
-	mi := &file_controlpb_control_proto_msgTypes[13]
+	mi := &file_controlpb_control_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1723,7 +1849,7 @@ func (x *ShowCodeRequest) String() string {
 func (*ShowCodeRequest) ProtoMessage() {}
 
 func (x *ShowCodeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[13]
+	mi := &file_controlpb_control_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1736,7 +1862,7 @@ func (x *ShowCodeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShowCodeRequest.ProtoReflect.Descriptor instead.
 func (*ShowCodeRequest) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{13}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ShowCodeRequest) GetShares() []*Offering {
@@ -1744,6 +1870,121 @@ func (x *ShowCodeRequest) GetShares() []*Offering {
 		return x.Shares
 	}
 	return nil
+}
+
+func (x *ShowCodeRequest) GetAnywhere() bool {
+	if x != nil {
+		return x.Anywhere
+	}
+	return false
+}
+
+type WidenRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Where discovery is off, make it public from now on.
+	On            bool `protobuf:"varint,1,opt,name=on,proto3" json:"on,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WidenRequest) Reset() {
+	*x = WidenRequest{}
+	mi := &file_controlpb_control_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WidenRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WidenRequest) ProtoMessage() {}
+
+func (x *WidenRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WidenRequest.ProtoReflect.Descriptor instead.
+func (*WidenRequest) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *WidenRequest) GetOn() bool {
+	if x != nil {
+		return x.On
+	}
+	return false
+}
+
+type WidenResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The mode from now on: off, private or public.
+	Mode string `protobuf:"bytes,1,opt,name=mode,proto3" json:"mode,omitempty"`
+	// It was off before.
+	Changed bool `protobuf:"varint,2,opt,name=changed,proto3" json:"changed,omitempty"`
+	// The device stays within the local network, whatever the mode.
+	LanOnly       bool `protobuf:"varint,3,opt,name=lan_only,json=lanOnly,proto3" json:"lan_only,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WidenResponse) Reset() {
+	*x = WidenResponse{}
+	mi := &file_controlpb_control_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WidenResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WidenResponse) ProtoMessage() {}
+
+func (x *WidenResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WidenResponse.ProtoReflect.Descriptor instead.
+func (*WidenResponse) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *WidenResponse) GetMode() string {
+	if x != nil {
+		return x.Mode
+	}
+	return ""
+}
+
+func (x *WidenResponse) GetChanged() bool {
+	if x != nil {
+		return x.Changed
+	}
+	return false
+}
+
+func (x *WidenResponse) GetLanOnly() bool {
+	if x != nil {
+		return x.LanOnly
+	}
+	return false
 }
 
 type Offering struct {
@@ -1757,7 +1998,7 @@ type Offering struct {
 
 func (x *Offering) Reset() {
 	*x = Offering{}
-	mi := &file_controlpb_control_proto_msgTypes[14]
+	mi := &file_controlpb_control_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1769,7 +2010,7 @@ func (x *Offering) String() string {
 func (*Offering) ProtoMessage() {}
 
 func (x *Offering) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[14]
+	mi := &file_controlpb_control_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1782,7 +2023,7 @@ func (x *Offering) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Offering.ProtoReflect.Descriptor instead.
 func (*Offering) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{14}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Offering) GetFolder() string {
@@ -1812,7 +2053,7 @@ type ShowCodeEvent struct {
 
 func (x *ShowCodeEvent) Reset() {
 	*x = ShowCodeEvent{}
-	mi := &file_controlpb_control_proto_msgTypes[15]
+	mi := &file_controlpb_control_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1824,7 +2065,7 @@ func (x *ShowCodeEvent) String() string {
 func (*ShowCodeEvent) ProtoMessage() {}
 
 func (x *ShowCodeEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[15]
+	mi := &file_controlpb_control_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1837,7 +2078,7 @@ func (x *ShowCodeEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShowCodeEvent.ProtoReflect.Descriptor instead.
 func (*ShowCodeEvent) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{15}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ShowCodeEvent) GetEvent() isShowCodeEvent_Event {
@@ -1885,15 +2126,19 @@ type Invitation struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Code  string                 `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
 	// What the QR code holds.
-	Ticket        string `protobuf:"bytes,2,opt,name=ticket,proto3" json:"ticket,omitempty"`
-	ExpiresMs     int64  `protobuf:"varint,3,opt,name=expires_ms,json=expiresMs,proto3" json:"expires_ms,omitempty"`
+	Ticket    string `protobuf:"bytes,2,opt,name=ticket,proto3" json:"ticket,omitempty"`
+	ExpiresMs int64  `protobuf:"varint,3,opt,name=expires_ms,json=expiresMs,proto3" json:"expires_ms,omitempty"`
+	// The code can be found beyond the local network too.
+	Anywhere bool `protobuf:"varint,4,opt,name=anywhere,proto3" json:"anywhere,omitempty"`
+	// The ticket has an address that is not of the local network.
+	Outside       bool `protobuf:"varint,5,opt,name=outside,proto3" json:"outside,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Invitation) Reset() {
 	*x = Invitation{}
-	mi := &file_controlpb_control_proto_msgTypes[16]
+	mi := &file_controlpb_control_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1905,7 +2150,7 @@ func (x *Invitation) String() string {
 func (*Invitation) ProtoMessage() {}
 
 func (x *Invitation) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[16]
+	mi := &file_controlpb_control_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1918,7 +2163,7 @@ func (x *Invitation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Invitation.ProtoReflect.Descriptor instead.
 func (*Invitation) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{16}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Invitation) GetCode() string {
@@ -1942,6 +2187,20 @@ func (x *Invitation) GetExpiresMs() int64 {
 	return 0
 }
 
+func (x *Invitation) GetAnywhere() bool {
+	if x != nil {
+		return x.Anywhere
+	}
+	return false
+}
+
+func (x *Invitation) GetOutside() bool {
+	if x != nil {
+		return x.Outside
+	}
+	return false
+}
+
 type Paired struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	Device *Device                `protobuf:"bytes,1,opt,name=device,proto3" json:"device,omitempty"`
@@ -1953,7 +2212,7 @@ type Paired struct {
 
 func (x *Paired) Reset() {
 	*x = Paired{}
-	mi := &file_controlpb_control_proto_msgTypes[17]
+	mi := &file_controlpb_control_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1965,7 +2224,7 @@ func (x *Paired) String() string {
 func (*Paired) ProtoMessage() {}
 
 func (x *Paired) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[17]
+	mi := &file_controlpb_control_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1978,7 +2237,7 @@ func (x *Paired) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Paired.ProtoReflect.Descriptor instead.
 func (*Paired) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{17}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Paired) GetDevice() *Device {
@@ -2007,7 +2266,7 @@ type UseCodeRequest struct {
 
 func (x *UseCodeRequest) Reset() {
 	*x = UseCodeRequest{}
-	mi := &file_controlpb_control_proto_msgTypes[18]
+	mi := &file_controlpb_control_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2019,7 +2278,7 @@ func (x *UseCodeRequest) String() string {
 func (*UseCodeRequest) ProtoMessage() {}
 
 func (x *UseCodeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[18]
+	mi := &file_controlpb_control_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2032,7 +2291,7 @@ func (x *UseCodeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UseCodeRequest.ProtoReflect.Descriptor instead.
 func (*UseCodeRequest) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{18}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *UseCodeRequest) GetCode() string {
@@ -2058,7 +2317,7 @@ type UseCodeResponse struct {
 
 func (x *UseCodeResponse) Reset() {
 	*x = UseCodeResponse{}
-	mi := &file_controlpb_control_proto_msgTypes[19]
+	mi := &file_controlpb_control_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2070,7 +2329,7 @@ func (x *UseCodeResponse) String() string {
 func (*UseCodeResponse) ProtoMessage() {}
 
 func (x *UseCodeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[19]
+	mi := &file_controlpb_control_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2083,7 +2342,7 @@ func (x *UseCodeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UseCodeResponse.ProtoReflect.Descriptor instead.
 func (*UseCodeResponse) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{19}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *UseCodeResponse) GetPaired() *Paired {
@@ -2103,7 +2362,7 @@ type RenameRequest struct {
 
 func (x *RenameRequest) Reset() {
 	*x = RenameRequest{}
-	mi := &file_controlpb_control_proto_msgTypes[20]
+	mi := &file_controlpb_control_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2115,7 +2374,7 @@ func (x *RenameRequest) String() string {
 func (*RenameRequest) ProtoMessage() {}
 
 func (x *RenameRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[20]
+	mi := &file_controlpb_control_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2128,7 +2387,7 @@ func (x *RenameRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RenameRequest.ProtoReflect.Descriptor instead.
 func (*RenameRequest) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{20}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *RenameRequest) GetDevice() string {
@@ -2154,7 +2413,7 @@ type RenameResponse struct {
 
 func (x *RenameResponse) Reset() {
 	*x = RenameResponse{}
-	mi := &file_controlpb_control_proto_msgTypes[21]
+	mi := &file_controlpb_control_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2166,7 +2425,7 @@ func (x *RenameResponse) String() string {
 func (*RenameResponse) ProtoMessage() {}
 
 func (x *RenameResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[21]
+	mi := &file_controlpb_control_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2179,7 +2438,7 @@ func (x *RenameResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RenameResponse.ProtoReflect.Descriptor instead.
 func (*RenameResponse) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{21}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *RenameResponse) GetDevice() *Device {
@@ -2200,7 +2459,7 @@ type AddRequest struct {
 
 func (x *AddRequest) Reset() {
 	*x = AddRequest{}
-	mi := &file_controlpb_control_proto_msgTypes[22]
+	mi := &file_controlpb_control_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2212,7 +2471,7 @@ func (x *AddRequest) String() string {
 func (*AddRequest) ProtoMessage() {}
 
 func (x *AddRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[22]
+	mi := &file_controlpb_control_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2225,7 +2484,7 @@ func (x *AddRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddRequest.ProtoReflect.Descriptor instead.
 func (*AddRequest) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{22}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *AddRequest) GetPath() []byte {
@@ -2251,7 +2510,7 @@ type AddResponse struct {
 
 func (x *AddResponse) Reset() {
 	*x = AddResponse{}
-	mi := &file_controlpb_control_proto_msgTypes[23]
+	mi := &file_controlpb_control_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2263,7 +2522,7 @@ func (x *AddResponse) String() string {
 func (*AddResponse) ProtoMessage() {}
 
 func (x *AddResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[23]
+	mi := &file_controlpb_control_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2276,7 +2535,7 @@ func (x *AddResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddResponse.ProtoReflect.Descriptor instead.
 func (*AddResponse) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{23}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *AddResponse) GetFolder() *Folder {
@@ -2295,7 +2554,7 @@ type LeaveRequest struct {
 
 func (x *LeaveRequest) Reset() {
 	*x = LeaveRequest{}
-	mi := &file_controlpb_control_proto_msgTypes[24]
+	mi := &file_controlpb_control_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2307,7 +2566,7 @@ func (x *LeaveRequest) String() string {
 func (*LeaveRequest) ProtoMessage() {}
 
 func (x *LeaveRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[24]
+	mi := &file_controlpb_control_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2320,7 +2579,7 @@ func (x *LeaveRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaveRequest.ProtoReflect.Descriptor instead.
 func (*LeaveRequest) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{24}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *LeaveRequest) GetFolder() string {
@@ -2339,7 +2598,7 @@ type LeaveResponse struct {
 
 func (x *LeaveResponse) Reset() {
 	*x = LeaveResponse{}
-	mi := &file_controlpb_control_proto_msgTypes[25]
+	mi := &file_controlpb_control_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2351,7 +2610,7 @@ func (x *LeaveResponse) String() string {
 func (*LeaveResponse) ProtoMessage() {}
 
 func (x *LeaveResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[25]
+	mi := &file_controlpb_control_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2364,7 +2623,7 @@ func (x *LeaveResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaveResponse.ProtoReflect.Descriptor instead.
 func (*LeaveResponse) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{25}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *LeaveResponse) GetFolder() *Folder {
@@ -2384,7 +2643,7 @@ type ScanRequest struct {
 
 func (x *ScanRequest) Reset() {
 	*x = ScanRequest{}
-	mi := &file_controlpb_control_proto_msgTypes[26]
+	mi := &file_controlpb_control_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2396,7 +2655,7 @@ func (x *ScanRequest) String() string {
 func (*ScanRequest) ProtoMessage() {}
 
 func (x *ScanRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[26]
+	mi := &file_controlpb_control_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2409,7 +2668,7 @@ func (x *ScanRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScanRequest.ProtoReflect.Descriptor instead.
 func (*ScanRequest) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{26}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ScanRequest) GetFolder() string {
@@ -2429,7 +2688,7 @@ type ScanResponse struct {
 
 func (x *ScanResponse) Reset() {
 	*x = ScanResponse{}
-	mi := &file_controlpb_control_proto_msgTypes[27]
+	mi := &file_controlpb_control_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2441,7 +2700,7 @@ func (x *ScanResponse) String() string {
 func (*ScanResponse) ProtoMessage() {}
 
 func (x *ScanResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[27]
+	mi := &file_controlpb_control_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2454,7 +2713,7 @@ func (x *ScanResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScanResponse.ProtoReflect.Descriptor instead.
 func (*ScanResponse) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{27}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *ScanResponse) GetFolders() []*FolderStatus {
@@ -2476,7 +2735,7 @@ type ShareRequest struct {
 
 func (x *ShareRequest) Reset() {
 	*x = ShareRequest{}
-	mi := &file_controlpb_control_proto_msgTypes[28]
+	mi := &file_controlpb_control_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2488,7 +2747,7 @@ func (x *ShareRequest) String() string {
 func (*ShareRequest) ProtoMessage() {}
 
 func (x *ShareRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[28]
+	mi := &file_controlpb_control_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2501,7 +2760,7 @@ func (x *ShareRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShareRequest.ProtoReflect.Descriptor instead.
 func (*ShareRequest) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{28}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *ShareRequest) GetFolder() string {
@@ -2534,7 +2793,7 @@ type ShareResponse struct {
 
 func (x *ShareResponse) Reset() {
 	*x = ShareResponse{}
-	mi := &file_controlpb_control_proto_msgTypes[29]
+	mi := &file_controlpb_control_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2546,7 +2805,7 @@ func (x *ShareResponse) String() string {
 func (*ShareResponse) ProtoMessage() {}
 
 func (x *ShareResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[29]
+	mi := &file_controlpb_control_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2559,7 +2818,7 @@ func (x *ShareResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShareResponse.ProtoReflect.Descriptor instead.
 func (*ShareResponse) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{29}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ShareResponse) GetShare() *Share {
@@ -2582,7 +2841,7 @@ type Share struct {
 
 func (x *Share) Reset() {
 	*x = Share{}
-	mi := &file_controlpb_control_proto_msgTypes[30]
+	mi := &file_controlpb_control_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2594,7 +2853,7 @@ func (x *Share) String() string {
 func (*Share) ProtoMessage() {}
 
 func (x *Share) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[30]
+	mi := &file_controlpb_control_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2607,7 +2866,7 @@ func (x *Share) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Share.ProtoReflect.Descriptor instead.
 func (*Share) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{30}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Share) GetFolder() *Folder {
@@ -2641,7 +2900,7 @@ type UnshareRequest struct {
 
 func (x *UnshareRequest) Reset() {
 	*x = UnshareRequest{}
-	mi := &file_controlpb_control_proto_msgTypes[31]
+	mi := &file_controlpb_control_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2653,7 +2912,7 @@ func (x *UnshareRequest) String() string {
 func (*UnshareRequest) ProtoMessage() {}
 
 func (x *UnshareRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[31]
+	mi := &file_controlpb_control_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2666,7 +2925,7 @@ func (x *UnshareRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UnshareRequest.ProtoReflect.Descriptor instead.
 func (*UnshareRequest) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{31}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *UnshareRequest) GetFolder() string {
@@ -2692,7 +2951,7 @@ type UnshareResponse struct {
 
 func (x *UnshareResponse) Reset() {
 	*x = UnshareResponse{}
-	mi := &file_controlpb_control_proto_msgTypes[32]
+	mi := &file_controlpb_control_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2704,7 +2963,7 @@ func (x *UnshareResponse) String() string {
 func (*UnshareResponse) ProtoMessage() {}
 
 func (x *UnshareResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[32]
+	mi := &file_controlpb_control_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2717,7 +2976,7 @@ func (x *UnshareResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UnshareResponse.ProtoReflect.Descriptor instead.
 func (*UnshareResponse) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{32}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *UnshareResponse) GetShare() *Share {
@@ -2735,7 +2994,7 @@ type OffersRequest struct {
 
 func (x *OffersRequest) Reset() {
 	*x = OffersRequest{}
-	mi := &file_controlpb_control_proto_msgTypes[33]
+	mi := &file_controlpb_control_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2747,7 +3006,7 @@ func (x *OffersRequest) String() string {
 func (*OffersRequest) ProtoMessage() {}
 
 func (x *OffersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[33]
+	mi := &file_controlpb_control_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2760,7 +3019,7 @@ func (x *OffersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OffersRequest.ProtoReflect.Descriptor instead.
 func (*OffersRequest) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{33}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{37}
 }
 
 type OffersResponse struct {
@@ -2772,7 +3031,7 @@ type OffersResponse struct {
 
 func (x *OffersResponse) Reset() {
 	*x = OffersResponse{}
-	mi := &file_controlpb_control_proto_msgTypes[34]
+	mi := &file_controlpb_control_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2784,7 +3043,7 @@ func (x *OffersResponse) String() string {
 func (*OffersResponse) ProtoMessage() {}
 
 func (x *OffersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[34]
+	mi := &file_controlpb_control_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2797,7 +3056,7 @@ func (x *OffersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OffersResponse.ProtoReflect.Descriptor instead.
 func (*OffersResponse) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{34}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *OffersResponse) GetOffers() []*Offer {
@@ -2820,7 +3079,7 @@ type Offer struct {
 
 func (x *Offer) Reset() {
 	*x = Offer{}
-	mi := &file_controlpb_control_proto_msgTypes[35]
+	mi := &file_controlpb_control_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2832,7 +3091,7 @@ func (x *Offer) String() string {
 func (*Offer) ProtoMessage() {}
 
 func (x *Offer) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[35]
+	mi := &file_controlpb_control_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2845,7 +3104,7 @@ func (x *Offer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Offer.ProtoReflect.Descriptor instead.
 func (*Offer) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{35}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *Offer) GetFolderId() []byte {
@@ -2891,7 +3150,7 @@ type AcceptRequest struct {
 
 func (x *AcceptRequest) Reset() {
 	*x = AcceptRequest{}
-	mi := &file_controlpb_control_proto_msgTypes[36]
+	mi := &file_controlpb_control_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2903,7 +3162,7 @@ func (x *AcceptRequest) String() string {
 func (*AcceptRequest) ProtoMessage() {}
 
 func (x *AcceptRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[36]
+	mi := &file_controlpb_control_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2916,7 +3175,7 @@ func (x *AcceptRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AcceptRequest.ProtoReflect.Descriptor instead.
 func (*AcceptRequest) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{36}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *AcceptRequest) GetFolder() string {
@@ -2949,7 +3208,7 @@ type AcceptResponse struct {
 
 func (x *AcceptResponse) Reset() {
 	*x = AcceptResponse{}
-	mi := &file_controlpb_control_proto_msgTypes[37]
+	mi := &file_controlpb_control_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2961,7 +3220,7 @@ func (x *AcceptResponse) String() string {
 func (*AcceptResponse) ProtoMessage() {}
 
 func (x *AcceptResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[37]
+	mi := &file_controlpb_control_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2974,7 +3233,7 @@ func (x *AcceptResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AcceptResponse.ProtoReflect.Descriptor instead.
 func (*AcceptResponse) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{37}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *AcceptResponse) GetFolder() *Folder {
@@ -2992,7 +3251,7 @@ type StopRequest struct {
 
 func (x *StopRequest) Reset() {
 	*x = StopRequest{}
-	mi := &file_controlpb_control_proto_msgTypes[38]
+	mi := &file_controlpb_control_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3004,7 +3263,7 @@ func (x *StopRequest) String() string {
 func (*StopRequest) ProtoMessage() {}
 
 func (x *StopRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[38]
+	mi := &file_controlpb_control_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3017,7 +3276,7 @@ func (x *StopRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StopRequest.ProtoReflect.Descriptor instead.
 func (*StopRequest) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{38}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{42}
 }
 
 type StopResponse struct {
@@ -3028,7 +3287,7 @@ type StopResponse struct {
 
 func (x *StopResponse) Reset() {
 	*x = StopResponse{}
-	mi := &file_controlpb_control_proto_msgTypes[39]
+	mi := &file_controlpb_control_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3040,7 +3299,7 @@ func (x *StopResponse) String() string {
 func (*StopResponse) ProtoMessage() {}
 
 func (x *StopResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[39]
+	mi := &file_controlpb_control_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3053,7 +3312,7 @@ func (x *StopResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StopResponse.ProtoReflect.Descriptor instead.
 func (*StopResponse) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{39}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{43}
 }
 
 type PauseRequest struct {
@@ -3068,7 +3327,7 @@ type PauseRequest struct {
 
 func (x *PauseRequest) Reset() {
 	*x = PauseRequest{}
-	mi := &file_controlpb_control_proto_msgTypes[40]
+	mi := &file_controlpb_control_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3080,7 +3339,7 @@ func (x *PauseRequest) String() string {
 func (*PauseRequest) ProtoMessage() {}
 
 func (x *PauseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[40]
+	mi := &file_controlpb_control_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3093,7 +3352,7 @@ func (x *PauseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PauseRequest.ProtoReflect.Descriptor instead.
 func (*PauseRequest) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{40}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *PauseRequest) GetTarget() string {
@@ -3118,7 +3377,7 @@ type PauseResponse struct {
 
 func (x *PauseResponse) Reset() {
 	*x = PauseResponse{}
-	mi := &file_controlpb_control_proto_msgTypes[41]
+	mi := &file_controlpb_control_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3130,7 +3389,7 @@ func (x *PauseResponse) String() string {
 func (*PauseResponse) ProtoMessage() {}
 
 func (x *PauseResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[41]
+	mi := &file_controlpb_control_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3143,7 +3402,7 @@ func (x *PauseResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PauseResponse.ProtoReflect.Descriptor instead.
 func (*PauseResponse) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{41}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{45}
 }
 
 type ResumeRequest struct {
@@ -3156,7 +3415,7 @@ type ResumeRequest struct {
 
 func (x *ResumeRequest) Reset() {
 	*x = ResumeRequest{}
-	mi := &file_controlpb_control_proto_msgTypes[42]
+	mi := &file_controlpb_control_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3168,7 +3427,7 @@ func (x *ResumeRequest) String() string {
 func (*ResumeRequest) ProtoMessage() {}
 
 func (x *ResumeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[42]
+	mi := &file_controlpb_control_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3181,7 +3440,7 @@ func (x *ResumeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeRequest.ProtoReflect.Descriptor instead.
 func (*ResumeRequest) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{42}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *ResumeRequest) GetTarget() string {
@@ -3199,7 +3458,7 @@ type ResumeResponse struct {
 
 func (x *ResumeResponse) Reset() {
 	*x = ResumeResponse{}
-	mi := &file_controlpb_control_proto_msgTypes[43]
+	mi := &file_controlpb_control_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3211,7 +3470,7 @@ func (x *ResumeResponse) String() string {
 func (*ResumeResponse) ProtoMessage() {}
 
 func (x *ResumeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[43]
+	mi := &file_controlpb_control_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3224,7 +3483,7 @@ func (x *ResumeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeResponse.ProtoReflect.Descriptor instead.
 func (*ResumeResponse) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{43}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{47}
 }
 
 // Place names a path for a person. The device takes absolute if that lies in
@@ -3242,7 +3501,7 @@ type Place struct {
 
 func (x *Place) Reset() {
 	*x = Place{}
-	mi := &file_controlpb_control_proto_msgTypes[44]
+	mi := &file_controlpb_control_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3254,7 +3513,7 @@ func (x *Place) String() string {
 func (*Place) ProtoMessage() {}
 
 func (x *Place) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[44]
+	mi := &file_controlpb_control_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3267,7 +3526,7 @@ func (x *Place) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Place.ProtoReflect.Descriptor instead.
 func (*Place) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{44}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *Place) GetText() []byte {
@@ -3295,7 +3554,7 @@ type ListRequest struct {
 
 func (x *ListRequest) Reset() {
 	*x = ListRequest{}
-	mi := &file_controlpb_control_proto_msgTypes[45]
+	mi := &file_controlpb_control_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3307,7 +3566,7 @@ func (x *ListRequest) String() string {
 func (*ListRequest) ProtoMessage() {}
 
 func (x *ListRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[45]
+	mi := &file_controlpb_control_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3320,7 +3579,7 @@ func (x *ListRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRequest.ProtoReflect.Descriptor instead.
 func (*ListRequest) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{45}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *ListRequest) GetPlace() *Place {
@@ -3347,7 +3606,7 @@ type ListResponse struct {
 
 func (x *ListResponse) Reset() {
 	*x = ListResponse{}
-	mi := &file_controlpb_control_proto_msgTypes[46]
+	mi := &file_controlpb_control_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3359,7 +3618,7 @@ func (x *ListResponse) String() string {
 func (*ListResponse) ProtoMessage() {}
 
 func (x *ListResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[46]
+	mi := &file_controlpb_control_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3372,7 +3631,7 @@ func (x *ListResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListResponse.ProtoReflect.Descriptor instead.
 func (*ListResponse) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{46}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *ListResponse) GetEntries() []*PathEntry {
@@ -3402,7 +3661,7 @@ type PathEntry struct {
 
 func (x *PathEntry) Reset() {
 	*x = PathEntry{}
-	mi := &file_controlpb_control_proto_msgTypes[47]
+	mi := &file_controlpb_control_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3414,7 +3673,7 @@ func (x *PathEntry) String() string {
 func (*PathEntry) ProtoMessage() {}
 
 func (x *PathEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[47]
+	mi := &file_controlpb_control_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3427,7 +3686,7 @@ func (x *PathEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PathEntry.ProtoReflect.Descriptor instead.
 func (*PathEntry) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{47}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *PathEntry) GetFolder() *Folder {
@@ -3500,7 +3759,7 @@ type GetRequest struct {
 
 func (x *GetRequest) Reset() {
 	*x = GetRequest{}
-	mi := &file_controlpb_control_proto_msgTypes[48]
+	mi := &file_controlpb_control_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3512,7 +3771,7 @@ func (x *GetRequest) String() string {
 func (*GetRequest) ProtoMessage() {}
 
 func (x *GetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[48]
+	mi := &file_controlpb_control_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3525,7 +3784,7 @@ func (x *GetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRequest.ProtoReflect.Descriptor instead.
 func (*GetRequest) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{48}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *GetRequest) GetPlaces() []*Place {
@@ -3565,7 +3824,7 @@ type GetProgress struct {
 
 func (x *GetProgress) Reset() {
 	*x = GetProgress{}
-	mi := &file_controlpb_control_proto_msgTypes[49]
+	mi := &file_controlpb_control_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3577,7 +3836,7 @@ func (x *GetProgress) String() string {
 func (*GetProgress) ProtoMessage() {}
 
 func (x *GetProgress) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[49]
+	mi := &file_controlpb_control_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3590,7 +3849,7 @@ func (x *GetProgress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetProgress.ProtoReflect.Descriptor instead.
 func (*GetProgress) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{49}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *GetProgress) GetFiles() int64 {
@@ -3642,7 +3901,7 @@ type FreeRequest struct {
 
 func (x *FreeRequest) Reset() {
 	*x = FreeRequest{}
-	mi := &file_controlpb_control_proto_msgTypes[50]
+	mi := &file_controlpb_control_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3654,7 +3913,7 @@ func (x *FreeRequest) String() string {
 func (*FreeRequest) ProtoMessage() {}
 
 func (x *FreeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[50]
+	mi := &file_controlpb_control_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3667,7 +3926,7 @@ func (x *FreeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FreeRequest.ProtoReflect.Descriptor instead.
 func (*FreeRequest) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{50}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *FreeRequest) GetPlaces() []*Place {
@@ -3707,7 +3966,7 @@ type FreeResponse struct {
 
 func (x *FreeResponse) Reset() {
 	*x = FreeResponse{}
-	mi := &file_controlpb_control_proto_msgTypes[51]
+	mi := &file_controlpb_control_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3719,7 +3978,7 @@ func (x *FreeResponse) String() string {
 func (*FreeResponse) ProtoMessage() {}
 
 func (x *FreeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[51]
+	mi := &file_controlpb_control_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3732,7 +3991,7 @@ func (x *FreeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FreeResponse.ProtoReflect.Descriptor instead.
 func (*FreeResponse) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{51}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *FreeResponse) GetFiles() int64 {
@@ -3786,7 +4045,7 @@ type Kept struct {
 
 func (x *Kept) Reset() {
 	*x = Kept{}
-	mi := &file_controlpb_control_proto_msgTypes[52]
+	mi := &file_controlpb_control_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3798,7 +4057,7 @@ func (x *Kept) String() string {
 func (*Kept) ProtoMessage() {}
 
 func (x *Kept) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[52]
+	mi := &file_controlpb_control_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3811,7 +4070,7 @@ func (x *Kept) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Kept.ProtoReflect.Descriptor instead.
 func (*Kept) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{52}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *Kept) GetCode() string {
@@ -3855,7 +4114,7 @@ type Proof struct {
 
 func (x *Proof) Reset() {
 	*x = Proof{}
-	mi := &file_controlpb_control_proto_msgTypes[53]
+	mi := &file_controlpb_control_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3867,7 +4126,7 @@ func (x *Proof) String() string {
 func (*Proof) ProtoMessage() {}
 
 func (x *Proof) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[53]
+	mi := &file_controlpb_control_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3880,7 +4139,7 @@ func (x *Proof) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Proof.ProtoReflect.Descriptor instead.
 func (*Proof) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{53}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *Proof) GetDevice() *Device {
@@ -3916,7 +4175,7 @@ type RevertRequest struct {
 
 func (x *RevertRequest) Reset() {
 	*x = RevertRequest{}
-	mi := &file_controlpb_control_proto_msgTypes[54]
+	mi := &file_controlpb_control_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3928,7 +4187,7 @@ func (x *RevertRequest) String() string {
 func (*RevertRequest) ProtoMessage() {}
 
 func (x *RevertRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[54]
+	mi := &file_controlpb_control_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3941,7 +4200,7 @@ func (x *RevertRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevertRequest.ProtoReflect.Descriptor instead.
 func (*RevertRequest) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{54}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *RevertRequest) GetPlaces() []*Place {
@@ -3968,7 +4227,7 @@ type RevertResponse struct {
 
 func (x *RevertResponse) Reset() {
 	*x = RevertResponse{}
-	mi := &file_controlpb_control_proto_msgTypes[55]
+	mi := &file_controlpb_control_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3980,7 +4239,7 @@ func (x *RevertResponse) String() string {
 func (*RevertResponse) ProtoMessage() {}
 
 func (x *RevertResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[55]
+	mi := &file_controlpb_control_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3993,7 +4252,7 @@ func (x *RevertResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevertResponse.ProtoReflect.Descriptor instead.
 func (*RevertResponse) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{55}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *RevertResponse) GetPaths() [][]byte {
@@ -4012,7 +4271,7 @@ type WhyRequest struct {
 
 func (x *WhyRequest) Reset() {
 	*x = WhyRequest{}
-	mi := &file_controlpb_control_proto_msgTypes[56]
+	mi := &file_controlpb_control_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4024,7 +4283,7 @@ func (x *WhyRequest) String() string {
 func (*WhyRequest) ProtoMessage() {}
 
 func (x *WhyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[56]
+	mi := &file_controlpb_control_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4037,7 +4296,7 @@ func (x *WhyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WhyRequest.ProtoReflect.Descriptor instead.
 func (*WhyRequest) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{56}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *WhyRequest) GetPlace() *Place {
@@ -4065,7 +4324,7 @@ type WhyResponse struct {
 
 func (x *WhyResponse) Reset() {
 	*x = WhyResponse{}
-	mi := &file_controlpb_control_proto_msgTypes[57]
+	mi := &file_controlpb_control_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4077,7 +4336,7 @@ func (x *WhyResponse) String() string {
 func (*WhyResponse) ProtoMessage() {}
 
 func (x *WhyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[57]
+	mi := &file_controlpb_control_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4090,7 +4349,7 @@ func (x *WhyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WhyResponse.ProtoReflect.Descriptor instead.
 func (*WhyResponse) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{57}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *WhyResponse) GetFolder() *Folder {
@@ -4152,7 +4411,7 @@ type ConflictsRequest struct {
 
 func (x *ConflictsRequest) Reset() {
 	*x = ConflictsRequest{}
-	mi := &file_controlpb_control_proto_msgTypes[58]
+	mi := &file_controlpb_control_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4164,7 +4423,7 @@ func (x *ConflictsRequest) String() string {
 func (*ConflictsRequest) ProtoMessage() {}
 
 func (x *ConflictsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[58]
+	mi := &file_controlpb_control_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4177,7 +4436,7 @@ func (x *ConflictsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConflictsRequest.ProtoReflect.Descriptor instead.
 func (*ConflictsRequest) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{58}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *ConflictsRequest) GetFolder() string {
@@ -4196,7 +4455,7 @@ type ConflictsResponse struct {
 
 func (x *ConflictsResponse) Reset() {
 	*x = ConflictsResponse{}
-	mi := &file_controlpb_control_proto_msgTypes[59]
+	mi := &file_controlpb_control_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4208,7 +4467,7 @@ func (x *ConflictsResponse) String() string {
 func (*ConflictsResponse) ProtoMessage() {}
 
 func (x *ConflictsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[59]
+	mi := &file_controlpb_control_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4221,7 +4480,7 @@ func (x *ConflictsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConflictsResponse.ProtoReflect.Descriptor instead.
 func (*ConflictsResponse) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{59}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *ConflictsResponse) GetConflicts() []*Conflict {
@@ -4247,7 +4506,7 @@ type Conflict struct {
 
 func (x *Conflict) Reset() {
 	*x = Conflict{}
-	mi := &file_controlpb_control_proto_msgTypes[60]
+	mi := &file_controlpb_control_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4259,7 +4518,7 @@ func (x *Conflict) String() string {
 func (*Conflict) ProtoMessage() {}
 
 func (x *Conflict) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[60]
+	mi := &file_controlpb_control_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4272,7 +4531,7 @@ func (x *Conflict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Conflict.ProtoReflect.Descriptor instead.
 func (*Conflict) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{60}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *Conflict) GetFolder() *Folder {
@@ -4321,7 +4580,7 @@ type ConflictVersion struct {
 
 func (x *ConflictVersion) Reset() {
 	*x = ConflictVersion{}
-	mi := &file_controlpb_control_proto_msgTypes[61]
+	mi := &file_controlpb_control_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4333,7 +4592,7 @@ func (x *ConflictVersion) String() string {
 func (*ConflictVersion) ProtoMessage() {}
 
 func (x *ConflictVersion) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[61]
+	mi := &file_controlpb_control_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4346,7 +4605,7 @@ func (x *ConflictVersion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConflictVersion.ProtoReflect.Descriptor instead.
 func (*ConflictVersion) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{61}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *ConflictVersion) GetPath() []byte {
@@ -4405,7 +4664,7 @@ type ResolveRequest struct {
 
 func (x *ResolveRequest) Reset() {
 	*x = ResolveRequest{}
-	mi := &file_controlpb_control_proto_msgTypes[62]
+	mi := &file_controlpb_control_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4417,7 +4676,7 @@ func (x *ResolveRequest) String() string {
 func (*ResolveRequest) ProtoMessage() {}
 
 func (x *ResolveRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[62]
+	mi := &file_controlpb_control_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4430,7 +4689,7 @@ func (x *ResolveRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResolveRequest.ProtoReflect.Descriptor instead.
 func (*ResolveRequest) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{62}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *ResolveRequest) GetPlaces() []*Place {
@@ -4463,7 +4722,7 @@ type ResolveResponse struct {
 
 func (x *ResolveResponse) Reset() {
 	*x = ResolveResponse{}
-	mi := &file_controlpb_control_proto_msgTypes[63]
+	mi := &file_controlpb_control_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4475,7 +4734,7 @@ func (x *ResolveResponse) String() string {
 func (*ResolveResponse) ProtoMessage() {}
 
 func (x *ResolveResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[63]
+	mi := &file_controlpb_control_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4488,7 +4747,7 @@ func (x *ResolveResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResolveResponse.ProtoReflect.Descriptor instead.
 func (*ResolveResponse) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{63}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *ResolveResponse) GetResolved() []*Resolved {
@@ -4517,7 +4776,7 @@ type Resolved struct {
 
 func (x *Resolved) Reset() {
 	*x = Resolved{}
-	mi := &file_controlpb_control_proto_msgTypes[64]
+	mi := &file_controlpb_control_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4529,7 +4788,7 @@ func (x *Resolved) String() string {
 func (*Resolved) ProtoMessage() {}
 
 func (x *Resolved) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[64]
+	mi := &file_controlpb_control_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4542,7 +4801,7 @@ func (x *Resolved) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Resolved.ProtoReflect.Descriptor instead.
 func (*Resolved) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{64}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *Resolved) GetPath() []byte {
@@ -4590,7 +4849,7 @@ type HeldRequest struct {
 
 func (x *HeldRequest) Reset() {
 	*x = HeldRequest{}
-	mi := &file_controlpb_control_proto_msgTypes[65]
+	mi := &file_controlpb_control_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4602,7 +4861,7 @@ func (x *HeldRequest) String() string {
 func (*HeldRequest) ProtoMessage() {}
 
 func (x *HeldRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[65]
+	mi := &file_controlpb_control_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4615,7 +4874,7 @@ func (x *HeldRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HeldRequest.ProtoReflect.Descriptor instead.
 func (*HeldRequest) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{65}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *HeldRequest) GetFolder() string {
@@ -4634,7 +4893,7 @@ type HeldResponse struct {
 
 func (x *HeldResponse) Reset() {
 	*x = HeldResponse{}
-	mi := &file_controlpb_control_proto_msgTypes[66]
+	mi := &file_controlpb_control_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4646,7 +4905,7 @@ func (x *HeldResponse) String() string {
 func (*HeldResponse) ProtoMessage() {}
 
 func (x *HeldResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[66]
+	mi := &file_controlpb_control_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4659,7 +4918,7 @@ func (x *HeldResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HeldResponse.ProtoReflect.Descriptor instead.
 func (*HeldResponse) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{66}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *HeldResponse) GetHeld() []*HeldBatch {
@@ -4691,7 +4950,7 @@ type HeldBatch struct {
 
 func (x *HeldBatch) Reset() {
 	*x = HeldBatch{}
-	mi := &file_controlpb_control_proto_msgTypes[67]
+	mi := &file_controlpb_control_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4703,7 +4962,7 @@ func (x *HeldBatch) String() string {
 func (*HeldBatch) ProtoMessage() {}
 
 func (x *HeldBatch) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[67]
+	mi := &file_controlpb_control_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4716,7 +4975,7 @@ func (x *HeldBatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HeldBatch.ProtoReflect.Descriptor instead.
 func (*HeldBatch) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{67}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *HeldBatch) GetId() string {
@@ -4791,7 +5050,7 @@ type ApproveRequest struct {
 
 func (x *ApproveRequest) Reset() {
 	*x = ApproveRequest{}
-	mi := &file_controlpb_control_proto_msgTypes[68]
+	mi := &file_controlpb_control_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4803,7 +5062,7 @@ func (x *ApproveRequest) String() string {
 func (*ApproveRequest) ProtoMessage() {}
 
 func (x *ApproveRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[68]
+	mi := &file_controlpb_control_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4816,7 +5075,7 @@ func (x *ApproveRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApproveRequest.ProtoReflect.Descriptor instead.
 func (*ApproveRequest) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{68}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *ApproveRequest) GetBatch() string {
@@ -4835,7 +5094,7 @@ type ApproveResponse struct {
 
 func (x *ApproveResponse) Reset() {
 	*x = ApproveResponse{}
-	mi := &file_controlpb_control_proto_msgTypes[69]
+	mi := &file_controlpb_control_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4847,7 +5106,7 @@ func (x *ApproveResponse) String() string {
 func (*ApproveResponse) ProtoMessage() {}
 
 func (x *ApproveResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[69]
+	mi := &file_controlpb_control_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4860,7 +5119,7 @@ func (x *ApproveResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApproveResponse.ProtoReflect.Descriptor instead.
 func (*ApproveResponse) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{69}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *ApproveResponse) GetBatch() *HeldBatch {
@@ -4879,7 +5138,7 @@ type RejectRequest struct {
 
 func (x *RejectRequest) Reset() {
 	*x = RejectRequest{}
-	mi := &file_controlpb_control_proto_msgTypes[70]
+	mi := &file_controlpb_control_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4891,7 +5150,7 @@ func (x *RejectRequest) String() string {
 func (*RejectRequest) ProtoMessage() {}
 
 func (x *RejectRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[70]
+	mi := &file_controlpb_control_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4904,7 +5163,7 @@ func (x *RejectRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RejectRequest.ProtoReflect.Descriptor instead.
 func (*RejectRequest) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{70}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *RejectRequest) GetBatch() string {
@@ -4923,7 +5182,7 @@ type RejectResponse struct {
 
 func (x *RejectResponse) Reset() {
 	*x = RejectResponse{}
-	mi := &file_controlpb_control_proto_msgTypes[71]
+	mi := &file_controlpb_control_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4935,7 +5194,7 @@ func (x *RejectResponse) String() string {
 func (*RejectResponse) ProtoMessage() {}
 
 func (x *RejectResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[71]
+	mi := &file_controlpb_control_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4948,7 +5207,7 @@ func (x *RejectResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RejectResponse.ProtoReflect.Descriptor instead.
 func (*RejectResponse) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{71}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *RejectResponse) GetBatch() *HeldBatch {
@@ -4971,7 +5230,7 @@ type SetRoleRequest struct {
 
 func (x *SetRoleRequest) Reset() {
 	*x = SetRoleRequest{}
-	mi := &file_controlpb_control_proto_msgTypes[72]
+	mi := &file_controlpb_control_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4983,7 +5242,7 @@ func (x *SetRoleRequest) String() string {
 func (*SetRoleRequest) ProtoMessage() {}
 
 func (x *SetRoleRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[72]
+	mi := &file_controlpb_control_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4996,7 +5255,7 @@ func (x *SetRoleRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetRoleRequest.ProtoReflect.Descriptor instead.
 func (*SetRoleRequest) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{72}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *SetRoleRequest) GetFolder() string {
@@ -5029,7 +5288,7 @@ type SetRoleResponse struct {
 
 func (x *SetRoleResponse) Reset() {
 	*x = SetRoleResponse{}
-	mi := &file_controlpb_control_proto_msgTypes[73]
+	mi := &file_controlpb_control_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5041,7 +5300,7 @@ func (x *SetRoleResponse) String() string {
 func (*SetRoleResponse) ProtoMessage() {}
 
 func (x *SetRoleResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[73]
+	mi := &file_controlpb_control_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5054,7 +5313,7 @@ func (x *SetRoleResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetRoleResponse.ProtoReflect.Descriptor instead.
 func (*SetRoleResponse) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{73}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *SetRoleResponse) GetFolder() *Folder {
@@ -5073,7 +5332,7 @@ type RevokeRequest struct {
 
 func (x *RevokeRequest) Reset() {
 	*x = RevokeRequest{}
-	mi := &file_controlpb_control_proto_msgTypes[74]
+	mi := &file_controlpb_control_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5085,7 +5344,7 @@ func (x *RevokeRequest) String() string {
 func (*RevokeRequest) ProtoMessage() {}
 
 func (x *RevokeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[74]
+	mi := &file_controlpb_control_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5098,7 +5357,7 @@ func (x *RevokeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeRequest.ProtoReflect.Descriptor instead.
 func (*RevokeRequest) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{74}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{78}
 }
 
 func (x *RevokeRequest) GetDevice() string {
@@ -5121,7 +5380,7 @@ type RevokeResponse struct {
 
 func (x *RevokeResponse) Reset() {
 	*x = RevokeResponse{}
-	mi := &file_controlpb_control_proto_msgTypes[75]
+	mi := &file_controlpb_control_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5133,7 +5392,7 @@ func (x *RevokeResponse) String() string {
 func (*RevokeResponse) ProtoMessage() {}
 
 func (x *RevokeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[75]
+	mi := &file_controlpb_control_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5146,7 +5405,7 @@ func (x *RevokeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeResponse.ProtoReflect.Descriptor instead.
 func (*RevokeResponse) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{75}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{79}
 }
 
 func (x *RevokeResponse) GetDevice() *Device {
@@ -5178,7 +5437,7 @@ type ExamineRequest struct {
 
 func (x *ExamineRequest) Reset() {
 	*x = ExamineRequest{}
-	mi := &file_controlpb_control_proto_msgTypes[76]
+	mi := &file_controlpb_control_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5190,7 +5449,7 @@ func (x *ExamineRequest) String() string {
 func (*ExamineRequest) ProtoMessage() {}
 
 func (x *ExamineRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[76]
+	mi := &file_controlpb_control_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5203,7 +5462,7 @@ func (x *ExamineRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExamineRequest.ProtoReflect.Descriptor instead.
 func (*ExamineRequest) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{76}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{80}
 }
 
 type ExamineResponse struct {
@@ -5215,7 +5474,7 @@ type ExamineResponse struct {
 
 func (x *ExamineResponse) Reset() {
 	*x = ExamineResponse{}
-	mi := &file_controlpb_control_proto_msgTypes[77]
+	mi := &file_controlpb_control_proto_msgTypes[81]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5227,7 +5486,7 @@ func (x *ExamineResponse) String() string {
 func (*ExamineResponse) ProtoMessage() {}
 
 func (x *ExamineResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[77]
+	mi := &file_controlpb_control_proto_msgTypes[81]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5240,7 +5499,7 @@ func (x *ExamineResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExamineResponse.ProtoReflect.Descriptor instead.
 func (*ExamineResponse) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{77}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{81}
 }
 
 func (x *ExamineResponse) GetFindings() []*Finding {
@@ -5265,7 +5524,7 @@ type Finding struct {
 
 func (x *Finding) Reset() {
 	*x = Finding{}
-	mi := &file_controlpb_control_proto_msgTypes[78]
+	mi := &file_controlpb_control_proto_msgTypes[82]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5277,7 +5536,7 @@ func (x *Finding) String() string {
 func (*Finding) ProtoMessage() {}
 
 func (x *Finding) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[78]
+	mi := &file_controlpb_control_proto_msgTypes[82]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5290,7 +5549,7 @@ func (x *Finding) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Finding.ProtoReflect.Descriptor instead.
 func (*Finding) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{78}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{82}
 }
 
 func (x *Finding) GetSubject() string {
@@ -5328,6 +5587,205 @@ func (x *Finding) GetHint() string {
 	return ""
 }
 
+type ExamineReachRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Empty: all devices, and the network of this one.
+	Device        string `protobuf:"bytes,1,opt,name=device,proto3" json:"device,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExamineReachRequest) Reset() {
+	*x = ExamineReachRequest{}
+	mi := &file_controlpb_control_proto_msgTypes[83]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExamineReachRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExamineReachRequest) ProtoMessage() {}
+
+func (x *ExamineReachRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[83]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExamineReachRequest.ProtoReflect.Descriptor instead.
+func (*ExamineReachRequest) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{83}
+}
+
+func (x *ExamineReachRequest) GetDevice() string {
+	if x != nil {
+		return x.Device
+	}
+	return ""
+}
+
+type ExamineReachResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Types that are valid to be assigned to News:
+	//
+	//	*ExamineReachResponse_Trial
+	//	*ExamineReachResponse_Finding
+	News          isExamineReachResponse_News `protobuf_oneof:"news"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExamineReachResponse) Reset() {
+	*x = ExamineReachResponse{}
+	mi := &file_controlpb_control_proto_msgTypes[84]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExamineReachResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExamineReachResponse) ProtoMessage() {}
+
+func (x *ExamineReachResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[84]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExamineReachResponse.ProtoReflect.Descriptor instead.
+func (*ExamineReachResponse) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{84}
+}
+
+func (x *ExamineReachResponse) GetNews() isExamineReachResponse_News {
+	if x != nil {
+		return x.News
+	}
+	return nil
+}
+
+func (x *ExamineReachResponse) GetTrial() *Trial {
+	if x != nil {
+		if x, ok := x.News.(*ExamineReachResponse_Trial); ok {
+			return x.Trial
+		}
+	}
+	return nil
+}
+
+func (x *ExamineReachResponse) GetFinding() *Finding {
+	if x != nil {
+		if x, ok := x.News.(*ExamineReachResponse_Finding); ok {
+			return x.Finding
+		}
+	}
+	return nil
+}
+
+type isExamineReachResponse_News interface {
+	isExamineReachResponse_News()
+}
+
+type ExamineReachResponse_Trial struct {
+	Trial *Trial `protobuf:"bytes,1,opt,name=trial,proto3,oneof"`
+}
+
+type ExamineReachResponse_Finding struct {
+	Finding *Finding `protobuf:"bytes,2,opt,name=finding,proto3,oneof"`
+}
+
+func (*ExamineReachResponse_Trial) isExamineReachResponse_News() {}
+
+func (*ExamineReachResponse_Finding) isExamineReachResponse_News() {}
+
+// Trial is one thing that was tried.
+type Trial struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As of a finding.
+	Subject string `protobuf:"bytes,1,opt,name=subject,proto3" json:"subject,omitempty"`
+	// What was tried, such as "10.0.0.5:5484 by tcp".
+	What string `protobuf:"bytes,2,opt,name=what,proto3" json:"what,omitempty"`
+	// What came of it, such as "no answer in 5 s".
+	Result        string `protobuf:"bytes,3,opt,name=result,proto3" json:"result,omitempty"`
+	Ok            bool   `protobuf:"varint,4,opt,name=ok,proto3" json:"ok,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Trial) Reset() {
+	*x = Trial{}
+	mi := &file_controlpb_control_proto_msgTypes[85]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Trial) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Trial) ProtoMessage() {}
+
+func (x *Trial) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[85]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Trial.ProtoReflect.Descriptor instead.
+func (*Trial) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{85}
+}
+
+func (x *Trial) GetSubject() string {
+	if x != nil {
+		return x.Subject
+	}
+	return ""
+}
+
+func (x *Trial) GetWhat() string {
+	if x != nil {
+		return x.What
+	}
+	return ""
+}
+
+func (x *Trial) GetResult() string {
+	if x != nil {
+		return x.Result
+	}
+	return ""
+}
+
+func (x *Trial) GetOk() bool {
+	if x != nil {
+		return x.Ok
+	}
+	return false
+}
+
 type GoOnRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Folder        string                 `protobuf:"bytes,1,opt,name=folder,proto3" json:"folder,omitempty"`
@@ -5337,7 +5795,7 @@ type GoOnRequest struct {
 
 func (x *GoOnRequest) Reset() {
 	*x = GoOnRequest{}
-	mi := &file_controlpb_control_proto_msgTypes[79]
+	mi := &file_controlpb_control_proto_msgTypes[86]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5349,7 +5807,7 @@ func (x *GoOnRequest) String() string {
 func (*GoOnRequest) ProtoMessage() {}
 
 func (x *GoOnRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[79]
+	mi := &file_controlpb_control_proto_msgTypes[86]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5362,7 +5820,7 @@ func (x *GoOnRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GoOnRequest.ProtoReflect.Descriptor instead.
 func (*GoOnRequest) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{79}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{86}
 }
 
 func (x *GoOnRequest) GetFolder() string {
@@ -5381,7 +5839,7 @@ type GoOnResponse struct {
 
 func (x *GoOnResponse) Reset() {
 	*x = GoOnResponse{}
-	mi := &file_controlpb_control_proto_msgTypes[80]
+	mi := &file_controlpb_control_proto_msgTypes[87]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5393,7 +5851,7 @@ func (x *GoOnResponse) String() string {
 func (*GoOnResponse) ProtoMessage() {}
 
 func (x *GoOnResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[80]
+	mi := &file_controlpb_control_proto_msgTypes[87]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5406,7 +5864,7 @@ func (x *GoOnResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GoOnResponse.ProtoReflect.Descriptor instead.
 func (*GoOnResponse) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{80}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{87}
 }
 
 func (x *GoOnResponse) GetFolder() *Folder {
@@ -5428,7 +5886,7 @@ type Moment struct {
 
 func (x *Moment) Reset() {
 	*x = Moment{}
-	mi := &file_controlpb_control_proto_msgTypes[81]
+	mi := &file_controlpb_control_proto_msgTypes[88]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5440,7 +5898,7 @@ func (x *Moment) String() string {
 func (*Moment) ProtoMessage() {}
 
 func (x *Moment) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[81]
+	mi := &file_controlpb_control_proto_msgTypes[88]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5453,7 +5911,7 @@ func (x *Moment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Moment.ProtoReflect.Descriptor instead.
 func (*Moment) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{81}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{88}
 }
 
 func (x *Moment) GetAtUs() int64 {
@@ -5485,7 +5943,7 @@ type LogRequest struct {
 
 func (x *LogRequest) Reset() {
 	*x = LogRequest{}
-	mi := &file_controlpb_control_proto_msgTypes[82]
+	mi := &file_controlpb_control_proto_msgTypes[89]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5497,7 +5955,7 @@ func (x *LogRequest) String() string {
 func (*LogRequest) ProtoMessage() {}
 
 func (x *LogRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[82]
+	mi := &file_controlpb_control_proto_msgTypes[89]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5510,7 +5968,7 @@ func (x *LogRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogRequest.ProtoReflect.Descriptor instead.
 func (*LogRequest) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{82}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{89}
 }
 
 func (x *LogRequest) GetPlace() *Place {
@@ -5551,7 +6009,7 @@ type LogResponse struct {
 
 func (x *LogResponse) Reset() {
 	*x = LogResponse{}
-	mi := &file_controlpb_control_proto_msgTypes[83]
+	mi := &file_controlpb_control_proto_msgTypes[90]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5563,7 +6021,7 @@ func (x *LogResponse) String() string {
 func (*LogResponse) ProtoMessage() {}
 
 func (x *LogResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[83]
+	mi := &file_controlpb_control_proto_msgTypes[90]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5576,7 +6034,7 @@ func (x *LogResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogResponse.ProtoReflect.Descriptor instead.
 func (*LogResponse) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{83}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{90}
 }
 
 func (x *LogResponse) GetEvents() []*LogEvent {
@@ -5615,7 +6073,7 @@ type LogEvent struct {
 
 func (x *LogEvent) Reset() {
 	*x = LogEvent{}
-	mi := &file_controlpb_control_proto_msgTypes[84]
+	mi := &file_controlpb_control_proto_msgTypes[91]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5627,7 +6085,7 @@ func (x *LogEvent) String() string {
 func (*LogEvent) ProtoMessage() {}
 
 func (x *LogEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[84]
+	mi := &file_controlpb_control_proto_msgTypes[91]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5640,7 +6098,7 @@ func (x *LogEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogEvent.ProtoReflect.Descriptor instead.
 func (*LogEvent) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{84}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{91}
 }
 
 func (x *LogEvent) GetPath() []byte {
@@ -5740,7 +6198,7 @@ type DiffRequest struct {
 
 func (x *DiffRequest) Reset() {
 	*x = DiffRequest{}
-	mi := &file_controlpb_control_proto_msgTypes[85]
+	mi := &file_controlpb_control_proto_msgTypes[92]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5752,7 +6210,7 @@ func (x *DiffRequest) String() string {
 func (*DiffRequest) ProtoMessage() {}
 
 func (x *DiffRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[85]
+	mi := &file_controlpb_control_proto_msgTypes[92]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5765,7 +6223,7 @@ func (x *DiffRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DiffRequest.ProtoReflect.Descriptor instead.
 func (*DiffRequest) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{85}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{92}
 }
 
 func (x *DiffRequest) GetPlace() *Place {
@@ -5806,7 +6264,7 @@ type DiffResponse struct {
 
 func (x *DiffResponse) Reset() {
 	*x = DiffResponse{}
-	mi := &file_controlpb_control_proto_msgTypes[86]
+	mi := &file_controlpb_control_proto_msgTypes[93]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5818,7 +6276,7 @@ func (x *DiffResponse) String() string {
 func (*DiffResponse) ProtoMessage() {}
 
 func (x *DiffResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[86]
+	mi := &file_controlpb_control_proto_msgTypes[93]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5831,7 +6289,7 @@ func (x *DiffResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DiffResponse.ProtoReflect.Descriptor instead.
 func (*DiffResponse) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{86}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{93}
 }
 
 func (x *DiffResponse) GetDifferences() []*Difference {
@@ -5862,7 +6320,7 @@ type Difference struct {
 
 func (x *Difference) Reset() {
 	*x = Difference{}
-	mi := &file_controlpb_control_proto_msgTypes[87]
+	mi := &file_controlpb_control_proto_msgTypes[94]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5874,7 +6332,7 @@ func (x *Difference) String() string {
 func (*Difference) ProtoMessage() {}
 
 func (x *Difference) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[87]
+	mi := &file_controlpb_control_proto_msgTypes[94]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5887,7 +6345,7 @@ func (x *Difference) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Difference.ProtoReflect.Descriptor instead.
 func (*Difference) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{87}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{94}
 }
 
 func (x *Difference) GetPath() []byte {
@@ -5958,7 +6416,7 @@ type ListAtRequest struct {
 
 func (x *ListAtRequest) Reset() {
 	*x = ListAtRequest{}
-	mi := &file_controlpb_control_proto_msgTypes[88]
+	mi := &file_controlpb_control_proto_msgTypes[95]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5970,7 +6428,7 @@ func (x *ListAtRequest) String() string {
 func (*ListAtRequest) ProtoMessage() {}
 
 func (x *ListAtRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[88]
+	mi := &file_controlpb_control_proto_msgTypes[95]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5983,7 +6441,7 @@ func (x *ListAtRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAtRequest.ProtoReflect.Descriptor instead.
 func (*ListAtRequest) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{88}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{95}
 }
 
 func (x *ListAtRequest) GetPlace() *Place {
@@ -6024,7 +6482,7 @@ type RestoreRequest struct {
 
 func (x *RestoreRequest) Reset() {
 	*x = RestoreRequest{}
-	mi := &file_controlpb_control_proto_msgTypes[89]
+	mi := &file_controlpb_control_proto_msgTypes[96]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6036,7 +6494,7 @@ func (x *RestoreRequest) String() string {
 func (*RestoreRequest) ProtoMessage() {}
 
 func (x *RestoreRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[89]
+	mi := &file_controlpb_control_proto_msgTypes[96]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6049,7 +6507,7 @@ func (x *RestoreRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestoreRequest.ProtoReflect.Descriptor instead.
 func (*RestoreRequest) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{89}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{96}
 }
 
 func (x *RestoreRequest) GetPlace() *Place {
@@ -6105,7 +6563,7 @@ type UndoRequest struct {
 
 func (x *UndoRequest) Reset() {
 	*x = UndoRequest{}
-	mi := &file_controlpb_control_proto_msgTypes[90]
+	mi := &file_controlpb_control_proto_msgTypes[97]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6117,7 +6575,7 @@ func (x *UndoRequest) String() string {
 func (*UndoRequest) ProtoMessage() {}
 
 func (x *UndoRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[90]
+	mi := &file_controlpb_control_proto_msgTypes[97]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6130,7 +6588,7 @@ func (x *UndoRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UndoRequest.ProtoReflect.Descriptor instead.
 func (*UndoRequest) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{90}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{97}
 }
 
 func (x *UndoRequest) GetBatch() string {
@@ -6160,7 +6618,7 @@ type RestoreEvent struct {
 
 func (x *RestoreEvent) Reset() {
 	*x = RestoreEvent{}
-	mi := &file_controlpb_control_proto_msgTypes[91]
+	mi := &file_controlpb_control_proto_msgTypes[98]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6172,7 +6630,7 @@ func (x *RestoreEvent) String() string {
 func (*RestoreEvent) ProtoMessage() {}
 
 func (x *RestoreEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[91]
+	mi := &file_controlpb_control_proto_msgTypes[98]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6185,7 +6643,7 @@ func (x *RestoreEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestoreEvent.ProtoReflect.Descriptor instead.
 func (*RestoreEvent) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{91}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{98}
 }
 
 func (x *RestoreEvent) GetEvent() isRestoreEvent_Event {
@@ -6243,7 +6701,7 @@ type RestoreProgress struct {
 
 func (x *RestoreProgress) Reset() {
 	*x = RestoreProgress{}
-	mi := &file_controlpb_control_proto_msgTypes[92]
+	mi := &file_controlpb_control_proto_msgTypes[99]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6255,7 +6713,7 @@ func (x *RestoreProgress) String() string {
 func (*RestoreProgress) ProtoMessage() {}
 
 func (x *RestoreProgress) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[92]
+	mi := &file_controlpb_control_proto_msgTypes[99]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6268,7 +6726,7 @@ func (x *RestoreProgress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestoreProgress.ProtoReflect.Descriptor instead.
 func (*RestoreProgress) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{92}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{99}
 }
 
 func (x *RestoreProgress) GetFolder() *Folder {
@@ -6335,7 +6793,7 @@ type Restored struct {
 
 func (x *Restored) Reset() {
 	*x = Restored{}
-	mi := &file_controlpb_control_proto_msgTypes[93]
+	mi := &file_controlpb_control_proto_msgTypes[100]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6347,7 +6805,7 @@ func (x *Restored) String() string {
 func (*Restored) ProtoMessage() {}
 
 func (x *Restored) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[93]
+	mi := &file_controlpb_control_proto_msgTypes[100]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6360,7 +6818,7 @@ func (x *Restored) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Restored.ProtoReflect.Descriptor instead.
 func (*Restored) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{93}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{100}
 }
 
 func (x *Restored) GetFolder() *Folder {
@@ -6467,7 +6925,7 @@ type RestoredPath struct {
 
 func (x *RestoredPath) Reset() {
 	*x = RestoredPath{}
-	mi := &file_controlpb_control_proto_msgTypes[94]
+	mi := &file_controlpb_control_proto_msgTypes[101]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6479,7 +6937,7 @@ func (x *RestoredPath) String() string {
 func (*RestoredPath) ProtoMessage() {}
 
 func (x *RestoredPath) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[94]
+	mi := &file_controlpb_control_proto_msgTypes[101]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6492,7 +6950,7 @@ func (x *RestoredPath) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestoredPath.ProtoReflect.Descriptor instead.
 func (*RestoredPath) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{94}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{101}
 }
 
 func (x *RestoredPath) GetPath() []byte {
@@ -6527,7 +6985,7 @@ type SnapshotRequest struct {
 
 func (x *SnapshotRequest) Reset() {
 	*x = SnapshotRequest{}
-	mi := &file_controlpb_control_proto_msgTypes[95]
+	mi := &file_controlpb_control_proto_msgTypes[102]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6539,7 +6997,7 @@ func (x *SnapshotRequest) String() string {
 func (*SnapshotRequest) ProtoMessage() {}
 
 func (x *SnapshotRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[95]
+	mi := &file_controlpb_control_proto_msgTypes[102]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6552,7 +7010,7 @@ func (x *SnapshotRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotRequest.ProtoReflect.Descriptor instead.
 func (*SnapshotRequest) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{95}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{102}
 }
 
 func (x *SnapshotRequest) GetFolder() string {
@@ -6578,7 +7036,7 @@ type SnapshotResponse struct {
 
 func (x *SnapshotResponse) Reset() {
 	*x = SnapshotResponse{}
-	mi := &file_controlpb_control_proto_msgTypes[96]
+	mi := &file_controlpb_control_proto_msgTypes[103]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6590,7 +7048,7 @@ func (x *SnapshotResponse) String() string {
 func (*SnapshotResponse) ProtoMessage() {}
 
 func (x *SnapshotResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[96]
+	mi := &file_controlpb_control_proto_msgTypes[103]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6603,7 +7061,7 @@ func (x *SnapshotResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotResponse.ProtoReflect.Descriptor instead.
 func (*SnapshotResponse) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{96}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{103}
 }
 
 func (x *SnapshotResponse) GetSnapshot() *Snapshot {
@@ -6622,7 +7080,7 @@ type SnapshotsRequest struct {
 
 func (x *SnapshotsRequest) Reset() {
 	*x = SnapshotsRequest{}
-	mi := &file_controlpb_control_proto_msgTypes[97]
+	mi := &file_controlpb_control_proto_msgTypes[104]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6634,7 +7092,7 @@ func (x *SnapshotsRequest) String() string {
 func (*SnapshotsRequest) ProtoMessage() {}
 
 func (x *SnapshotsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[97]
+	mi := &file_controlpb_control_proto_msgTypes[104]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6647,7 +7105,7 @@ func (x *SnapshotsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotsRequest.ProtoReflect.Descriptor instead.
 func (*SnapshotsRequest) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{97}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{104}
 }
 
 func (x *SnapshotsRequest) GetFolder() string {
@@ -6666,7 +7124,7 @@ type SnapshotsResponse struct {
 
 func (x *SnapshotsResponse) Reset() {
 	*x = SnapshotsResponse{}
-	mi := &file_controlpb_control_proto_msgTypes[98]
+	mi := &file_controlpb_control_proto_msgTypes[105]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6678,7 +7136,7 @@ func (x *SnapshotsResponse) String() string {
 func (*SnapshotsResponse) ProtoMessage() {}
 
 func (x *SnapshotsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[98]
+	mi := &file_controlpb_control_proto_msgTypes[105]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6691,7 +7149,7 @@ func (x *SnapshotsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotsResponse.ProtoReflect.Descriptor instead.
 func (*SnapshotsResponse) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{98}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{105}
 }
 
 func (x *SnapshotsResponse) GetSnapshots() []*Snapshot {
@@ -6711,7 +7169,7 @@ type DropSnapshotRequest struct {
 
 func (x *DropSnapshotRequest) Reset() {
 	*x = DropSnapshotRequest{}
-	mi := &file_controlpb_control_proto_msgTypes[99]
+	mi := &file_controlpb_control_proto_msgTypes[106]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6723,7 +7181,7 @@ func (x *DropSnapshotRequest) String() string {
 func (*DropSnapshotRequest) ProtoMessage() {}
 
 func (x *DropSnapshotRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[99]
+	mi := &file_controlpb_control_proto_msgTypes[106]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6736,7 +7194,7 @@ func (x *DropSnapshotRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DropSnapshotRequest.ProtoReflect.Descriptor instead.
 func (*DropSnapshotRequest) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{99}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{106}
 }
 
 func (x *DropSnapshotRequest) GetFolder() string {
@@ -6762,7 +7220,7 @@ type DropSnapshotResponse struct {
 
 func (x *DropSnapshotResponse) Reset() {
 	*x = DropSnapshotResponse{}
-	mi := &file_controlpb_control_proto_msgTypes[100]
+	mi := &file_controlpb_control_proto_msgTypes[107]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6774,7 +7232,7 @@ func (x *DropSnapshotResponse) String() string {
 func (*DropSnapshotResponse) ProtoMessage() {}
 
 func (x *DropSnapshotResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[100]
+	mi := &file_controlpb_control_proto_msgTypes[107]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6787,7 +7245,7 @@ func (x *DropSnapshotResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DropSnapshotResponse.ProtoReflect.Descriptor instead.
 func (*DropSnapshotResponse) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{100}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{107}
 }
 
 func (x *DropSnapshotResponse) GetSnapshot() *Snapshot {
@@ -6812,7 +7270,7 @@ type Snapshot struct {
 
 func (x *Snapshot) Reset() {
 	*x = Snapshot{}
-	mi := &file_controlpb_control_proto_msgTypes[101]
+	mi := &file_controlpb_control_proto_msgTypes[108]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6824,7 +7282,7 @@ func (x *Snapshot) String() string {
 func (*Snapshot) ProtoMessage() {}
 
 func (x *Snapshot) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[101]
+	mi := &file_controlpb_control_proto_msgTypes[108]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6837,7 +7295,7 @@ func (x *Snapshot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Snapshot.ProtoReflect.Descriptor instead.
 func (*Snapshot) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{101}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{108}
 }
 
 func (x *Snapshot) GetFolder() *Folder {
@@ -6893,7 +7351,7 @@ type Keeping struct {
 
 func (x *Keeping) Reset() {
 	*x = Keeping{}
-	mi := &file_controlpb_control_proto_msgTypes[102]
+	mi := &file_controlpb_control_proto_msgTypes[109]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6905,7 +7363,7 @@ func (x *Keeping) String() string {
 func (*Keeping) ProtoMessage() {}
 
 func (x *Keeping) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[102]
+	mi := &file_controlpb_control_proto_msgTypes[109]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6918,7 +7376,7 @@ func (x *Keeping) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Keeping.ProtoReflect.Descriptor instead.
 func (*Keeping) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{102}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{109}
 }
 
 func (x *Keeping) GetLast() int64 {
@@ -7028,7 +7486,7 @@ type RetentionRequest struct {
 
 func (x *RetentionRequest) Reset() {
 	*x = RetentionRequest{}
-	mi := &file_controlpb_control_proto_msgTypes[103]
+	mi := &file_controlpb_control_proto_msgTypes[110]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7040,7 +7498,7 @@ func (x *RetentionRequest) String() string {
 func (*RetentionRequest) ProtoMessage() {}
 
 func (x *RetentionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[103]
+	mi := &file_controlpb_control_proto_msgTypes[110]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7053,7 +7511,7 @@ func (x *RetentionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetentionRequest.ProtoReflect.Descriptor instead.
 func (*RetentionRequest) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{103}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{110}
 }
 
 func (x *RetentionRequest) GetFolder() string {
@@ -7072,7 +7530,7 @@ type RetentionResponse struct {
 
 func (x *RetentionResponse) Reset() {
 	*x = RetentionResponse{}
-	mi := &file_controlpb_control_proto_msgTypes[104]
+	mi := &file_controlpb_control_proto_msgTypes[111]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7084,7 +7542,7 @@ func (x *RetentionResponse) String() string {
 func (*RetentionResponse) ProtoMessage() {}
 
 func (x *RetentionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[104]
+	mi := &file_controlpb_control_proto_msgTypes[111]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7097,7 +7555,7 @@ func (x *RetentionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetentionResponse.ProtoReflect.Descriptor instead.
 func (*RetentionResponse) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{104}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{111}
 }
 
 func (x *RetentionResponse) GetRetention() *Retention {
@@ -7121,7 +7579,7 @@ type SetRetentionRequest struct {
 
 func (x *SetRetentionRequest) Reset() {
 	*x = SetRetentionRequest{}
-	mi := &file_controlpb_control_proto_msgTypes[105]
+	mi := &file_controlpb_control_proto_msgTypes[112]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7133,7 +7591,7 @@ func (x *SetRetentionRequest) String() string {
 func (*SetRetentionRequest) ProtoMessage() {}
 
 func (x *SetRetentionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[105]
+	mi := &file_controlpb_control_proto_msgTypes[112]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7146,7 +7604,7 @@ func (x *SetRetentionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetRetentionRequest.ProtoReflect.Descriptor instead.
 func (*SetRetentionRequest) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{105}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{112}
 }
 
 func (x *SetRetentionRequest) GetFolder() string {
@@ -7186,7 +7644,7 @@ type SetRetentionResponse struct {
 
 func (x *SetRetentionResponse) Reset() {
 	*x = SetRetentionResponse{}
-	mi := &file_controlpb_control_proto_msgTypes[106]
+	mi := &file_controlpb_control_proto_msgTypes[113]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7198,7 +7656,7 @@ func (x *SetRetentionResponse) String() string {
 func (*SetRetentionResponse) ProtoMessage() {}
 
 func (x *SetRetentionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[106]
+	mi := &file_controlpb_control_proto_msgTypes[113]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7211,7 +7669,7 @@ func (x *SetRetentionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetRetentionResponse.ProtoReflect.Descriptor instead.
 func (*SetRetentionResponse) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{106}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{113}
 }
 
 func (x *SetRetentionResponse) GetRetention() *Retention {
@@ -7240,7 +7698,7 @@ type Retention struct {
 
 func (x *Retention) Reset() {
 	*x = Retention{}
-	mi := &file_controlpb_control_proto_msgTypes[107]
+	mi := &file_controlpb_control_proto_msgTypes[114]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7252,7 +7710,7 @@ func (x *Retention) String() string {
 func (*Retention) ProtoMessage() {}
 
 func (x *Retention) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[107]
+	mi := &file_controlpb_control_proto_msgTypes[114]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7265,7 +7723,7 @@ func (x *Retention) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Retention.ProtoReflect.Descriptor instead.
 func (*Retention) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{107}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{114}
 }
 
 func (x *Retention) GetFolder() *Folder {
@@ -7324,7 +7782,7 @@ type SetScheduleRequest struct {
 
 func (x *SetScheduleRequest) Reset() {
 	*x = SetScheduleRequest{}
-	mi := &file_controlpb_control_proto_msgTypes[108]
+	mi := &file_controlpb_control_proto_msgTypes[115]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7336,7 +7794,7 @@ func (x *SetScheduleRequest) String() string {
 func (*SetScheduleRequest) ProtoMessage() {}
 
 func (x *SetScheduleRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[108]
+	mi := &file_controlpb_control_proto_msgTypes[115]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7349,7 +7807,7 @@ func (x *SetScheduleRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetScheduleRequest.ProtoReflect.Descriptor instead.
 func (*SetScheduleRequest) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{108}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{115}
 }
 
 func (x *SetScheduleRequest) GetFolder() string {
@@ -7382,7 +7840,7 @@ type SetScheduleResponse struct {
 
 func (x *SetScheduleResponse) Reset() {
 	*x = SetScheduleResponse{}
-	mi := &file_controlpb_control_proto_msgTypes[109]
+	mi := &file_controlpb_control_proto_msgTypes[116]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7394,7 +7852,7 @@ func (x *SetScheduleResponse) String() string {
 func (*SetScheduleResponse) ProtoMessage() {}
 
 func (x *SetScheduleResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[109]
+	mi := &file_controlpb_control_proto_msgTypes[116]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7407,7 +7865,7 @@ func (x *SetScheduleResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetScheduleResponse.ProtoReflect.Descriptor instead.
 func (*SetScheduleResponse) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{109}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{116}
 }
 
 func (x *SetScheduleResponse) GetSchedule() *Schedule {
@@ -7433,7 +7891,7 @@ type Schedule struct {
 
 func (x *Schedule) Reset() {
 	*x = Schedule{}
-	mi := &file_controlpb_control_proto_msgTypes[110]
+	mi := &file_controlpb_control_proto_msgTypes[117]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7445,7 +7903,7 @@ func (x *Schedule) String() string {
 func (*Schedule) ProtoMessage() {}
 
 func (x *Schedule) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[110]
+	mi := &file_controlpb_control_proto_msgTypes[117]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7458,7 +7916,7 @@ func (x *Schedule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Schedule.ProtoReflect.Descriptor instead.
 func (*Schedule) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{110}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{117}
 }
 
 func (x *Schedule) GetFolder() *Folder {
@@ -7512,7 +7970,7 @@ type SetStoreRequest struct {
 
 func (x *SetStoreRequest) Reset() {
 	*x = SetStoreRequest{}
-	mi := &file_controlpb_control_proto_msgTypes[111]
+	mi := &file_controlpb_control_proto_msgTypes[118]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7524,7 +7982,7 @@ func (x *SetStoreRequest) String() string {
 func (*SetStoreRequest) ProtoMessage() {}
 
 func (x *SetStoreRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[111]
+	mi := &file_controlpb_control_proto_msgTypes[118]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7537,7 +7995,7 @@ func (x *SetStoreRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetStoreRequest.ProtoReflect.Descriptor instead.
 func (*SetStoreRequest) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{111}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{118}
 }
 
 func (x *SetStoreRequest) GetFolder() string {
@@ -7586,7 +8044,7 @@ type SetStoreResponse struct {
 
 func (x *SetStoreResponse) Reset() {
 	*x = SetStoreResponse{}
-	mi := &file_controlpb_control_proto_msgTypes[112]
+	mi := &file_controlpb_control_proto_msgTypes[119]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7598,7 +8056,7 @@ func (x *SetStoreResponse) String() string {
 func (*SetStoreResponse) ProtoMessage() {}
 
 func (x *SetStoreResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[112]
+	mi := &file_controlpb_control_proto_msgTypes[119]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7611,7 +8069,7 @@ func (x *SetStoreResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetStoreResponse.ProtoReflect.Descriptor instead.
 func (*SetStoreResponse) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{112}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{119}
 }
 
 func (x *SetStoreResponse) GetFolder() *Folder {
@@ -7649,7 +8107,7 @@ type Store struct {
 
 func (x *Store) Reset() {
 	*x = Store{}
-	mi := &file_controlpb_control_proto_msgTypes[113]
+	mi := &file_controlpb_control_proto_msgTypes[120]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7661,7 +8119,7 @@ func (x *Store) String() string {
 func (*Store) ProtoMessage() {}
 
 func (x *Store) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[113]
+	mi := &file_controlpb_control_proto_msgTypes[120]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7674,7 +8132,7 @@ func (x *Store) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Store.ProtoReflect.Descriptor instead.
 func (*Store) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{113}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{120}
 }
 
 func (x *Store) GetWhere() string {
@@ -7730,7 +8188,7 @@ type PruneRequest struct {
 
 func (x *PruneRequest) Reset() {
 	*x = PruneRequest{}
-	mi := &file_controlpb_control_proto_msgTypes[114]
+	mi := &file_controlpb_control_proto_msgTypes[121]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7742,7 +8200,7 @@ func (x *PruneRequest) String() string {
 func (*PruneRequest) ProtoMessage() {}
 
 func (x *PruneRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[114]
+	mi := &file_controlpb_control_proto_msgTypes[121]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7755,7 +8213,7 @@ func (x *PruneRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PruneRequest.ProtoReflect.Descriptor instead.
 func (*PruneRequest) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{114}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{121}
 }
 
 func (x *PruneRequest) GetFolder() string {
@@ -7784,7 +8242,7 @@ type PruneEvent struct {
 
 func (x *PruneEvent) Reset() {
 	*x = PruneEvent{}
-	mi := &file_controlpb_control_proto_msgTypes[115]
+	mi := &file_controlpb_control_proto_msgTypes[122]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7796,7 +8254,7 @@ func (x *PruneEvent) String() string {
 func (*PruneEvent) ProtoMessage() {}
 
 func (x *PruneEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[115]
+	mi := &file_controlpb_control_proto_msgTypes[122]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7809,7 +8267,7 @@ func (x *PruneEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PruneEvent.ProtoReflect.Descriptor instead.
 func (*PruneEvent) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{115}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{122}
 }
 
 func (x *PruneEvent) GetMoments() []*KeptMoment {
@@ -7847,7 +8305,7 @@ type Pruned struct {
 
 func (x *Pruned) Reset() {
 	*x = Pruned{}
-	mi := &file_controlpb_control_proto_msgTypes[116]
+	mi := &file_controlpb_control_proto_msgTypes[123]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7859,7 +8317,7 @@ func (x *Pruned) String() string {
 func (*Pruned) ProtoMessage() {}
 
 func (x *Pruned) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[116]
+	mi := &file_controlpb_control_proto_msgTypes[123]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7872,7 +8330,7 @@ func (x *Pruned) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pruned.ProtoReflect.Descriptor instead.
 func (*Pruned) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{116}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{123}
 }
 
 func (x *Pruned) GetFolder() *Folder {
@@ -7935,7 +8393,7 @@ type KeptMoment struct {
 
 func (x *KeptMoment) Reset() {
 	*x = KeptMoment{}
-	mi := &file_controlpb_control_proto_msgTypes[117]
+	mi := &file_controlpb_control_proto_msgTypes[124]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7947,7 +8405,7 @@ func (x *KeptMoment) String() string {
 func (*KeptMoment) ProtoMessage() {}
 
 func (x *KeptMoment) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[117]
+	mi := &file_controlpb_control_proto_msgTypes[124]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7960,7 +8418,7 @@ func (x *KeptMoment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KeptMoment.ProtoReflect.Descriptor instead.
 func (*KeptMoment) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{117}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{124}
 }
 
 func (x *KeptMoment) GetAtUs() int64 {
@@ -7991,7 +8449,7 @@ type VerifyRequest struct {
 
 func (x *VerifyRequest) Reset() {
 	*x = VerifyRequest{}
-	mi := &file_controlpb_control_proto_msgTypes[118]
+	mi := &file_controlpb_control_proto_msgTypes[125]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8003,7 +8461,7 @@ func (x *VerifyRequest) String() string {
 func (*VerifyRequest) ProtoMessage() {}
 
 func (x *VerifyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[118]
+	mi := &file_controlpb_control_proto_msgTypes[125]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8016,7 +8474,7 @@ func (x *VerifyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyRequest.ProtoReflect.Descriptor instead.
 func (*VerifyRequest) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{118}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{125}
 }
 
 func (x *VerifyRequest) GetFolder() string {
@@ -8053,7 +8511,7 @@ type VerifyEvent struct {
 
 func (x *VerifyEvent) Reset() {
 	*x = VerifyEvent{}
-	mi := &file_controlpb_control_proto_msgTypes[119]
+	mi := &file_controlpb_control_proto_msgTypes[126]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8065,7 +8523,7 @@ func (x *VerifyEvent) String() string {
 func (*VerifyEvent) ProtoMessage() {}
 
 func (x *VerifyEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[119]
+	mi := &file_controlpb_control_proto_msgTypes[126]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8078,7 +8536,7 @@ func (x *VerifyEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyEvent.ProtoReflect.Descriptor instead.
 func (*VerifyEvent) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{119}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{126}
 }
 
 func (x *VerifyEvent) GetEvent() isVerifyEvent_Event {
@@ -8135,7 +8593,7 @@ type VerifyProgress struct {
 
 func (x *VerifyProgress) Reset() {
 	*x = VerifyProgress{}
-	mi := &file_controlpb_control_proto_msgTypes[120]
+	mi := &file_controlpb_control_proto_msgTypes[127]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8147,7 +8605,7 @@ func (x *VerifyProgress) String() string {
 func (*VerifyProgress) ProtoMessage() {}
 
 func (x *VerifyProgress) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[120]
+	mi := &file_controlpb_control_proto_msgTypes[127]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8160,7 +8618,7 @@ func (x *VerifyProgress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyProgress.ProtoReflect.Descriptor instead.
 func (*VerifyProgress) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{120}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{127}
 }
 
 func (x *VerifyProgress) GetDevice() *Device {
@@ -8193,7 +8651,7 @@ type VerifyResult struct {
 
 func (x *VerifyResult) Reset() {
 	*x = VerifyResult{}
-	mi := &file_controlpb_control_proto_msgTypes[121]
+	mi := &file_controlpb_control_proto_msgTypes[128]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8205,7 +8663,7 @@ func (x *VerifyResult) String() string {
 func (*VerifyResult) ProtoMessage() {}
 
 func (x *VerifyResult) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[121]
+	mi := &file_controlpb_control_proto_msgTypes[128]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8218,7 +8676,7 @@ func (x *VerifyResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyResult.ProtoReflect.Descriptor instead.
 func (*VerifyResult) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{121}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{128}
 }
 
 func (x *VerifyResult) GetVaults() []*Verified {
@@ -8247,7 +8705,7 @@ type Verified struct {
 
 func (x *Verified) Reset() {
 	*x = Verified{}
-	mi := &file_controlpb_control_proto_msgTypes[122]
+	mi := &file_controlpb_control_proto_msgTypes[129]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8259,7 +8717,7 @@ func (x *Verified) String() string {
 func (*Verified) ProtoMessage() {}
 
 func (x *Verified) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[122]
+	mi := &file_controlpb_control_proto_msgTypes[129]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8272,7 +8730,7 @@ func (x *Verified) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verified.ProtoReflect.Descriptor instead.
 func (*Verified) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{122}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{129}
 }
 
 func (x *Verified) GetFolder() *Folder {
@@ -8339,7 +8797,7 @@ type DraftRequest struct {
 
 func (x *DraftRequest) Reset() {
 	*x = DraftRequest{}
-	mi := &file_controlpb_control_proto_msgTypes[123]
+	mi := &file_controlpb_control_proto_msgTypes[130]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8351,7 +8809,7 @@ func (x *DraftRequest) String() string {
 func (*DraftRequest) ProtoMessage() {}
 
 func (x *DraftRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[123]
+	mi := &file_controlpb_control_proto_msgTypes[130]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8364,7 +8822,7 @@ func (x *DraftRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DraftRequest.ProtoReflect.Descriptor instead.
 func (*DraftRequest) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{123}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{130}
 }
 
 type DraftResponse struct {
@@ -8380,7 +8838,7 @@ type DraftResponse struct {
 
 func (x *DraftResponse) Reset() {
 	*x = DraftResponse{}
-	mi := &file_controlpb_control_proto_msgTypes[124]
+	mi := &file_controlpb_control_proto_msgTypes[131]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8392,7 +8850,7 @@ func (x *DraftResponse) String() string {
 func (*DraftResponse) ProtoMessage() {}
 
 func (x *DraftResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[124]
+	mi := &file_controlpb_control_proto_msgTypes[131]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8405,7 +8863,7 @@ func (x *DraftResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DraftResponse.ProtoReflect.Descriptor instead.
 func (*DraftResponse) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{124}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{131}
 }
 
 func (x *DraftResponse) GetId() string {
@@ -8440,7 +8898,7 @@ type ConfirmRequest struct {
 
 func (x *ConfirmRequest) Reset() {
 	*x = ConfirmRequest{}
-	mi := &file_controlpb_control_proto_msgTypes[125]
+	mi := &file_controlpb_control_proto_msgTypes[132]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8452,7 +8910,7 @@ func (x *ConfirmRequest) String() string {
 func (*ConfirmRequest) ProtoMessage() {}
 
 func (x *ConfirmRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[125]
+	mi := &file_controlpb_control_proto_msgTypes[132]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8465,7 +8923,7 @@ func (x *ConfirmRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfirmRequest.ProtoReflect.Descriptor instead.
 func (*ConfirmRequest) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{125}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{132}
 }
 
 func (x *ConfirmRequest) GetDraft() string {
@@ -8491,7 +8949,7 @@ type ConfirmResponse struct {
 
 func (x *ConfirmResponse) Reset() {
 	*x = ConfirmResponse{}
-	mi := &file_controlpb_control_proto_msgTypes[126]
+	mi := &file_controlpb_control_proto_msgTypes[133]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8503,7 +8961,7 @@ func (x *ConfirmResponse) String() string {
 func (*ConfirmResponse) ProtoMessage() {}
 
 func (x *ConfirmResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[126]
+	mi := &file_controlpb_control_proto_msgTypes[133]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8516,7 +8974,7 @@ func (x *ConfirmResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfirmResponse.ProtoReflect.Descriptor instead.
 func (*ConfirmResponse) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{126}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{133}
 }
 
 func (x *ConfirmResponse) GetState() *RecoveryState {
@@ -8535,7 +8993,7 @@ type TestRequest struct {
 
 func (x *TestRequest) Reset() {
 	*x = TestRequest{}
-	mi := &file_controlpb_control_proto_msgTypes[127]
+	mi := &file_controlpb_control_proto_msgTypes[134]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8547,7 +9005,7 @@ func (x *TestRequest) String() string {
 func (*TestRequest) ProtoMessage() {}
 
 func (x *TestRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[127]
+	mi := &file_controlpb_control_proto_msgTypes[134]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8560,7 +9018,7 @@ func (x *TestRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TestRequest.ProtoReflect.Descriptor instead.
 func (*TestRequest) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{127}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{134}
 }
 
 func (x *TestRequest) GetPhrase() string {
@@ -8579,7 +9037,7 @@ type TestResponse struct {
 
 func (x *TestResponse) Reset() {
 	*x = TestResponse{}
-	mi := &file_controlpb_control_proto_msgTypes[128]
+	mi := &file_controlpb_control_proto_msgTypes[135]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8591,7 +9049,7 @@ func (x *TestResponse) String() string {
 func (*TestResponse) ProtoMessage() {}
 
 func (x *TestResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[128]
+	mi := &file_controlpb_control_proto_msgTypes[135]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8604,7 +9062,7 @@ func (x *TestResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TestResponse.ProtoReflect.Descriptor instead.
 func (*TestResponse) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{128}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{135}
 }
 
 func (x *TestResponse) GetState() *RecoveryState {
@@ -8628,7 +9086,7 @@ type RecoveryState struct {
 
 func (x *RecoveryState) Reset() {
 	*x = RecoveryState{}
-	mi := &file_controlpb_control_proto_msgTypes[129]
+	mi := &file_controlpb_control_proto_msgTypes[136]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8640,7 +9098,7 @@ func (x *RecoveryState) String() string {
 func (*RecoveryState) ProtoMessage() {}
 
 func (x *RecoveryState) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[129]
+	mi := &file_controlpb_control_proto_msgTypes[136]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8653,7 +9111,7 @@ func (x *RecoveryState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecoveryState.ProtoReflect.Descriptor instead.
 func (*RecoveryState) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{129}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{136}
 }
 
 func (x *RecoveryState) GetCreatedMs() int64 {
@@ -8692,7 +9150,7 @@ type RecoveryFolder struct {
 
 func (x *RecoveryFolder) Reset() {
 	*x = RecoveryFolder{}
-	mi := &file_controlpb_control_proto_msgTypes[130]
+	mi := &file_controlpb_control_proto_msgTypes[137]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8704,7 +9162,7 @@ func (x *RecoveryFolder) String() string {
 func (*RecoveryFolder) ProtoMessage() {}
 
 func (x *RecoveryFolder) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[130]
+	mi := &file_controlpb_control_proto_msgTypes[137]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8717,7 +9175,7 @@ func (x *RecoveryFolder) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecoveryFolder.ProtoReflect.Descriptor instead.
 func (*RecoveryFolder) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{130}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{137}
 }
 
 func (x *RecoveryFolder) GetFolder() *Folder {
@@ -8770,7 +9228,7 @@ type RecoverRequest struct {
 
 func (x *RecoverRequest) Reset() {
 	*x = RecoverRequest{}
-	mi := &file_controlpb_control_proto_msgTypes[131]
+	mi := &file_controlpb_control_proto_msgTypes[138]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8782,7 +9240,7 @@ func (x *RecoverRequest) String() string {
 func (*RecoverRequest) ProtoMessage() {}
 
 func (x *RecoverRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[131]
+	mi := &file_controlpb_control_proto_msgTypes[138]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8795,7 +9253,7 @@ func (x *RecoverRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecoverRequest.ProtoReflect.Descriptor instead.
 func (*RecoverRequest) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{131}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{138}
 }
 
 func (x *RecoverRequest) GetPhrase() string {
@@ -8860,7 +9318,7 @@ type RecoverEvent struct {
 
 func (x *RecoverEvent) Reset() {
 	*x = RecoverEvent{}
-	mi := &file_controlpb_control_proto_msgTypes[132]
+	mi := &file_controlpb_control_proto_msgTypes[139]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8872,7 +9330,7 @@ func (x *RecoverEvent) String() string {
 func (*RecoverEvent) ProtoMessage() {}
 
 func (x *RecoverEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[132]
+	mi := &file_controlpb_control_proto_msgTypes[139]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8885,7 +9343,7 @@ func (x *RecoverEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecoverEvent.ProtoReflect.Descriptor instead.
 func (*RecoverEvent) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{132}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{139}
 }
 
 func (x *RecoverEvent) GetEvent() isRecoverEvent_Event {
@@ -8946,7 +9404,7 @@ type Recovered struct {
 
 func (x *Recovered) Reset() {
 	*x = Recovered{}
-	mi := &file_controlpb_control_proto_msgTypes[133]
+	mi := &file_controlpb_control_proto_msgTypes[140]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8958,7 +9416,7 @@ func (x *Recovered) String() string {
 func (*Recovered) ProtoMessage() {}
 
 func (x *Recovered) ProtoReflect() protoreflect.Message {
-	mi := &file_controlpb_control_proto_msgTypes[133]
+	mi := &file_controlpb_control_proto_msgTypes[140]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8971,7 +9429,7 @@ func (x *Recovered) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Recovered.ProtoReflect.Descriptor instead.
 func (*Recovered) Descriptor() ([]byte, []int) {
-	return file_controlpb_control_proto_rawDescGZIP(), []int{133}
+	return file_controlpb_control_proto_rawDescGZIP(), []int{140}
 }
 
 func (x *Recovered) GetFrom() *Device {
@@ -9000,6 +9458,327 @@ func (x *Recovered) GetLeft() []string {
 		return x.Left
 	}
 	return nil
+}
+
+type GetLimitsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Only those of this device; empty: all.
+	Device        string `protobuf:"bytes,1,opt,name=device,proto3" json:"device,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetLimitsRequest) Reset() {
+	*x = GetLimitsRequest{}
+	mi := &file_controlpb_control_proto_msgTypes[141]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetLimitsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetLimitsRequest) ProtoMessage() {}
+
+func (x *GetLimitsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[141]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetLimitsRequest.ProtoReflect.Descriptor instead.
+func (*GetLimitsRequest) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{141}
+}
+
+func (x *GetLimitsRequest) GetDevice() string {
+	if x != nil {
+		return x.Device
+	}
+	return ""
+}
+
+// SetLimitsRequest has rates in bytes a second: zero leaves what is set, -1 is
+// no limit.
+type SetLimitsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Empty: all devices together.
+	Device string `protobuf:"bytes,1,opt,name=device,proto3" json:"device,omitempty"`
+	// A time of day by the clock of the device, like "08:00-18:00"; empty: always.
+	Between string `protobuf:"bytes,2,opt,name=between,proto3" json:"between,omitempty"`
+	Up      int64  `protobuf:"varint,3,opt,name=up,proto3" json:"up,omitempty"`
+	Down    int64  `protobuf:"varint,4,opt,name=down,proto3" json:"down,omitempty"`
+	// Each way on the local network, for all together.
+	Lan int64 `protobuf:"varint,5,opt,name=lan,proto3" json:"lan,omitempty"`
+	// First drop limits: those of the device, or of all together, for the time
+	// given; all of the device where none is; everything where neither is.
+	Clear         bool `protobuf:"varint,6,opt,name=clear,proto3" json:"clear,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetLimitsRequest) Reset() {
+	*x = SetLimitsRequest{}
+	mi := &file_controlpb_control_proto_msgTypes[142]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetLimitsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetLimitsRequest) ProtoMessage() {}
+
+func (x *SetLimitsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[142]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetLimitsRequest.ProtoReflect.Descriptor instead.
+func (*SetLimitsRequest) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{142}
+}
+
+func (x *SetLimitsRequest) GetDevice() string {
+	if x != nil {
+		return x.Device
+	}
+	return ""
+}
+
+func (x *SetLimitsRequest) GetBetween() string {
+	if x != nil {
+		return x.Between
+	}
+	return ""
+}
+
+func (x *SetLimitsRequest) GetUp() int64 {
+	if x != nil {
+		return x.Up
+	}
+	return 0
+}
+
+func (x *SetLimitsRequest) GetDown() int64 {
+	if x != nil {
+		return x.Down
+	}
+	return 0
+}
+
+func (x *SetLimitsRequest) GetLan() int64 {
+	if x != nil {
+		return x.Lan
+	}
+	return 0
+}
+
+func (x *SetLimitsRequest) GetClear() bool {
+	if x != nil {
+		return x.Clear
+	}
+	return false
+}
+
+type Limit struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// None: all devices together.
+	Device  *Device `protobuf:"bytes,1,opt,name=device,proto3" json:"device,omitempty"`
+	Between string  `protobuf:"bytes,2,opt,name=between,proto3" json:"between,omitempty"`
+	// Zero says nothing, -1 is no limit.
+	Up   int64 `protobuf:"varint,3,opt,name=up,proto3" json:"up,omitempty"`
+	Down int64 `protobuf:"varint,4,opt,name=down,proto3" json:"down,omitempty"`
+	// The time is now.
+	Now           bool `protobuf:"varint,5,opt,name=now,proto3" json:"now,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Limit) Reset() {
+	*x = Limit{}
+	mi := &file_controlpb_control_proto_msgTypes[143]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Limit) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Limit) ProtoMessage() {}
+
+func (x *Limit) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[143]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Limit.ProtoReflect.Descriptor instead.
+func (*Limit) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{143}
+}
+
+func (x *Limit) GetDevice() *Device {
+	if x != nil {
+		return x.Device
+	}
+	return nil
+}
+
+func (x *Limit) GetBetween() string {
+	if x != nil {
+		return x.Between
+	}
+	return ""
+}
+
+func (x *Limit) GetUp() int64 {
+	if x != nil {
+		return x.Up
+	}
+	return 0
+}
+
+func (x *Limit) GetDown() int64 {
+	if x != nil {
+		return x.Down
+	}
+	return 0
+}
+
+func (x *Limit) GetNow() bool {
+	if x != nil {
+		return x.Now
+	}
+	return false
+}
+
+type LimitsResponse struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Limits []*Limit               `protobuf:"bytes,1,rep,name=limits,proto3" json:"limits,omitempty"`
+	// Zero or -1: no limit, here and below.
+	Lan int64 `protobuf:"varint,2,opt,name=lan,proto3" json:"lan,omitempty"`
+	// What holds now for all devices together.
+	Up   int64 `protobuf:"varint,3,opt,name=up,proto3" json:"up,omitempty"`
+	Down int64 `protobuf:"varint,4,opt,name=down,proto3" json:"down,omitempty"`
+	// The network is paid for by what it carries.
+	Metered bool `protobuf:"varint,5,opt,name=metered,proto3" json:"metered,omitempty"`
+	// What is done then: lan, pause or sync.
+	OnMetered string `protobuf:"bytes,6,opt,name=on_metered,json=onMetered,proto3" json:"on_metered,omitempty"`
+	// Percent, while the machine runs on it; else -1.
+	Battery int32 `protobuf:"varint,7,opt,name=battery,proto3" json:"battery,omitempty"`
+	// The device waits because of it.
+	Saving        bool `protobuf:"varint,8,opt,name=saving,proto3" json:"saving,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LimitsResponse) Reset() {
+	*x = LimitsResponse{}
+	mi := &file_controlpb_control_proto_msgTypes[144]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LimitsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LimitsResponse) ProtoMessage() {}
+
+func (x *LimitsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_controlpb_control_proto_msgTypes[144]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LimitsResponse.ProtoReflect.Descriptor instead.
+func (*LimitsResponse) Descriptor() ([]byte, []int) {
+	return file_controlpb_control_proto_rawDescGZIP(), []int{144}
+}
+
+func (x *LimitsResponse) GetLimits() []*Limit {
+	if x != nil {
+		return x.Limits
+	}
+	return nil
+}
+
+func (x *LimitsResponse) GetLan() int64 {
+	if x != nil {
+		return x.Lan
+	}
+	return 0
+}
+
+func (x *LimitsResponse) GetUp() int64 {
+	if x != nil {
+		return x.Up
+	}
+	return 0
+}
+
+func (x *LimitsResponse) GetDown() int64 {
+	if x != nil {
+		return x.Down
+	}
+	return 0
+}
+
+func (x *LimitsResponse) GetMetered() bool {
+	if x != nil {
+		return x.Metered
+	}
+	return false
+}
+
+func (x *LimitsResponse) GetOnMetered() string {
+	if x != nil {
+		return x.OnMetered
+	}
+	return ""
+}
+
+func (x *LimitsResponse) GetBattery() int32 {
+	if x != nil {
+		return x.Battery
+	}
+	return 0
+}
+
+func (x *LimitsResponse) GetSaving() bool {
+	if x != nil {
+		return x.Saving
+	}
+	return false
 }
 
 var File_controlpb_control_proto protoreflect.FileDescriptor
@@ -9068,7 +9847,7 @@ const file_controlpb_control_proto_rawDesc = "" +
 	"\auntaken\x18\r \x01(\x03R\auntaken\x12!\n" +
 	"\fabsent_files\x18\x0e \x01(\x03R\vabsentFiles\x12!\n" +
 	"\fabsent_bytes\x18\x0f \x01(\x03R\vabsentBytes\x12/\n" +
-	"\x05vault\x18\x10 \x01(\v2\x19.kith.control.VaultStatusR\x05vault\"\xc3\x02\n" +
+	"\x05vault\x18\x10 \x01(\v2\x19.kith.control.VaultStatusR\x05vault\"\xdb\x03\n" +
 	"\n" +
 	"PeerStatus\x12,\n" +
 	"\x06device\x18\x01 \x01(\v2\x14.kith.control.DeviceR\x06device\x12\x1c\n" +
@@ -9083,7 +9862,15 @@ const file_controlpb_control_proto_rawDesc = "" +
 	"\x0ereceived_bytes\x18\b \x01(\x03R\rreceivedBytes\x12\x16\n" +
 	"\x06paused\x18\t \x01(\bR\x06paused\x12%\n" +
 	"\x0ethrough_folder\x18\n" +
-	" \x01(\bR\rthroughFolder\"'\n" +
+	" \x01(\bR\rthroughFolder\x12\x14\n" +
+	"\x05relay\x18\v \x01(\tR\x05relay\x12\x18\n" +
+	"\apunched\x18\f \x01(\bR\apunched\x12\x19\n" +
+	"\bsince_ms\x18\r \x01(\x03R\asinceMs\x12\"\n" +
+	"\rround_trip_us\x18\x0e \x01(\x03R\vroundTripUs\x12'\n" +
+	"\x03why\x18\x0f \x01(\v2\x15.kith.control.ProblemR\x03why\"\x10\n" +
+	"\x0eDevicesRequest\"A\n" +
+	"\x0fDevicesResponse\x12.\n" +
+	"\x05peers\x18\x01 \x03(\v2\x18.kith.control.PeerStatusR\x05peers\"'\n" +
 	"\rStatusRequest\x12\x16\n" +
 	"\x06folder\x18\x01 \x01(\tR\x06folder\"\x87\x02\n" +
 	"\x0eStatusResponse\x12,\n" +
@@ -9107,22 +9894,31 @@ const file_controlpb_control_proto_rawDesc = "" +
 	"\n" +
 	"need_files\x18\x04 \x01(\x03R\tneedFiles\x12\x1d\n" +
 	"\n" +
-	"need_bytes\x18\x05 \x01(\x03R\tneedBytes\"A\n" +
+	"need_bytes\x18\x05 \x01(\x03R\tneedBytes\"]\n" +
 	"\x0fShowCodeRequest\x12.\n" +
-	"\x06shares\x18\x01 \x03(\v2\x16.kith.control.OfferingR\x06shares\"J\n" +
+	"\x06shares\x18\x01 \x03(\v2\x16.kith.control.OfferingR\x06shares\x12\x1a\n" +
+	"\banywhere\x18\x02 \x01(\bR\banywhere\"\x1e\n" +
+	"\fWidenRequest\x12\x0e\n" +
+	"\x02on\x18\x01 \x01(\bR\x02on\"X\n" +
+	"\rWidenResponse\x12\x12\n" +
+	"\x04mode\x18\x01 \x01(\tR\x04mode\x12\x18\n" +
+	"\achanged\x18\x02 \x01(\bR\achanged\x12\x19\n" +
+	"\blan_only\x18\x03 \x01(\bR\alanOnly\"J\n" +
 	"\bOffering\x12\x16\n" +
 	"\x06folder\x18\x01 \x01(\tR\x06folder\x12&\n" +
 	"\x04role\x18\x02 \x01(\x0e2\x12.kith.control.RoleR\x04role\"z\n" +
 	"\rShowCodeEvent\x120\n" +
 	"\x05shown\x18\x01 \x01(\v2\x18.kith.control.InvitationH\x00R\x05shown\x12.\n" +
 	"\x06paired\x18\x02 \x01(\v2\x14.kith.control.PairedH\x00R\x06pairedB\a\n" +
-	"\x05event\"W\n" +
+	"\x05event\"\x8d\x01\n" +
 	"\n" +
 	"Invitation\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\x16\n" +
 	"\x06ticket\x18\x02 \x01(\tR\x06ticket\x12\x1d\n" +
 	"\n" +
-	"expires_ms\x18\x03 \x01(\x03R\texpiresMs\"L\n" +
+	"expires_ms\x18\x03 \x01(\x03R\texpiresMs\x12\x1a\n" +
+	"\banywhere\x18\x04 \x01(\bR\banywhere\x12\x18\n" +
+	"\aoutside\x18\x05 \x01(\bR\aoutside\"L\n" +
 	"\x06Paired\x12,\n" +
 	"\x06device\x18\x01 \x01(\v2\x14.kith.control.DeviceR\x06device\x12\x14\n" +
 	"\x05check\x18\x02 \x03(\tR\x05check\"4\n" +
@@ -9325,7 +10121,18 @@ const file_controlpb_control_proto_rawDesc = "" +
 	"\x02ok\x18\x02 \x01(\bR\x02ok\x12\x12\n" +
 	"\x04code\x18\x03 \x01(\tR\x04code\x12\x18\n" +
 	"\amessage\x18\x04 \x01(\tR\amessage\x12\x12\n" +
-	"\x04hint\x18\x05 \x01(\tR\x04hint\"%\n" +
+	"\x04hint\x18\x05 \x01(\tR\x04hint\"-\n" +
+	"\x13ExamineReachRequest\x12\x16\n" +
+	"\x06device\x18\x01 \x01(\tR\x06device\"~\n" +
+	"\x14ExamineReachResponse\x12+\n" +
+	"\x05trial\x18\x01 \x01(\v2\x13.kith.control.TrialH\x00R\x05trial\x121\n" +
+	"\afinding\x18\x02 \x01(\v2\x15.kith.control.FindingH\x00R\afindingB\x06\n" +
+	"\x04news\"]\n" +
+	"\x05Trial\x12\x18\n" +
+	"\asubject\x18\x01 \x01(\tR\asubject\x12\x12\n" +
+	"\x04what\x18\x02 \x01(\tR\x04what\x12\x16\n" +
+	"\x06result\x18\x03 \x01(\tR\x06result\x12\x0e\n" +
+	"\x02ok\x18\x04 \x01(\bR\x02ok\"%\n" +
 	"\vGoOnRequest\x12\x16\n" +
 	"\x06folder\x18\x01 \x01(\tR\x06folder\"<\n" +
 	"\fGoOnResponse\x12,\n" +
@@ -9605,7 +10412,32 @@ const file_controlpb_control_proto_rawDesc = "" +
 	"\x04from\x18\x01 \x01(\v2\x14.kith.control.DeviceR\x04from\x12.\n" +
 	"\afolders\x18\x02 \x03(\v2\x14.kith.control.FolderR\afolders\x12.\n" +
 	"\arevoked\x18\x03 \x03(\v2\x14.kith.control.DeviceR\arevoked\x12\x12\n" +
-	"\x04left\x18\x04 \x03(\tR\x04left*o\n" +
+	"\x04left\x18\x04 \x03(\tR\x04left\"*\n" +
+	"\x10GetLimitsRequest\x12\x16\n" +
+	"\x06device\x18\x01 \x01(\tR\x06device\"\x90\x01\n" +
+	"\x10SetLimitsRequest\x12\x16\n" +
+	"\x06device\x18\x01 \x01(\tR\x06device\x12\x18\n" +
+	"\abetween\x18\x02 \x01(\tR\abetween\x12\x0e\n" +
+	"\x02up\x18\x03 \x01(\x03R\x02up\x12\x12\n" +
+	"\x04down\x18\x04 \x01(\x03R\x04down\x12\x10\n" +
+	"\x03lan\x18\x05 \x01(\x03R\x03lan\x12\x14\n" +
+	"\x05clear\x18\x06 \x01(\bR\x05clear\"\x85\x01\n" +
+	"\x05Limit\x12,\n" +
+	"\x06device\x18\x01 \x01(\v2\x14.kith.control.DeviceR\x06device\x12\x18\n" +
+	"\abetween\x18\x02 \x01(\tR\abetween\x12\x0e\n" +
+	"\x02up\x18\x03 \x01(\x03R\x02up\x12\x12\n" +
+	"\x04down\x18\x04 \x01(\x03R\x04down\x12\x10\n" +
+	"\x03now\x18\x05 \x01(\bR\x03now\"\xde\x01\n" +
+	"\x0eLimitsResponse\x12+\n" +
+	"\x06limits\x18\x01 \x03(\v2\x13.kith.control.LimitR\x06limits\x12\x10\n" +
+	"\x03lan\x18\x02 \x01(\x03R\x03lan\x12\x0e\n" +
+	"\x02up\x18\x03 \x01(\x03R\x02up\x12\x12\n" +
+	"\x04down\x18\x04 \x01(\x03R\x04down\x12\x18\n" +
+	"\ametered\x18\x05 \x01(\bR\ametered\x12\x1d\n" +
+	"\n" +
+	"on_metered\x18\x06 \x01(\tR\tonMetered\x12\x18\n" +
+	"\abattery\x18\a \x01(\x05R\abattery\x12\x16\n" +
+	"\x06saving\x18\b \x01(\bR\x06saving*o\n" +
 	"\x04Role\x12\x14\n" +
 	"\x10ROLE_UNSPECIFIED\x10\x00\x12\r\n" +
 	"\tROLE_SYNC\x10\x01\x12\r\n" +
@@ -9672,12 +10504,14 @@ const file_controlpb_control_proto_rawDesc = "" +
 	"\tLifecycle\x12=\n" +
 	"\x04Stop\x12\x19.kith.control.StopRequest\x1a\x1a.kith.control.StopResponse\x12@\n" +
 	"\x05Pause\x12\x1a.kith.control.PauseRequest\x1a\x1b.kith.control.PauseResponse\x12C\n" +
-	"\x06Resume\x12\x1b.kith.control.ResumeRequest\x1a\x1c.kith.control.ResumeResponse2\x9b\x01\n" +
+	"\x06Resume\x12\x1b.kith.control.ResumeRequest\x1a\x1c.kith.control.ResumeResponse2\xdd\x01\n" +
 	"\aPairing\x12H\n" +
 	"\bShowCode\x12\x1d.kith.control.ShowCodeRequest\x1a\x1b.kith.control.ShowCodeEvent0\x01\x12F\n" +
-	"\aUseCode\x12\x1c.kith.control.UseCodeRequest\x1a\x1d.kith.control.UseCodeResponse2L\n" +
+	"\aUseCode\x12\x1c.kith.control.UseCodeRequest\x1a\x1d.kith.control.UseCodeResponse\x12@\n" +
+	"\x05Widen\x12\x1a.kith.control.WidenRequest\x1a\x1b.kith.control.WidenResponse2\x94\x01\n" +
 	"\x05Peers\x12C\n" +
-	"\x06Rename\x12\x1b.kith.control.RenameRequest\x1a\x1c.kith.control.RenameResponse2\xc6\x01\n" +
+	"\x06Rename\x12\x1b.kith.control.RenameRequest\x1a\x1c.kith.control.RenameResponse\x12F\n" +
+	"\aDevices\x12\x1c.kith.control.DevicesRequest\x1a\x1d.kith.control.DevicesResponse2\xc6\x01\n" +
 	"\aFolders\x12:\n" +
 	"\x03Add\x12\x18.kith.control.AddRequest\x1a\x19.kith.control.AddResponse\x12@\n" +
 	"\x05Leave\x12\x1a.kith.control.LeaveRequest\x1a\x1b.kith.control.LeaveResponse\x12=\n" +
@@ -9702,12 +10536,13 @@ const file_controlpb_control_proto_rawDesc = "" +
 	"\aResolve\x12\x1c.kith.control.ResolveRequest\x1a\x1d.kith.control.ResolveResponse\x12=\n" +
 	"\x04Held\x12\x19.kith.control.HeldRequest\x1a\x1a.kith.control.HeldResponse\x12F\n" +
 	"\aApprove\x12\x1c.kith.control.ApproveRequest\x1a\x1d.kith.control.ApproveResponse\x12C\n" +
-	"\x06Reject\x12\x1b.kith.control.RejectRequest\x1a\x1c.kith.control.RejectResponse2\x9b\x02\n" +
+	"\x06Reject\x12\x1b.kith.control.RejectRequest\x1a\x1c.kith.control.RejectResponse2\xf4\x02\n" +
 	"\x05Roles\x12F\n" +
 	"\aSetRole\x12\x1c.kith.control.SetRoleRequest\x1a\x1d.kith.control.SetRoleResponse\x12C\n" +
 	"\x06Revoke\x12\x1b.kith.control.RevokeRequest\x1a\x1c.kith.control.RevokeResponse\x12F\n" +
 	"\aExamine\x12\x1c.kith.control.ExamineRequest\x1a\x1d.kith.control.ExamineResponse\x12=\n" +
-	"\x04GoOn\x12\x19.kith.control.GoOnRequest\x1a\x1a.kith.control.GoOnResponse2\xd2\x02\n" +
+	"\x04GoOn\x12\x19.kith.control.GoOnRequest\x1a\x1a.kith.control.GoOnResponse\x12W\n" +
+	"\fExamineReach\x12!.kith.control.ExamineReachRequest\x1a\".kith.control.ExamineReachResponse0\x012\xd2\x02\n" +
 	"\x04Past\x12<\n" +
 	"\x03Log\x12\x18.kith.control.LogRequest\x1a\x19.kith.control.LogResponse0\x01\x12?\n" +
 	"\x04Diff\x12\x19.kith.control.DiffRequest\x1a\x1a.kith.control.DiffResponse0\x01\x12C\n" +
@@ -9731,7 +10566,10 @@ const file_controlpb_control_proto_rawDesc = "" +
 	"\x05Draft\x12\x1a.kith.control.DraftRequest\x1a\x1b.kith.control.DraftResponse\x12F\n" +
 	"\aConfirm\x12\x1c.kith.control.ConfirmRequest\x1a\x1d.kith.control.ConfirmResponse\x12=\n" +
 	"\x04Test\x12\x19.kith.control.TestRequest\x1a\x1a.kith.control.TestResponse\x12E\n" +
-	"\aRecover\x12\x1c.kith.control.RecoverRequest\x1a\x1a.kith.control.RecoverEvent0\x01B4Z2github.com/kithmesh/kith/proto/controlpb;controlpbb\x06proto3"
+	"\aRecover\x12\x1c.kith.control.RecoverRequest\x1a\x1a.kith.control.RecoverEvent0\x012\x9e\x01\n" +
+	"\x06Limits\x12I\n" +
+	"\tGetLimits\x12\x1e.kith.control.GetLimitsRequest\x1a\x1c.kith.control.LimitsResponse\x12I\n" +
+	"\tSetLimits\x12\x1e.kith.control.SetLimitsRequest\x1a\x1c.kith.control.LimitsResponseB4Z2github.com/kithmesh/kith/proto/controlpb;controlpbb\x06proto3"
 
 var (
 	file_controlpb_control_proto_rawDescOnce sync.Once
@@ -9746,7 +10584,7 @@ func file_controlpb_control_proto_rawDescGZIP() []byte {
 }
 
 var file_controlpb_control_proto_enumTypes = make([]protoimpl.EnumInfo, 9)
-var file_controlpb_control_proto_msgTypes = make([]protoimpl.MessageInfo, 134)
+var file_controlpb_control_proto_msgTypes = make([]protoimpl.MessageInfo, 145)
 var file_controlpb_control_proto_goTypes = []any{
 	(Role)(0),                    // 0: kith.control.Role
 	(State)(0),                   // 1: kith.control.State
@@ -9765,375 +10603,402 @@ var file_controlpb_control_proto_goTypes = []any{
 	(*VaultStatus)(nil),          // 14: kith.control.VaultStatus
 	(*FolderStatus)(nil),         // 15: kith.control.FolderStatus
 	(*PeerStatus)(nil),           // 16: kith.control.PeerStatus
-	(*StatusRequest)(nil),        // 17: kith.control.StatusRequest
-	(*StatusResponse)(nil),       // 18: kith.control.StatusResponse
-	(*WaitRequest)(nil),          // 19: kith.control.WaitRequest
-	(*Progress)(nil),             // 20: kith.control.Progress
-	(*FolderProgress)(nil),       // 21: kith.control.FolderProgress
-	(*ShowCodeRequest)(nil),      // 22: kith.control.ShowCodeRequest
-	(*Offering)(nil),             // 23: kith.control.Offering
-	(*ShowCodeEvent)(nil),        // 24: kith.control.ShowCodeEvent
-	(*Invitation)(nil),           // 25: kith.control.Invitation
-	(*Paired)(nil),               // 26: kith.control.Paired
-	(*UseCodeRequest)(nil),       // 27: kith.control.UseCodeRequest
-	(*UseCodeResponse)(nil),      // 28: kith.control.UseCodeResponse
-	(*RenameRequest)(nil),        // 29: kith.control.RenameRequest
-	(*RenameResponse)(nil),       // 30: kith.control.RenameResponse
-	(*AddRequest)(nil),           // 31: kith.control.AddRequest
-	(*AddResponse)(nil),          // 32: kith.control.AddResponse
-	(*LeaveRequest)(nil),         // 33: kith.control.LeaveRequest
-	(*LeaveResponse)(nil),        // 34: kith.control.LeaveResponse
-	(*ScanRequest)(nil),          // 35: kith.control.ScanRequest
-	(*ScanResponse)(nil),         // 36: kith.control.ScanResponse
-	(*ShareRequest)(nil),         // 37: kith.control.ShareRequest
-	(*ShareResponse)(nil),        // 38: kith.control.ShareResponse
-	(*Share)(nil),                // 39: kith.control.Share
-	(*UnshareRequest)(nil),       // 40: kith.control.UnshareRequest
-	(*UnshareResponse)(nil),      // 41: kith.control.UnshareResponse
-	(*OffersRequest)(nil),        // 42: kith.control.OffersRequest
-	(*OffersResponse)(nil),       // 43: kith.control.OffersResponse
-	(*Offer)(nil),                // 44: kith.control.Offer
-	(*AcceptRequest)(nil),        // 45: kith.control.AcceptRequest
-	(*AcceptResponse)(nil),       // 46: kith.control.AcceptResponse
-	(*StopRequest)(nil),          // 47: kith.control.StopRequest
-	(*StopResponse)(nil),         // 48: kith.control.StopResponse
-	(*PauseRequest)(nil),         // 49: kith.control.PauseRequest
-	(*PauseResponse)(nil),        // 50: kith.control.PauseResponse
-	(*ResumeRequest)(nil),        // 51: kith.control.ResumeRequest
-	(*ResumeResponse)(nil),       // 52: kith.control.ResumeResponse
-	(*Place)(nil),                // 53: kith.control.Place
-	(*ListRequest)(nil),          // 54: kith.control.ListRequest
-	(*ListResponse)(nil),         // 55: kith.control.ListResponse
-	(*PathEntry)(nil),            // 56: kith.control.PathEntry
-	(*GetRequest)(nil),           // 57: kith.control.GetRequest
-	(*GetProgress)(nil),          // 58: kith.control.GetProgress
-	(*FreeRequest)(nil),          // 59: kith.control.FreeRequest
-	(*FreeResponse)(nil),         // 60: kith.control.FreeResponse
-	(*Kept)(nil),                 // 61: kith.control.Kept
-	(*Proof)(nil),                // 62: kith.control.Proof
-	(*RevertRequest)(nil),        // 63: kith.control.RevertRequest
-	(*RevertResponse)(nil),       // 64: kith.control.RevertResponse
-	(*WhyRequest)(nil),           // 65: kith.control.WhyRequest
-	(*WhyResponse)(nil),          // 66: kith.control.WhyResponse
-	(*ConflictsRequest)(nil),     // 67: kith.control.ConflictsRequest
-	(*ConflictsResponse)(nil),    // 68: kith.control.ConflictsResponse
-	(*Conflict)(nil),             // 69: kith.control.Conflict
-	(*ConflictVersion)(nil),      // 70: kith.control.ConflictVersion
-	(*ResolveRequest)(nil),       // 71: kith.control.ResolveRequest
-	(*ResolveResponse)(nil),      // 72: kith.control.ResolveResponse
-	(*Resolved)(nil),             // 73: kith.control.Resolved
-	(*HeldRequest)(nil),          // 74: kith.control.HeldRequest
-	(*HeldResponse)(nil),         // 75: kith.control.HeldResponse
-	(*HeldBatch)(nil),            // 76: kith.control.HeldBatch
-	(*ApproveRequest)(nil),       // 77: kith.control.ApproveRequest
-	(*ApproveResponse)(nil),      // 78: kith.control.ApproveResponse
-	(*RejectRequest)(nil),        // 79: kith.control.RejectRequest
-	(*RejectResponse)(nil),       // 80: kith.control.RejectResponse
-	(*SetRoleRequest)(nil),       // 81: kith.control.SetRoleRequest
-	(*SetRoleResponse)(nil),      // 82: kith.control.SetRoleResponse
-	(*RevokeRequest)(nil),        // 83: kith.control.RevokeRequest
-	(*RevokeResponse)(nil),       // 84: kith.control.RevokeResponse
-	(*ExamineRequest)(nil),       // 85: kith.control.ExamineRequest
-	(*ExamineResponse)(nil),      // 86: kith.control.ExamineResponse
-	(*Finding)(nil),              // 87: kith.control.Finding
-	(*GoOnRequest)(nil),          // 88: kith.control.GoOnRequest
-	(*GoOnResponse)(nil),         // 89: kith.control.GoOnResponse
-	(*Moment)(nil),               // 90: kith.control.Moment
-	(*LogRequest)(nil),           // 91: kith.control.LogRequest
-	(*LogResponse)(nil),          // 92: kith.control.LogResponse
-	(*LogEvent)(nil),             // 93: kith.control.LogEvent
-	(*DiffRequest)(nil),          // 94: kith.control.DiffRequest
-	(*DiffResponse)(nil),         // 95: kith.control.DiffResponse
-	(*Difference)(nil),           // 96: kith.control.Difference
-	(*ListAtRequest)(nil),        // 97: kith.control.ListAtRequest
-	(*RestoreRequest)(nil),       // 98: kith.control.RestoreRequest
-	(*UndoRequest)(nil),          // 99: kith.control.UndoRequest
-	(*RestoreEvent)(nil),         // 100: kith.control.RestoreEvent
-	(*RestoreProgress)(nil),      // 101: kith.control.RestoreProgress
-	(*Restored)(nil),             // 102: kith.control.Restored
-	(*RestoredPath)(nil),         // 103: kith.control.RestoredPath
-	(*SnapshotRequest)(nil),      // 104: kith.control.SnapshotRequest
-	(*SnapshotResponse)(nil),     // 105: kith.control.SnapshotResponse
-	(*SnapshotsRequest)(nil),     // 106: kith.control.SnapshotsRequest
-	(*SnapshotsResponse)(nil),    // 107: kith.control.SnapshotsResponse
-	(*DropSnapshotRequest)(nil),  // 108: kith.control.DropSnapshotRequest
-	(*DropSnapshotResponse)(nil), // 109: kith.control.DropSnapshotResponse
-	(*Snapshot)(nil),             // 110: kith.control.Snapshot
-	(*Keeping)(nil),              // 111: kith.control.Keeping
-	(*RetentionRequest)(nil),     // 112: kith.control.RetentionRequest
-	(*RetentionResponse)(nil),    // 113: kith.control.RetentionResponse
-	(*SetRetentionRequest)(nil),  // 114: kith.control.SetRetentionRequest
-	(*SetRetentionResponse)(nil), // 115: kith.control.SetRetentionResponse
-	(*Retention)(nil),            // 116: kith.control.Retention
-	(*SetScheduleRequest)(nil),   // 117: kith.control.SetScheduleRequest
-	(*SetScheduleResponse)(nil),  // 118: kith.control.SetScheduleResponse
-	(*Schedule)(nil),             // 119: kith.control.Schedule
-	(*SetStoreRequest)(nil),      // 120: kith.control.SetStoreRequest
-	(*SetStoreResponse)(nil),     // 121: kith.control.SetStoreResponse
-	(*Store)(nil),                // 122: kith.control.Store
-	(*PruneRequest)(nil),         // 123: kith.control.PruneRequest
-	(*PruneEvent)(nil),           // 124: kith.control.PruneEvent
-	(*Pruned)(nil),               // 125: kith.control.Pruned
-	(*KeptMoment)(nil),           // 126: kith.control.KeptMoment
-	(*VerifyRequest)(nil),        // 127: kith.control.VerifyRequest
-	(*VerifyEvent)(nil),          // 128: kith.control.VerifyEvent
-	(*VerifyProgress)(nil),       // 129: kith.control.VerifyProgress
-	(*VerifyResult)(nil),         // 130: kith.control.VerifyResult
-	(*Verified)(nil),             // 131: kith.control.Verified
-	(*DraftRequest)(nil),         // 132: kith.control.DraftRequest
-	(*DraftResponse)(nil),        // 133: kith.control.DraftResponse
-	(*ConfirmRequest)(nil),       // 134: kith.control.ConfirmRequest
-	(*ConfirmResponse)(nil),      // 135: kith.control.ConfirmResponse
-	(*TestRequest)(nil),          // 136: kith.control.TestRequest
-	(*TestResponse)(nil),         // 137: kith.control.TestResponse
-	(*RecoveryState)(nil),        // 138: kith.control.RecoveryState
-	(*RecoveryFolder)(nil),       // 139: kith.control.RecoveryFolder
-	(*RecoverRequest)(nil),       // 140: kith.control.RecoverRequest
-	(*RecoverEvent)(nil),         // 141: kith.control.RecoverEvent
-	(*Recovered)(nil),            // 142: kith.control.Recovered
+	(*DevicesRequest)(nil),       // 17: kith.control.DevicesRequest
+	(*DevicesResponse)(nil),      // 18: kith.control.DevicesResponse
+	(*StatusRequest)(nil),        // 19: kith.control.StatusRequest
+	(*StatusResponse)(nil),       // 20: kith.control.StatusResponse
+	(*WaitRequest)(nil),          // 21: kith.control.WaitRequest
+	(*Progress)(nil),             // 22: kith.control.Progress
+	(*FolderProgress)(nil),       // 23: kith.control.FolderProgress
+	(*ShowCodeRequest)(nil),      // 24: kith.control.ShowCodeRequest
+	(*WidenRequest)(nil),         // 25: kith.control.WidenRequest
+	(*WidenResponse)(nil),        // 26: kith.control.WidenResponse
+	(*Offering)(nil),             // 27: kith.control.Offering
+	(*ShowCodeEvent)(nil),        // 28: kith.control.ShowCodeEvent
+	(*Invitation)(nil),           // 29: kith.control.Invitation
+	(*Paired)(nil),               // 30: kith.control.Paired
+	(*UseCodeRequest)(nil),       // 31: kith.control.UseCodeRequest
+	(*UseCodeResponse)(nil),      // 32: kith.control.UseCodeResponse
+	(*RenameRequest)(nil),        // 33: kith.control.RenameRequest
+	(*RenameResponse)(nil),       // 34: kith.control.RenameResponse
+	(*AddRequest)(nil),           // 35: kith.control.AddRequest
+	(*AddResponse)(nil),          // 36: kith.control.AddResponse
+	(*LeaveRequest)(nil),         // 37: kith.control.LeaveRequest
+	(*LeaveResponse)(nil),        // 38: kith.control.LeaveResponse
+	(*ScanRequest)(nil),          // 39: kith.control.ScanRequest
+	(*ScanResponse)(nil),         // 40: kith.control.ScanResponse
+	(*ShareRequest)(nil),         // 41: kith.control.ShareRequest
+	(*ShareResponse)(nil),        // 42: kith.control.ShareResponse
+	(*Share)(nil),                // 43: kith.control.Share
+	(*UnshareRequest)(nil),       // 44: kith.control.UnshareRequest
+	(*UnshareResponse)(nil),      // 45: kith.control.UnshareResponse
+	(*OffersRequest)(nil),        // 46: kith.control.OffersRequest
+	(*OffersResponse)(nil),       // 47: kith.control.OffersResponse
+	(*Offer)(nil),                // 48: kith.control.Offer
+	(*AcceptRequest)(nil),        // 49: kith.control.AcceptRequest
+	(*AcceptResponse)(nil),       // 50: kith.control.AcceptResponse
+	(*StopRequest)(nil),          // 51: kith.control.StopRequest
+	(*StopResponse)(nil),         // 52: kith.control.StopResponse
+	(*PauseRequest)(nil),         // 53: kith.control.PauseRequest
+	(*PauseResponse)(nil),        // 54: kith.control.PauseResponse
+	(*ResumeRequest)(nil),        // 55: kith.control.ResumeRequest
+	(*ResumeResponse)(nil),       // 56: kith.control.ResumeResponse
+	(*Place)(nil),                // 57: kith.control.Place
+	(*ListRequest)(nil),          // 58: kith.control.ListRequest
+	(*ListResponse)(nil),         // 59: kith.control.ListResponse
+	(*PathEntry)(nil),            // 60: kith.control.PathEntry
+	(*GetRequest)(nil),           // 61: kith.control.GetRequest
+	(*GetProgress)(nil),          // 62: kith.control.GetProgress
+	(*FreeRequest)(nil),          // 63: kith.control.FreeRequest
+	(*FreeResponse)(nil),         // 64: kith.control.FreeResponse
+	(*Kept)(nil),                 // 65: kith.control.Kept
+	(*Proof)(nil),                // 66: kith.control.Proof
+	(*RevertRequest)(nil),        // 67: kith.control.RevertRequest
+	(*RevertResponse)(nil),       // 68: kith.control.RevertResponse
+	(*WhyRequest)(nil),           // 69: kith.control.WhyRequest
+	(*WhyResponse)(nil),          // 70: kith.control.WhyResponse
+	(*ConflictsRequest)(nil),     // 71: kith.control.ConflictsRequest
+	(*ConflictsResponse)(nil),    // 72: kith.control.ConflictsResponse
+	(*Conflict)(nil),             // 73: kith.control.Conflict
+	(*ConflictVersion)(nil),      // 74: kith.control.ConflictVersion
+	(*ResolveRequest)(nil),       // 75: kith.control.ResolveRequest
+	(*ResolveResponse)(nil),      // 76: kith.control.ResolveResponse
+	(*Resolved)(nil),             // 77: kith.control.Resolved
+	(*HeldRequest)(nil),          // 78: kith.control.HeldRequest
+	(*HeldResponse)(nil),         // 79: kith.control.HeldResponse
+	(*HeldBatch)(nil),            // 80: kith.control.HeldBatch
+	(*ApproveRequest)(nil),       // 81: kith.control.ApproveRequest
+	(*ApproveResponse)(nil),      // 82: kith.control.ApproveResponse
+	(*RejectRequest)(nil),        // 83: kith.control.RejectRequest
+	(*RejectResponse)(nil),       // 84: kith.control.RejectResponse
+	(*SetRoleRequest)(nil),       // 85: kith.control.SetRoleRequest
+	(*SetRoleResponse)(nil),      // 86: kith.control.SetRoleResponse
+	(*RevokeRequest)(nil),        // 87: kith.control.RevokeRequest
+	(*RevokeResponse)(nil),       // 88: kith.control.RevokeResponse
+	(*ExamineRequest)(nil),       // 89: kith.control.ExamineRequest
+	(*ExamineResponse)(nil),      // 90: kith.control.ExamineResponse
+	(*Finding)(nil),              // 91: kith.control.Finding
+	(*ExamineReachRequest)(nil),  // 92: kith.control.ExamineReachRequest
+	(*ExamineReachResponse)(nil), // 93: kith.control.ExamineReachResponse
+	(*Trial)(nil),                // 94: kith.control.Trial
+	(*GoOnRequest)(nil),          // 95: kith.control.GoOnRequest
+	(*GoOnResponse)(nil),         // 96: kith.control.GoOnResponse
+	(*Moment)(nil),               // 97: kith.control.Moment
+	(*LogRequest)(nil),           // 98: kith.control.LogRequest
+	(*LogResponse)(nil),          // 99: kith.control.LogResponse
+	(*LogEvent)(nil),             // 100: kith.control.LogEvent
+	(*DiffRequest)(nil),          // 101: kith.control.DiffRequest
+	(*DiffResponse)(nil),         // 102: kith.control.DiffResponse
+	(*Difference)(nil),           // 103: kith.control.Difference
+	(*ListAtRequest)(nil),        // 104: kith.control.ListAtRequest
+	(*RestoreRequest)(nil),       // 105: kith.control.RestoreRequest
+	(*UndoRequest)(nil),          // 106: kith.control.UndoRequest
+	(*RestoreEvent)(nil),         // 107: kith.control.RestoreEvent
+	(*RestoreProgress)(nil),      // 108: kith.control.RestoreProgress
+	(*Restored)(nil),             // 109: kith.control.Restored
+	(*RestoredPath)(nil),         // 110: kith.control.RestoredPath
+	(*SnapshotRequest)(nil),      // 111: kith.control.SnapshotRequest
+	(*SnapshotResponse)(nil),     // 112: kith.control.SnapshotResponse
+	(*SnapshotsRequest)(nil),     // 113: kith.control.SnapshotsRequest
+	(*SnapshotsResponse)(nil),    // 114: kith.control.SnapshotsResponse
+	(*DropSnapshotRequest)(nil),  // 115: kith.control.DropSnapshotRequest
+	(*DropSnapshotResponse)(nil), // 116: kith.control.DropSnapshotResponse
+	(*Snapshot)(nil),             // 117: kith.control.Snapshot
+	(*Keeping)(nil),              // 118: kith.control.Keeping
+	(*RetentionRequest)(nil),     // 119: kith.control.RetentionRequest
+	(*RetentionResponse)(nil),    // 120: kith.control.RetentionResponse
+	(*SetRetentionRequest)(nil),  // 121: kith.control.SetRetentionRequest
+	(*SetRetentionResponse)(nil), // 122: kith.control.SetRetentionResponse
+	(*Retention)(nil),            // 123: kith.control.Retention
+	(*SetScheduleRequest)(nil),   // 124: kith.control.SetScheduleRequest
+	(*SetScheduleResponse)(nil),  // 125: kith.control.SetScheduleResponse
+	(*Schedule)(nil),             // 126: kith.control.Schedule
+	(*SetStoreRequest)(nil),      // 127: kith.control.SetStoreRequest
+	(*SetStoreResponse)(nil),     // 128: kith.control.SetStoreResponse
+	(*Store)(nil),                // 129: kith.control.Store
+	(*PruneRequest)(nil),         // 130: kith.control.PruneRequest
+	(*PruneEvent)(nil),           // 131: kith.control.PruneEvent
+	(*Pruned)(nil),               // 132: kith.control.Pruned
+	(*KeptMoment)(nil),           // 133: kith.control.KeptMoment
+	(*VerifyRequest)(nil),        // 134: kith.control.VerifyRequest
+	(*VerifyEvent)(nil),          // 135: kith.control.VerifyEvent
+	(*VerifyProgress)(nil),       // 136: kith.control.VerifyProgress
+	(*VerifyResult)(nil),         // 137: kith.control.VerifyResult
+	(*Verified)(nil),             // 138: kith.control.Verified
+	(*DraftRequest)(nil),         // 139: kith.control.DraftRequest
+	(*DraftResponse)(nil),        // 140: kith.control.DraftResponse
+	(*ConfirmRequest)(nil),       // 141: kith.control.ConfirmRequest
+	(*ConfirmResponse)(nil),      // 142: kith.control.ConfirmResponse
+	(*TestRequest)(nil),          // 143: kith.control.TestRequest
+	(*TestResponse)(nil),         // 144: kith.control.TestResponse
+	(*RecoveryState)(nil),        // 145: kith.control.RecoveryState
+	(*RecoveryFolder)(nil),       // 146: kith.control.RecoveryFolder
+	(*RecoverRequest)(nil),       // 147: kith.control.RecoverRequest
+	(*RecoverEvent)(nil),         // 148: kith.control.RecoverEvent
+	(*Recovered)(nil),            // 149: kith.control.Recovered
+	(*GetLimitsRequest)(nil),     // 150: kith.control.GetLimitsRequest
+	(*SetLimitsRequest)(nil),     // 151: kith.control.SetLimitsRequest
+	(*Limit)(nil),                // 152: kith.control.Limit
+	(*LimitsResponse)(nil),       // 153: kith.control.LimitsResponse
 }
 var file_controlpb_control_proto_depIdxs = []int32{
 	0,   // 0: kith.control.Folder.role:type_name -> kith.control.Role
 	10,  // 1: kith.control.MemberStatus.device:type_name -> kith.control.Device
 	0,   // 2: kith.control.MemberStatus.role:type_name -> kith.control.Role
-	122, // 3: kith.control.VaultStatus.store:type_name -> kith.control.Store
+	129, // 3: kith.control.VaultStatus.store:type_name -> kith.control.Store
 	11,  // 4: kith.control.FolderStatus.folder:type_name -> kith.control.Folder
 	1,   // 5: kith.control.FolderStatus.state:type_name -> kith.control.State
 	12,  // 6: kith.control.FolderStatus.problems:type_name -> kith.control.Problem
 	13,  // 7: kith.control.FolderStatus.members:type_name -> kith.control.MemberStatus
 	14,  // 8: kith.control.FolderStatus.vault:type_name -> kith.control.VaultStatus
 	10,  // 9: kith.control.PeerStatus.device:type_name -> kith.control.Device
-	10,  // 10: kith.control.StatusResponse.device:type_name -> kith.control.Device
-	15,  // 11: kith.control.StatusResponse.folders:type_name -> kith.control.FolderStatus
-	16,  // 12: kith.control.StatusResponse.peers:type_name -> kith.control.PeerStatus
-	12,  // 13: kith.control.StatusResponse.problems:type_name -> kith.control.Problem
-	2,   // 14: kith.control.WaitRequest.goal:type_name -> kith.control.Goal
-	21,  // 15: kith.control.Progress.folders:type_name -> kith.control.FolderProgress
-	11,  // 16: kith.control.FolderProgress.folder:type_name -> kith.control.Folder
-	1,   // 17: kith.control.FolderProgress.state:type_name -> kith.control.State
-	23,  // 18: kith.control.ShowCodeRequest.shares:type_name -> kith.control.Offering
-	0,   // 19: kith.control.Offering.role:type_name -> kith.control.Role
-	25,  // 20: kith.control.ShowCodeEvent.shown:type_name -> kith.control.Invitation
-	26,  // 21: kith.control.ShowCodeEvent.paired:type_name -> kith.control.Paired
-	10,  // 22: kith.control.Paired.device:type_name -> kith.control.Device
-	26,  // 23: kith.control.UseCodeResponse.paired:type_name -> kith.control.Paired
-	10,  // 24: kith.control.RenameResponse.device:type_name -> kith.control.Device
-	11,  // 25: kith.control.AddResponse.folder:type_name -> kith.control.Folder
-	11,  // 26: kith.control.LeaveResponse.folder:type_name -> kith.control.Folder
-	15,  // 27: kith.control.ScanResponse.folders:type_name -> kith.control.FolderStatus
-	0,   // 28: kith.control.ShareRequest.role:type_name -> kith.control.Role
-	39,  // 29: kith.control.ShareResponse.share:type_name -> kith.control.Share
-	11,  // 30: kith.control.Share.folder:type_name -> kith.control.Folder
-	10,  // 31: kith.control.Share.device:type_name -> kith.control.Device
-	0,   // 32: kith.control.Share.role:type_name -> kith.control.Role
-	39,  // 33: kith.control.UnshareResponse.share:type_name -> kith.control.Share
-	44,  // 34: kith.control.OffersResponse.offers:type_name -> kith.control.Offer
-	10,  // 35: kith.control.Offer.from:type_name -> kith.control.Device
-	0,   // 36: kith.control.Offer.role:type_name -> kith.control.Role
-	0,   // 37: kith.control.AcceptRequest.role:type_name -> kith.control.Role
-	11,  // 38: kith.control.AcceptResponse.folder:type_name -> kith.control.Folder
-	53,  // 39: kith.control.ListRequest.place:type_name -> kith.control.Place
-	56,  // 40: kith.control.ListResponse.entries:type_name -> kith.control.PathEntry
-	11,  // 41: kith.control.PathEntry.folder:type_name -> kith.control.Folder
-	3,   // 42: kith.control.PathEntry.kind:type_name -> kith.control.Kind
-	4,   // 43: kith.control.PathEntry.where:type_name -> kith.control.Whereabouts
-	10,  // 44: kith.control.PathEntry.holders:type_name -> kith.control.Device
-	53,  // 45: kith.control.GetRequest.places:type_name -> kith.control.Place
-	12,  // 46: kith.control.GetProgress.problems:type_name -> kith.control.Problem
-	53,  // 47: kith.control.FreeRequest.places:type_name -> kith.control.Place
-	61,  // 48: kith.control.FreeResponse.reasons:type_name -> kith.control.Kept
-	62,  // 49: kith.control.FreeResponse.copies:type_name -> kith.control.Proof
-	10,  // 50: kith.control.Proof.device:type_name -> kith.control.Device
-	53,  // 51: kith.control.RevertRequest.places:type_name -> kith.control.Place
-	53,  // 52: kith.control.WhyRequest.place:type_name -> kith.control.Place
-	11,  // 53: kith.control.WhyResponse.folder:type_name -> kith.control.Folder
-	3,   // 54: kith.control.WhyResponse.kind:type_name -> kith.control.Kind
-	4,   // 55: kith.control.WhyResponse.where:type_name -> kith.control.Whereabouts
-	10,  // 56: kith.control.WhyResponse.holders:type_name -> kith.control.Device
-	12,  // 57: kith.control.WhyResponse.causes:type_name -> kith.control.Problem
-	69,  // 58: kith.control.ConflictsResponse.conflicts:type_name -> kith.control.Conflict
-	11,  // 59: kith.control.Conflict.folder:type_name -> kith.control.Folder
-	70,  // 60: kith.control.Conflict.main:type_name -> kith.control.ConflictVersion
-	70,  // 61: kith.control.Conflict.copies:type_name -> kith.control.ConflictVersion
-	3,   // 62: kith.control.ConflictVersion.kind:type_name -> kith.control.Kind
-	53,  // 63: kith.control.ResolveRequest.places:type_name -> kith.control.Place
-	5,   // 64: kith.control.ResolveRequest.keep:type_name -> kith.control.Keep
-	73,  // 65: kith.control.ResolveResponse.resolved:type_name -> kith.control.Resolved
-	76,  // 66: kith.control.HeldResponse.held:type_name -> kith.control.HeldBatch
-	11,  // 67: kith.control.HeldBatch.folder:type_name -> kith.control.Folder
-	10,  // 68: kith.control.HeldBatch.from:type_name -> kith.control.Device
-	76,  // 69: kith.control.ApproveResponse.batch:type_name -> kith.control.HeldBatch
-	76,  // 70: kith.control.RejectResponse.batch:type_name -> kith.control.HeldBatch
-	0,   // 71: kith.control.SetRoleRequest.role:type_name -> kith.control.Role
-	11,  // 72: kith.control.SetRoleResponse.folder:type_name -> kith.control.Folder
-	10,  // 73: kith.control.RevokeResponse.device:type_name -> kith.control.Device
-	11,  // 74: kith.control.RevokeResponse.folders:type_name -> kith.control.Folder
-	11,  // 75: kith.control.RevokeResponse.kept:type_name -> kith.control.Folder
-	87,  // 76: kith.control.ExamineResponse.findings:type_name -> kith.control.Finding
-	11,  // 77: kith.control.GoOnResponse.folder:type_name -> kith.control.Folder
-	53,  // 78: kith.control.LogRequest.place:type_name -> kith.control.Place
-	93,  // 79: kith.control.LogResponse.events:type_name -> kith.control.LogEvent
-	6,   // 80: kith.control.LogEvent.what:type_name -> kith.control.Happening
-	3,   // 81: kith.control.LogEvent.kind:type_name -> kith.control.Kind
-	10,  // 82: kith.control.LogEvent.device:type_name -> kith.control.Device
-	11,  // 83: kith.control.LogEvent.folder:type_name -> kith.control.Folder
-	53,  // 84: kith.control.DiffRequest.place:type_name -> kith.control.Place
-	90,  // 85: kith.control.DiffRequest.from:type_name -> kith.control.Moment
-	90,  // 86: kith.control.DiffRequest.to:type_name -> kith.control.Moment
-	96,  // 87: kith.control.DiffResponse.differences:type_name -> kith.control.Difference
-	6,   // 88: kith.control.Difference.what:type_name -> kith.control.Happening
-	3,   // 89: kith.control.Difference.kind:type_name -> kith.control.Kind
-	3,   // 90: kith.control.Difference.old_kind:type_name -> kith.control.Kind
-	11,  // 91: kith.control.Difference.folder:type_name -> kith.control.Folder
-	53,  // 92: kith.control.ListAtRequest.place:type_name -> kith.control.Place
-	90,  // 93: kith.control.ListAtRequest.at:type_name -> kith.control.Moment
-	53,  // 94: kith.control.RestoreRequest.place:type_name -> kith.control.Place
-	90,  // 95: kith.control.RestoreRequest.at:type_name -> kith.control.Moment
-	7,   // 96: kith.control.RestoreRequest.overwrite:type_name -> kith.control.Overwrite
-	101, // 97: kith.control.RestoreEvent.progress:type_name -> kith.control.RestoreProgress
-	102, // 98: kith.control.RestoreEvent.done:type_name -> kith.control.Restored
-	11,  // 99: kith.control.RestoreProgress.folder:type_name -> kith.control.Folder
-	11,  // 100: kith.control.Restored.folder:type_name -> kith.control.Folder
-	10,  // 101: kith.control.Restored.source:type_name -> kith.control.Device
-	103, // 102: kith.control.Restored.paths:type_name -> kith.control.RestoredPath
-	12,  // 103: kith.control.Restored.problems:type_name -> kith.control.Problem
-	8,   // 104: kith.control.RestoredPath.what:type_name -> kith.control.Outcome
-	110, // 105: kith.control.SnapshotResponse.snapshot:type_name -> kith.control.Snapshot
-	110, // 106: kith.control.SnapshotsResponse.snapshots:type_name -> kith.control.Snapshot
-	110, // 107: kith.control.DropSnapshotResponse.snapshot:type_name -> kith.control.Snapshot
-	11,  // 108: kith.control.Snapshot.folder:type_name -> kith.control.Folder
-	10,  // 109: kith.control.Snapshot.kept:type_name -> kith.control.Device
-	116, // 110: kith.control.RetentionResponse.retention:type_name -> kith.control.Retention
-	111, // 111: kith.control.SetRetentionRequest.keep:type_name -> kith.control.Keeping
-	116, // 112: kith.control.SetRetentionResponse.retention:type_name -> kith.control.Retention
-	11,  // 113: kith.control.Retention.folder:type_name -> kith.control.Folder
-	111, // 114: kith.control.Retention.keep:type_name -> kith.control.Keeping
-	119, // 115: kith.control.SetScheduleResponse.schedule:type_name -> kith.control.Schedule
-	11,  // 116: kith.control.Schedule.folder:type_name -> kith.control.Folder
-	11,  // 117: kith.control.SetStoreResponse.folder:type_name -> kith.control.Folder
-	122, // 118: kith.control.SetStoreResponse.store:type_name -> kith.control.Store
-	126, // 119: kith.control.PruneEvent.moments:type_name -> kith.control.KeptMoment
-	125, // 120: kith.control.PruneEvent.done:type_name -> kith.control.Pruned
-	11,  // 121: kith.control.Pruned.folder:type_name -> kith.control.Folder
-	129, // 122: kith.control.VerifyEvent.progress:type_name -> kith.control.VerifyProgress
-	130, // 123: kith.control.VerifyEvent.done:type_name -> kith.control.VerifyResult
-	10,  // 124: kith.control.VerifyProgress.device:type_name -> kith.control.Device
-	131, // 125: kith.control.VerifyResult.vaults:type_name -> kith.control.Verified
-	11,  // 126: kith.control.Verified.folder:type_name -> kith.control.Folder
-	10,  // 127: kith.control.Verified.device:type_name -> kith.control.Device
-	12,  // 128: kith.control.Verified.problems:type_name -> kith.control.Problem
-	138, // 129: kith.control.ConfirmResponse.state:type_name -> kith.control.RecoveryState
-	138, // 130: kith.control.TestResponse.state:type_name -> kith.control.RecoveryState
-	139, // 131: kith.control.RecoveryState.folders:type_name -> kith.control.RecoveryFolder
-	11,  // 132: kith.control.RecoveryFolder.folder:type_name -> kith.control.Folder
-	10,  // 133: kith.control.RecoveryFolder.at:type_name -> kith.control.Device
-	142, // 134: kith.control.RecoverEvent.done:type_name -> kith.control.Recovered
-	10,  // 135: kith.control.Recovered.from:type_name -> kith.control.Device
-	11,  // 136: kith.control.Recovered.folders:type_name -> kith.control.Folder
-	10,  // 137: kith.control.Recovered.revoked:type_name -> kith.control.Device
-	47,  // 138: kith.control.Lifecycle.Stop:input_type -> kith.control.StopRequest
-	49,  // 139: kith.control.Lifecycle.Pause:input_type -> kith.control.PauseRequest
-	51,  // 140: kith.control.Lifecycle.Resume:input_type -> kith.control.ResumeRequest
-	22,  // 141: kith.control.Pairing.ShowCode:input_type -> kith.control.ShowCodeRequest
-	27,  // 142: kith.control.Pairing.UseCode:input_type -> kith.control.UseCodeRequest
-	29,  // 143: kith.control.Peers.Rename:input_type -> kith.control.RenameRequest
-	31,  // 144: kith.control.Folders.Add:input_type -> kith.control.AddRequest
-	33,  // 145: kith.control.Folders.Leave:input_type -> kith.control.LeaveRequest
-	35,  // 146: kith.control.Folders.Scan:input_type -> kith.control.ScanRequest
-	37,  // 147: kith.control.Sharing.Share:input_type -> kith.control.ShareRequest
-	40,  // 148: kith.control.Sharing.Unshare:input_type -> kith.control.UnshareRequest
-	42,  // 149: kith.control.Sharing.Offers:input_type -> kith.control.OffersRequest
-	45,  // 150: kith.control.Sharing.Accept:input_type -> kith.control.AcceptRequest
-	17,  // 151: kith.control.States.Status:input_type -> kith.control.StatusRequest
-	17,  // 152: kith.control.States.WatchStatus:input_type -> kith.control.StatusRequest
-	19,  // 153: kith.control.States.Wait:input_type -> kith.control.WaitRequest
-	54,  // 154: kith.control.Paths.List:input_type -> kith.control.ListRequest
-	57,  // 155: kith.control.Paths.Get:input_type -> kith.control.GetRequest
-	59,  // 156: kith.control.Paths.Free:input_type -> kith.control.FreeRequest
-	63,  // 157: kith.control.Paths.Revert:input_type -> kith.control.RevertRequest
-	65,  // 158: kith.control.Paths.Why:input_type -> kith.control.WhyRequest
-	67,  // 159: kith.control.Care.Conflicts:input_type -> kith.control.ConflictsRequest
-	71,  // 160: kith.control.Care.Resolve:input_type -> kith.control.ResolveRequest
-	74,  // 161: kith.control.Care.Held:input_type -> kith.control.HeldRequest
-	77,  // 162: kith.control.Care.Approve:input_type -> kith.control.ApproveRequest
-	79,  // 163: kith.control.Care.Reject:input_type -> kith.control.RejectRequest
-	81,  // 164: kith.control.Roles.SetRole:input_type -> kith.control.SetRoleRequest
-	83,  // 165: kith.control.Roles.Revoke:input_type -> kith.control.RevokeRequest
-	85,  // 166: kith.control.Roles.Examine:input_type -> kith.control.ExamineRequest
-	88,  // 167: kith.control.Roles.GoOn:input_type -> kith.control.GoOnRequest
-	91,  // 168: kith.control.Past.Log:input_type -> kith.control.LogRequest
-	94,  // 169: kith.control.Past.Diff:input_type -> kith.control.DiffRequest
-	97,  // 170: kith.control.Past.ListAt:input_type -> kith.control.ListAtRequest
-	98,  // 171: kith.control.Past.Restore:input_type -> kith.control.RestoreRequest
-	99,  // 172: kith.control.Past.Undo:input_type -> kith.control.UndoRequest
-	104, // 173: kith.control.Snapshots.Snapshot:input_type -> kith.control.SnapshotRequest
-	106, // 174: kith.control.Snapshots.Snapshots:input_type -> kith.control.SnapshotsRequest
-	108, // 175: kith.control.Snapshots.DropSnapshot:input_type -> kith.control.DropSnapshotRequest
-	112, // 176: kith.control.Vaults.Retention:input_type -> kith.control.RetentionRequest
-	114, // 177: kith.control.Vaults.SetRetention:input_type -> kith.control.SetRetentionRequest
-	117, // 178: kith.control.Vaults.SetSchedule:input_type -> kith.control.SetScheduleRequest
-	120, // 179: kith.control.Vaults.SetStore:input_type -> kith.control.SetStoreRequest
-	123, // 180: kith.control.Vaults.Prune:input_type -> kith.control.PruneRequest
-	127, // 181: kith.control.Proofs.Verify:input_type -> kith.control.VerifyRequest
-	127, // 182: kith.control.Proofs.Drill:input_type -> kith.control.VerifyRequest
-	132, // 183: kith.control.Recovery.Draft:input_type -> kith.control.DraftRequest
-	134, // 184: kith.control.Recovery.Confirm:input_type -> kith.control.ConfirmRequest
-	136, // 185: kith.control.Recovery.Test:input_type -> kith.control.TestRequest
-	140, // 186: kith.control.Recovery.Recover:input_type -> kith.control.RecoverRequest
-	48,  // 187: kith.control.Lifecycle.Stop:output_type -> kith.control.StopResponse
-	50,  // 188: kith.control.Lifecycle.Pause:output_type -> kith.control.PauseResponse
-	52,  // 189: kith.control.Lifecycle.Resume:output_type -> kith.control.ResumeResponse
-	24,  // 190: kith.control.Pairing.ShowCode:output_type -> kith.control.ShowCodeEvent
-	28,  // 191: kith.control.Pairing.UseCode:output_type -> kith.control.UseCodeResponse
-	30,  // 192: kith.control.Peers.Rename:output_type -> kith.control.RenameResponse
-	32,  // 193: kith.control.Folders.Add:output_type -> kith.control.AddResponse
-	34,  // 194: kith.control.Folders.Leave:output_type -> kith.control.LeaveResponse
-	36,  // 195: kith.control.Folders.Scan:output_type -> kith.control.ScanResponse
-	38,  // 196: kith.control.Sharing.Share:output_type -> kith.control.ShareResponse
-	41,  // 197: kith.control.Sharing.Unshare:output_type -> kith.control.UnshareResponse
-	43,  // 198: kith.control.Sharing.Offers:output_type -> kith.control.OffersResponse
-	46,  // 199: kith.control.Sharing.Accept:output_type -> kith.control.AcceptResponse
-	18,  // 200: kith.control.States.Status:output_type -> kith.control.StatusResponse
-	18,  // 201: kith.control.States.WatchStatus:output_type -> kith.control.StatusResponse
-	20,  // 202: kith.control.States.Wait:output_type -> kith.control.Progress
-	55,  // 203: kith.control.Paths.List:output_type -> kith.control.ListResponse
-	58,  // 204: kith.control.Paths.Get:output_type -> kith.control.GetProgress
-	60,  // 205: kith.control.Paths.Free:output_type -> kith.control.FreeResponse
-	64,  // 206: kith.control.Paths.Revert:output_type -> kith.control.RevertResponse
-	66,  // 207: kith.control.Paths.Why:output_type -> kith.control.WhyResponse
-	68,  // 208: kith.control.Care.Conflicts:output_type -> kith.control.ConflictsResponse
-	72,  // 209: kith.control.Care.Resolve:output_type -> kith.control.ResolveResponse
-	75,  // 210: kith.control.Care.Held:output_type -> kith.control.HeldResponse
-	78,  // 211: kith.control.Care.Approve:output_type -> kith.control.ApproveResponse
-	80,  // 212: kith.control.Care.Reject:output_type -> kith.control.RejectResponse
-	82,  // 213: kith.control.Roles.SetRole:output_type -> kith.control.SetRoleResponse
-	84,  // 214: kith.control.Roles.Revoke:output_type -> kith.control.RevokeResponse
-	86,  // 215: kith.control.Roles.Examine:output_type -> kith.control.ExamineResponse
-	89,  // 216: kith.control.Roles.GoOn:output_type -> kith.control.GoOnResponse
-	92,  // 217: kith.control.Past.Log:output_type -> kith.control.LogResponse
-	95,  // 218: kith.control.Past.Diff:output_type -> kith.control.DiffResponse
-	55,  // 219: kith.control.Past.ListAt:output_type -> kith.control.ListResponse
-	100, // 220: kith.control.Past.Restore:output_type -> kith.control.RestoreEvent
-	100, // 221: kith.control.Past.Undo:output_type -> kith.control.RestoreEvent
-	105, // 222: kith.control.Snapshots.Snapshot:output_type -> kith.control.SnapshotResponse
-	107, // 223: kith.control.Snapshots.Snapshots:output_type -> kith.control.SnapshotsResponse
-	109, // 224: kith.control.Snapshots.DropSnapshot:output_type -> kith.control.DropSnapshotResponse
-	113, // 225: kith.control.Vaults.Retention:output_type -> kith.control.RetentionResponse
-	115, // 226: kith.control.Vaults.SetRetention:output_type -> kith.control.SetRetentionResponse
-	118, // 227: kith.control.Vaults.SetSchedule:output_type -> kith.control.SetScheduleResponse
-	121, // 228: kith.control.Vaults.SetStore:output_type -> kith.control.SetStoreResponse
-	124, // 229: kith.control.Vaults.Prune:output_type -> kith.control.PruneEvent
-	128, // 230: kith.control.Proofs.Verify:output_type -> kith.control.VerifyEvent
-	128, // 231: kith.control.Proofs.Drill:output_type -> kith.control.VerifyEvent
-	133, // 232: kith.control.Recovery.Draft:output_type -> kith.control.DraftResponse
-	135, // 233: kith.control.Recovery.Confirm:output_type -> kith.control.ConfirmResponse
-	137, // 234: kith.control.Recovery.Test:output_type -> kith.control.TestResponse
-	141, // 235: kith.control.Recovery.Recover:output_type -> kith.control.RecoverEvent
-	187, // [187:236] is the sub-list for method output_type
-	138, // [138:187] is the sub-list for method input_type
-	138, // [138:138] is the sub-list for extension type_name
-	138, // [138:138] is the sub-list for extension extendee
-	0,   // [0:138] is the sub-list for field type_name
+	12,  // 10: kith.control.PeerStatus.why:type_name -> kith.control.Problem
+	16,  // 11: kith.control.DevicesResponse.peers:type_name -> kith.control.PeerStatus
+	10,  // 12: kith.control.StatusResponse.device:type_name -> kith.control.Device
+	15,  // 13: kith.control.StatusResponse.folders:type_name -> kith.control.FolderStatus
+	16,  // 14: kith.control.StatusResponse.peers:type_name -> kith.control.PeerStatus
+	12,  // 15: kith.control.StatusResponse.problems:type_name -> kith.control.Problem
+	2,   // 16: kith.control.WaitRequest.goal:type_name -> kith.control.Goal
+	23,  // 17: kith.control.Progress.folders:type_name -> kith.control.FolderProgress
+	11,  // 18: kith.control.FolderProgress.folder:type_name -> kith.control.Folder
+	1,   // 19: kith.control.FolderProgress.state:type_name -> kith.control.State
+	27,  // 20: kith.control.ShowCodeRequest.shares:type_name -> kith.control.Offering
+	0,   // 21: kith.control.Offering.role:type_name -> kith.control.Role
+	29,  // 22: kith.control.ShowCodeEvent.shown:type_name -> kith.control.Invitation
+	30,  // 23: kith.control.ShowCodeEvent.paired:type_name -> kith.control.Paired
+	10,  // 24: kith.control.Paired.device:type_name -> kith.control.Device
+	30,  // 25: kith.control.UseCodeResponse.paired:type_name -> kith.control.Paired
+	10,  // 26: kith.control.RenameResponse.device:type_name -> kith.control.Device
+	11,  // 27: kith.control.AddResponse.folder:type_name -> kith.control.Folder
+	11,  // 28: kith.control.LeaveResponse.folder:type_name -> kith.control.Folder
+	15,  // 29: kith.control.ScanResponse.folders:type_name -> kith.control.FolderStatus
+	0,   // 30: kith.control.ShareRequest.role:type_name -> kith.control.Role
+	43,  // 31: kith.control.ShareResponse.share:type_name -> kith.control.Share
+	11,  // 32: kith.control.Share.folder:type_name -> kith.control.Folder
+	10,  // 33: kith.control.Share.device:type_name -> kith.control.Device
+	0,   // 34: kith.control.Share.role:type_name -> kith.control.Role
+	43,  // 35: kith.control.UnshareResponse.share:type_name -> kith.control.Share
+	48,  // 36: kith.control.OffersResponse.offers:type_name -> kith.control.Offer
+	10,  // 37: kith.control.Offer.from:type_name -> kith.control.Device
+	0,   // 38: kith.control.Offer.role:type_name -> kith.control.Role
+	0,   // 39: kith.control.AcceptRequest.role:type_name -> kith.control.Role
+	11,  // 40: kith.control.AcceptResponse.folder:type_name -> kith.control.Folder
+	57,  // 41: kith.control.ListRequest.place:type_name -> kith.control.Place
+	60,  // 42: kith.control.ListResponse.entries:type_name -> kith.control.PathEntry
+	11,  // 43: kith.control.PathEntry.folder:type_name -> kith.control.Folder
+	3,   // 44: kith.control.PathEntry.kind:type_name -> kith.control.Kind
+	4,   // 45: kith.control.PathEntry.where:type_name -> kith.control.Whereabouts
+	10,  // 46: kith.control.PathEntry.holders:type_name -> kith.control.Device
+	57,  // 47: kith.control.GetRequest.places:type_name -> kith.control.Place
+	12,  // 48: kith.control.GetProgress.problems:type_name -> kith.control.Problem
+	57,  // 49: kith.control.FreeRequest.places:type_name -> kith.control.Place
+	65,  // 50: kith.control.FreeResponse.reasons:type_name -> kith.control.Kept
+	66,  // 51: kith.control.FreeResponse.copies:type_name -> kith.control.Proof
+	10,  // 52: kith.control.Proof.device:type_name -> kith.control.Device
+	57,  // 53: kith.control.RevertRequest.places:type_name -> kith.control.Place
+	57,  // 54: kith.control.WhyRequest.place:type_name -> kith.control.Place
+	11,  // 55: kith.control.WhyResponse.folder:type_name -> kith.control.Folder
+	3,   // 56: kith.control.WhyResponse.kind:type_name -> kith.control.Kind
+	4,   // 57: kith.control.WhyResponse.where:type_name -> kith.control.Whereabouts
+	10,  // 58: kith.control.WhyResponse.holders:type_name -> kith.control.Device
+	12,  // 59: kith.control.WhyResponse.causes:type_name -> kith.control.Problem
+	73,  // 60: kith.control.ConflictsResponse.conflicts:type_name -> kith.control.Conflict
+	11,  // 61: kith.control.Conflict.folder:type_name -> kith.control.Folder
+	74,  // 62: kith.control.Conflict.main:type_name -> kith.control.ConflictVersion
+	74,  // 63: kith.control.Conflict.copies:type_name -> kith.control.ConflictVersion
+	3,   // 64: kith.control.ConflictVersion.kind:type_name -> kith.control.Kind
+	57,  // 65: kith.control.ResolveRequest.places:type_name -> kith.control.Place
+	5,   // 66: kith.control.ResolveRequest.keep:type_name -> kith.control.Keep
+	77,  // 67: kith.control.ResolveResponse.resolved:type_name -> kith.control.Resolved
+	80,  // 68: kith.control.HeldResponse.held:type_name -> kith.control.HeldBatch
+	11,  // 69: kith.control.HeldBatch.folder:type_name -> kith.control.Folder
+	10,  // 70: kith.control.HeldBatch.from:type_name -> kith.control.Device
+	80,  // 71: kith.control.ApproveResponse.batch:type_name -> kith.control.HeldBatch
+	80,  // 72: kith.control.RejectResponse.batch:type_name -> kith.control.HeldBatch
+	0,   // 73: kith.control.SetRoleRequest.role:type_name -> kith.control.Role
+	11,  // 74: kith.control.SetRoleResponse.folder:type_name -> kith.control.Folder
+	10,  // 75: kith.control.RevokeResponse.device:type_name -> kith.control.Device
+	11,  // 76: kith.control.RevokeResponse.folders:type_name -> kith.control.Folder
+	11,  // 77: kith.control.RevokeResponse.kept:type_name -> kith.control.Folder
+	91,  // 78: kith.control.ExamineResponse.findings:type_name -> kith.control.Finding
+	94,  // 79: kith.control.ExamineReachResponse.trial:type_name -> kith.control.Trial
+	91,  // 80: kith.control.ExamineReachResponse.finding:type_name -> kith.control.Finding
+	11,  // 81: kith.control.GoOnResponse.folder:type_name -> kith.control.Folder
+	57,  // 82: kith.control.LogRequest.place:type_name -> kith.control.Place
+	100, // 83: kith.control.LogResponse.events:type_name -> kith.control.LogEvent
+	6,   // 84: kith.control.LogEvent.what:type_name -> kith.control.Happening
+	3,   // 85: kith.control.LogEvent.kind:type_name -> kith.control.Kind
+	10,  // 86: kith.control.LogEvent.device:type_name -> kith.control.Device
+	11,  // 87: kith.control.LogEvent.folder:type_name -> kith.control.Folder
+	57,  // 88: kith.control.DiffRequest.place:type_name -> kith.control.Place
+	97,  // 89: kith.control.DiffRequest.from:type_name -> kith.control.Moment
+	97,  // 90: kith.control.DiffRequest.to:type_name -> kith.control.Moment
+	103, // 91: kith.control.DiffResponse.differences:type_name -> kith.control.Difference
+	6,   // 92: kith.control.Difference.what:type_name -> kith.control.Happening
+	3,   // 93: kith.control.Difference.kind:type_name -> kith.control.Kind
+	3,   // 94: kith.control.Difference.old_kind:type_name -> kith.control.Kind
+	11,  // 95: kith.control.Difference.folder:type_name -> kith.control.Folder
+	57,  // 96: kith.control.ListAtRequest.place:type_name -> kith.control.Place
+	97,  // 97: kith.control.ListAtRequest.at:type_name -> kith.control.Moment
+	57,  // 98: kith.control.RestoreRequest.place:type_name -> kith.control.Place
+	97,  // 99: kith.control.RestoreRequest.at:type_name -> kith.control.Moment
+	7,   // 100: kith.control.RestoreRequest.overwrite:type_name -> kith.control.Overwrite
+	108, // 101: kith.control.RestoreEvent.progress:type_name -> kith.control.RestoreProgress
+	109, // 102: kith.control.RestoreEvent.done:type_name -> kith.control.Restored
+	11,  // 103: kith.control.RestoreProgress.folder:type_name -> kith.control.Folder
+	11,  // 104: kith.control.Restored.folder:type_name -> kith.control.Folder
+	10,  // 105: kith.control.Restored.source:type_name -> kith.control.Device
+	110, // 106: kith.control.Restored.paths:type_name -> kith.control.RestoredPath
+	12,  // 107: kith.control.Restored.problems:type_name -> kith.control.Problem
+	8,   // 108: kith.control.RestoredPath.what:type_name -> kith.control.Outcome
+	117, // 109: kith.control.SnapshotResponse.snapshot:type_name -> kith.control.Snapshot
+	117, // 110: kith.control.SnapshotsResponse.snapshots:type_name -> kith.control.Snapshot
+	117, // 111: kith.control.DropSnapshotResponse.snapshot:type_name -> kith.control.Snapshot
+	11,  // 112: kith.control.Snapshot.folder:type_name -> kith.control.Folder
+	10,  // 113: kith.control.Snapshot.kept:type_name -> kith.control.Device
+	123, // 114: kith.control.RetentionResponse.retention:type_name -> kith.control.Retention
+	118, // 115: kith.control.SetRetentionRequest.keep:type_name -> kith.control.Keeping
+	123, // 116: kith.control.SetRetentionResponse.retention:type_name -> kith.control.Retention
+	11,  // 117: kith.control.Retention.folder:type_name -> kith.control.Folder
+	118, // 118: kith.control.Retention.keep:type_name -> kith.control.Keeping
+	126, // 119: kith.control.SetScheduleResponse.schedule:type_name -> kith.control.Schedule
+	11,  // 120: kith.control.Schedule.folder:type_name -> kith.control.Folder
+	11,  // 121: kith.control.SetStoreResponse.folder:type_name -> kith.control.Folder
+	129, // 122: kith.control.SetStoreResponse.store:type_name -> kith.control.Store
+	133, // 123: kith.control.PruneEvent.moments:type_name -> kith.control.KeptMoment
+	132, // 124: kith.control.PruneEvent.done:type_name -> kith.control.Pruned
+	11,  // 125: kith.control.Pruned.folder:type_name -> kith.control.Folder
+	136, // 126: kith.control.VerifyEvent.progress:type_name -> kith.control.VerifyProgress
+	137, // 127: kith.control.VerifyEvent.done:type_name -> kith.control.VerifyResult
+	10,  // 128: kith.control.VerifyProgress.device:type_name -> kith.control.Device
+	138, // 129: kith.control.VerifyResult.vaults:type_name -> kith.control.Verified
+	11,  // 130: kith.control.Verified.folder:type_name -> kith.control.Folder
+	10,  // 131: kith.control.Verified.device:type_name -> kith.control.Device
+	12,  // 132: kith.control.Verified.problems:type_name -> kith.control.Problem
+	145, // 133: kith.control.ConfirmResponse.state:type_name -> kith.control.RecoveryState
+	145, // 134: kith.control.TestResponse.state:type_name -> kith.control.RecoveryState
+	146, // 135: kith.control.RecoveryState.folders:type_name -> kith.control.RecoveryFolder
+	11,  // 136: kith.control.RecoveryFolder.folder:type_name -> kith.control.Folder
+	10,  // 137: kith.control.RecoveryFolder.at:type_name -> kith.control.Device
+	149, // 138: kith.control.RecoverEvent.done:type_name -> kith.control.Recovered
+	10,  // 139: kith.control.Recovered.from:type_name -> kith.control.Device
+	11,  // 140: kith.control.Recovered.folders:type_name -> kith.control.Folder
+	10,  // 141: kith.control.Recovered.revoked:type_name -> kith.control.Device
+	10,  // 142: kith.control.Limit.device:type_name -> kith.control.Device
+	152, // 143: kith.control.LimitsResponse.limits:type_name -> kith.control.Limit
+	51,  // 144: kith.control.Lifecycle.Stop:input_type -> kith.control.StopRequest
+	53,  // 145: kith.control.Lifecycle.Pause:input_type -> kith.control.PauseRequest
+	55,  // 146: kith.control.Lifecycle.Resume:input_type -> kith.control.ResumeRequest
+	24,  // 147: kith.control.Pairing.ShowCode:input_type -> kith.control.ShowCodeRequest
+	31,  // 148: kith.control.Pairing.UseCode:input_type -> kith.control.UseCodeRequest
+	25,  // 149: kith.control.Pairing.Widen:input_type -> kith.control.WidenRequest
+	33,  // 150: kith.control.Peers.Rename:input_type -> kith.control.RenameRequest
+	17,  // 151: kith.control.Peers.Devices:input_type -> kith.control.DevicesRequest
+	35,  // 152: kith.control.Folders.Add:input_type -> kith.control.AddRequest
+	37,  // 153: kith.control.Folders.Leave:input_type -> kith.control.LeaveRequest
+	39,  // 154: kith.control.Folders.Scan:input_type -> kith.control.ScanRequest
+	41,  // 155: kith.control.Sharing.Share:input_type -> kith.control.ShareRequest
+	44,  // 156: kith.control.Sharing.Unshare:input_type -> kith.control.UnshareRequest
+	46,  // 157: kith.control.Sharing.Offers:input_type -> kith.control.OffersRequest
+	49,  // 158: kith.control.Sharing.Accept:input_type -> kith.control.AcceptRequest
+	19,  // 159: kith.control.States.Status:input_type -> kith.control.StatusRequest
+	19,  // 160: kith.control.States.WatchStatus:input_type -> kith.control.StatusRequest
+	21,  // 161: kith.control.States.Wait:input_type -> kith.control.WaitRequest
+	58,  // 162: kith.control.Paths.List:input_type -> kith.control.ListRequest
+	61,  // 163: kith.control.Paths.Get:input_type -> kith.control.GetRequest
+	63,  // 164: kith.control.Paths.Free:input_type -> kith.control.FreeRequest
+	67,  // 165: kith.control.Paths.Revert:input_type -> kith.control.RevertRequest
+	69,  // 166: kith.control.Paths.Why:input_type -> kith.control.WhyRequest
+	71,  // 167: kith.control.Care.Conflicts:input_type -> kith.control.ConflictsRequest
+	75,  // 168: kith.control.Care.Resolve:input_type -> kith.control.ResolveRequest
+	78,  // 169: kith.control.Care.Held:input_type -> kith.control.HeldRequest
+	81,  // 170: kith.control.Care.Approve:input_type -> kith.control.ApproveRequest
+	83,  // 171: kith.control.Care.Reject:input_type -> kith.control.RejectRequest
+	85,  // 172: kith.control.Roles.SetRole:input_type -> kith.control.SetRoleRequest
+	87,  // 173: kith.control.Roles.Revoke:input_type -> kith.control.RevokeRequest
+	89,  // 174: kith.control.Roles.Examine:input_type -> kith.control.ExamineRequest
+	95,  // 175: kith.control.Roles.GoOn:input_type -> kith.control.GoOnRequest
+	92,  // 176: kith.control.Roles.ExamineReach:input_type -> kith.control.ExamineReachRequest
+	98,  // 177: kith.control.Past.Log:input_type -> kith.control.LogRequest
+	101, // 178: kith.control.Past.Diff:input_type -> kith.control.DiffRequest
+	104, // 179: kith.control.Past.ListAt:input_type -> kith.control.ListAtRequest
+	105, // 180: kith.control.Past.Restore:input_type -> kith.control.RestoreRequest
+	106, // 181: kith.control.Past.Undo:input_type -> kith.control.UndoRequest
+	111, // 182: kith.control.Snapshots.Snapshot:input_type -> kith.control.SnapshotRequest
+	113, // 183: kith.control.Snapshots.Snapshots:input_type -> kith.control.SnapshotsRequest
+	115, // 184: kith.control.Snapshots.DropSnapshot:input_type -> kith.control.DropSnapshotRequest
+	119, // 185: kith.control.Vaults.Retention:input_type -> kith.control.RetentionRequest
+	121, // 186: kith.control.Vaults.SetRetention:input_type -> kith.control.SetRetentionRequest
+	124, // 187: kith.control.Vaults.SetSchedule:input_type -> kith.control.SetScheduleRequest
+	127, // 188: kith.control.Vaults.SetStore:input_type -> kith.control.SetStoreRequest
+	130, // 189: kith.control.Vaults.Prune:input_type -> kith.control.PruneRequest
+	134, // 190: kith.control.Proofs.Verify:input_type -> kith.control.VerifyRequest
+	134, // 191: kith.control.Proofs.Drill:input_type -> kith.control.VerifyRequest
+	139, // 192: kith.control.Recovery.Draft:input_type -> kith.control.DraftRequest
+	141, // 193: kith.control.Recovery.Confirm:input_type -> kith.control.ConfirmRequest
+	143, // 194: kith.control.Recovery.Test:input_type -> kith.control.TestRequest
+	147, // 195: kith.control.Recovery.Recover:input_type -> kith.control.RecoverRequest
+	150, // 196: kith.control.Limits.GetLimits:input_type -> kith.control.GetLimitsRequest
+	151, // 197: kith.control.Limits.SetLimits:input_type -> kith.control.SetLimitsRequest
+	52,  // 198: kith.control.Lifecycle.Stop:output_type -> kith.control.StopResponse
+	54,  // 199: kith.control.Lifecycle.Pause:output_type -> kith.control.PauseResponse
+	56,  // 200: kith.control.Lifecycle.Resume:output_type -> kith.control.ResumeResponse
+	28,  // 201: kith.control.Pairing.ShowCode:output_type -> kith.control.ShowCodeEvent
+	32,  // 202: kith.control.Pairing.UseCode:output_type -> kith.control.UseCodeResponse
+	26,  // 203: kith.control.Pairing.Widen:output_type -> kith.control.WidenResponse
+	34,  // 204: kith.control.Peers.Rename:output_type -> kith.control.RenameResponse
+	18,  // 205: kith.control.Peers.Devices:output_type -> kith.control.DevicesResponse
+	36,  // 206: kith.control.Folders.Add:output_type -> kith.control.AddResponse
+	38,  // 207: kith.control.Folders.Leave:output_type -> kith.control.LeaveResponse
+	40,  // 208: kith.control.Folders.Scan:output_type -> kith.control.ScanResponse
+	42,  // 209: kith.control.Sharing.Share:output_type -> kith.control.ShareResponse
+	45,  // 210: kith.control.Sharing.Unshare:output_type -> kith.control.UnshareResponse
+	47,  // 211: kith.control.Sharing.Offers:output_type -> kith.control.OffersResponse
+	50,  // 212: kith.control.Sharing.Accept:output_type -> kith.control.AcceptResponse
+	20,  // 213: kith.control.States.Status:output_type -> kith.control.StatusResponse
+	20,  // 214: kith.control.States.WatchStatus:output_type -> kith.control.StatusResponse
+	22,  // 215: kith.control.States.Wait:output_type -> kith.control.Progress
+	59,  // 216: kith.control.Paths.List:output_type -> kith.control.ListResponse
+	62,  // 217: kith.control.Paths.Get:output_type -> kith.control.GetProgress
+	64,  // 218: kith.control.Paths.Free:output_type -> kith.control.FreeResponse
+	68,  // 219: kith.control.Paths.Revert:output_type -> kith.control.RevertResponse
+	70,  // 220: kith.control.Paths.Why:output_type -> kith.control.WhyResponse
+	72,  // 221: kith.control.Care.Conflicts:output_type -> kith.control.ConflictsResponse
+	76,  // 222: kith.control.Care.Resolve:output_type -> kith.control.ResolveResponse
+	79,  // 223: kith.control.Care.Held:output_type -> kith.control.HeldResponse
+	82,  // 224: kith.control.Care.Approve:output_type -> kith.control.ApproveResponse
+	84,  // 225: kith.control.Care.Reject:output_type -> kith.control.RejectResponse
+	86,  // 226: kith.control.Roles.SetRole:output_type -> kith.control.SetRoleResponse
+	88,  // 227: kith.control.Roles.Revoke:output_type -> kith.control.RevokeResponse
+	90,  // 228: kith.control.Roles.Examine:output_type -> kith.control.ExamineResponse
+	96,  // 229: kith.control.Roles.GoOn:output_type -> kith.control.GoOnResponse
+	93,  // 230: kith.control.Roles.ExamineReach:output_type -> kith.control.ExamineReachResponse
+	99,  // 231: kith.control.Past.Log:output_type -> kith.control.LogResponse
+	102, // 232: kith.control.Past.Diff:output_type -> kith.control.DiffResponse
+	59,  // 233: kith.control.Past.ListAt:output_type -> kith.control.ListResponse
+	107, // 234: kith.control.Past.Restore:output_type -> kith.control.RestoreEvent
+	107, // 235: kith.control.Past.Undo:output_type -> kith.control.RestoreEvent
+	112, // 236: kith.control.Snapshots.Snapshot:output_type -> kith.control.SnapshotResponse
+	114, // 237: kith.control.Snapshots.Snapshots:output_type -> kith.control.SnapshotsResponse
+	116, // 238: kith.control.Snapshots.DropSnapshot:output_type -> kith.control.DropSnapshotResponse
+	120, // 239: kith.control.Vaults.Retention:output_type -> kith.control.RetentionResponse
+	122, // 240: kith.control.Vaults.SetRetention:output_type -> kith.control.SetRetentionResponse
+	125, // 241: kith.control.Vaults.SetSchedule:output_type -> kith.control.SetScheduleResponse
+	128, // 242: kith.control.Vaults.SetStore:output_type -> kith.control.SetStoreResponse
+	131, // 243: kith.control.Vaults.Prune:output_type -> kith.control.PruneEvent
+	135, // 244: kith.control.Proofs.Verify:output_type -> kith.control.VerifyEvent
+	135, // 245: kith.control.Proofs.Drill:output_type -> kith.control.VerifyEvent
+	140, // 246: kith.control.Recovery.Draft:output_type -> kith.control.DraftResponse
+	142, // 247: kith.control.Recovery.Confirm:output_type -> kith.control.ConfirmResponse
+	144, // 248: kith.control.Recovery.Test:output_type -> kith.control.TestResponse
+	148, // 249: kith.control.Recovery.Recover:output_type -> kith.control.RecoverEvent
+	153, // 250: kith.control.Limits.GetLimits:output_type -> kith.control.LimitsResponse
+	153, // 251: kith.control.Limits.SetLimits:output_type -> kith.control.LimitsResponse
+	198, // [198:252] is the sub-list for method output_type
+	144, // [144:198] is the sub-list for method input_type
+	144, // [144:144] is the sub-list for extension type_name
+	144, // [144:144] is the sub-list for extension extendee
+	0,   // [0:144] is the sub-list for field type_name
 }
 
 func init() { file_controlpb_control_proto_init() }
@@ -10141,23 +11006,27 @@ func file_controlpb_control_proto_init() {
 	if File_controlpb_control_proto != nil {
 		return
 	}
-	file_controlpb_control_proto_msgTypes[15].OneofWrappers = []any{
+	file_controlpb_control_proto_msgTypes[19].OneofWrappers = []any{
 		(*ShowCodeEvent_Shown)(nil),
 		(*ShowCodeEvent_Paired)(nil),
 	}
-	file_controlpb_control_proto_msgTypes[91].OneofWrappers = []any{
+	file_controlpb_control_proto_msgTypes[84].OneofWrappers = []any{
+		(*ExamineReachResponse_Trial)(nil),
+		(*ExamineReachResponse_Finding)(nil),
+	}
+	file_controlpb_control_proto_msgTypes[98].OneofWrappers = []any{
 		(*RestoreEvent_Progress)(nil),
 		(*RestoreEvent_Done)(nil),
 	}
-	file_controlpb_control_proto_msgTypes[102].OneofWrappers = []any{}
-	file_controlpb_control_proto_msgTypes[105].OneofWrappers = []any{}
-	file_controlpb_control_proto_msgTypes[108].OneofWrappers = []any{}
-	file_controlpb_control_proto_msgTypes[111].OneofWrappers = []any{}
-	file_controlpb_control_proto_msgTypes[119].OneofWrappers = []any{
+	file_controlpb_control_proto_msgTypes[109].OneofWrappers = []any{}
+	file_controlpb_control_proto_msgTypes[112].OneofWrappers = []any{}
+	file_controlpb_control_proto_msgTypes[115].OneofWrappers = []any{}
+	file_controlpb_control_proto_msgTypes[118].OneofWrappers = []any{}
+	file_controlpb_control_proto_msgTypes[126].OneofWrappers = []any{
 		(*VerifyEvent_Progress)(nil),
 		(*VerifyEvent_Done)(nil),
 	}
-	file_controlpb_control_proto_msgTypes[132].OneofWrappers = []any{
+	file_controlpb_control_proto_msgTypes[139].OneofWrappers = []any{
 		(*RecoverEvent_Progress)(nil),
 		(*RecoverEvent_Done)(nil),
 	}
@@ -10167,9 +11036,9 @@ func file_controlpb_control_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_controlpb_control_proto_rawDesc), len(file_controlpb_control_proto_rawDesc)),
 			NumEnums:      9,
-			NumMessages:   134,
+			NumMessages:   145,
 			NumExtensions: 0,
-			NumServices:   14,
+			NumServices:   15,
 		},
 		GoTypes:           file_controlpb_control_proto_goTypes,
 		DependencyIndexes: file_controlpb_control_proto_depIdxs,

@@ -359,7 +359,7 @@ type PairHello struct {
 	// From the enterer only: which kind of secret the person carried over.
 	Secret PairSecret `protobuf:"varint,2,opt,name=secret,proto3,enum=kith.wire.v1.PairSecret" json:"secret,omitempty"`
 	// From the enterer only: the number at the head of the code, or the one in
-	// the ticket; 1 to 999,999. It is public. A shower that shows another number
+	// the ticket; 1 to 999,999,999. It is public. A shower that shows another number
 	// refuses, so that a code of yesterday does not burn the one of today.
 	Nameplate     uint32 `protobuf:"varint,3,opt,name=nameplate,proto3" json:"nameplate,omitempty"`
 	unknownFields protoimpl.UnknownFields

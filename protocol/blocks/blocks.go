@@ -11,6 +11,9 @@
 // the Server makes them of what its Source gives, and comparing them with what
 // they must be is again the caller's part.
 //
+// A stream that has a method Serve(entry.FolderID) is told by it which folder it
+// serves from then on.
+//
 // A Server's Handle may run for many streams at once. A Client is safe for
 // concurrent use and keeps idle streams for later requests.
 package blocks
@@ -52,3 +55,11 @@ var (
 	// ErrAnswer: an answer that breaks the protocol.
 	ErrAnswer = errors.New("malformed block answer")
 )
+
+// servesOf is how a stream that wants to know is told which folder it serves.
+func servesOf(stream any) func(entry.FolderID) {
+	if s, ok := stream.(interface{ Serve(entry.FolderID) }); ok {
+		return s.Serve
+	}
+	return func(entry.FolderID) {}
+}

@@ -128,6 +128,7 @@ func (l *line) fetch(r Request, got func(i int, sealed []byte) error) error {
 	if err := r.check(); err != nil {
 		return err
 	}
+	servesOf(l.stream)(r.Folder)
 	if err := l.out.Write(r.toWire()); err != nil {
 		return err
 	}

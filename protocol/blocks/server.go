@@ -34,6 +34,7 @@ type Server struct {
 // [ErrRequest] or a frame error for what no well-meaning peer sends.
 func (s *Server) Handle(ctx context.Context, peer entry.DeviceID, stream io.ReadWriter) error {
 	in, out := frame.NewReader(stream, maxRequest), frame.NewWriter(stream)
+	tell := servesOf(stream)
 	for {
 		if err := in.Await(); err != nil {
 			if errors.Is(err, io.EOF) {
@@ -49,6 +50,7 @@ func (s *Server) Handle(ctx context.Context, peer entry.DeviceID, stream io.Read
 		if err != nil {
 			return err
 		}
+		tell(r.Folder)
 		if err := s.answer(ctx, peer, r, out); err != nil {
 			return err
 		}

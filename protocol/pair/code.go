@@ -21,8 +21,32 @@ type Reach uint8
 // The reaches. The zero value stays on the local network.
 const (
 	Near Reach = iota // up to two digits, announced on the local network
-	Far               // six digits, for a rendezvous that strangers share
+	Far               // nine digits, for a rendezvous that strangers share
 )
+
+// The nameplates of codes that are found from far. There are so many that
+// nobody can look under each while a code lives, nor meet one by mistake.
+const (
+	farLeast Plate = 100_000_000
+	farMost        = MaxPlate
+)
+
+// Reach is from how far a device that shows such a nameplate may be found.
+func (p Plate) Reach() Reach {
+	if p >= farLeast {
+		return Far
+	}
+	return Near
+}
+
+// String is the number as it is shown, in groups of three digits if it is long.
+func (p Plate) String() string {
+	s := strconv.FormatUint(uint64(p), 10)
+	if p.Reach() == Far {
+		s = s[:3] + "-" + s[3:6] + "-" + s[6:]
+	}
+	return s
+}
 
 // Code is what a person carries from one device to the other: a nameplate and
 // three words, 31 bits between them. The zero Code is none.
@@ -38,7 +62,7 @@ type Code struct {
 func NewCode(random io.Reader, reach Reach) (Code, error) {
 	low, high := Plate(1), Plate(99)
 	if reach == Far {
-		low, high = 100_000, MaxPlate
+		low, high = farLeast, farMost
 	}
 	n, err := draw(random, uint32(high-low+1))
 	if err != nil {
@@ -99,12 +123,16 @@ func ParseCode(s string) (Code, error) {
 
 const exampleCode = "48-acid-bonnet-lunchbox"
 
-// codeParts are the runs of letters and digits. A "yo" and its "yo" are one
-// word, however people spell it.
+// codeParts are the runs of letters and digits. The groups of a long number are
+// one part, and a "yo" and its "yo" are one word, however people spell it.
 func codeParts(s string) []string {
 	parts := strings.FieldsFunc(strings.ToLower(s), func(r rune) bool {
 		return !unicode.IsLetter(r) && !unicode.IsDigit(r)
 	})
+	for len(parts) > 1 && isNumber(parts[0]) && isNumber(parts[1]) {
+		parts[1] = parts[0] + parts[1]
+		parts = parts[1:]
+	}
 	for i := 1; i < len(parts); i++ {
 		if parts[i-1] == "yo" && parts[i] == "yo" {
 			parts[i-1] = "yoyo"
@@ -114,10 +142,12 @@ func codeParts(s string) []string {
 	return parts
 }
 
+func isNumber(s string) bool { return strings.Trim(s, "0123456789") == "" }
+
 func parsePlate(s string) (Plate, error) {
 	n, err := strconv.ParseUint(s, 10, 32)
-	if err != nil || len(s) > 6 || n == 0 {
-		return 0, fmt.Errorf("%w: it begins with a number from 1 to %d, not %q", ErrCode, MaxPlate, s)
+	if err != nil || n == 0 || n > uint64(MaxPlate) {
+		return 0, fmt.Errorf("%w: it begins with a number of at most nine digits, not %q", ErrCode, s)
 	}
 	return Plate(n), nil
 }
@@ -133,7 +163,7 @@ func (c Code) Secret() *Secret {
 
 // String is the code as it is shown and typed. It is secret until used.
 func (c Code) String() string {
-	return strconv.FormatUint(uint64(c.plate), 10) + "-" + c.phrase()
+	return c.plate.String() + "-" + c.phrase()
 }
 
 func (c Code) phrase() string {

@@ -58,9 +58,13 @@ func TestTypedCodes(t *testing.T) {
 		}
 	}
 	for s, want := range map[string]string{
-		"7-yo-yo-acid-yo-yo":   "7-yoyo-acid-yoyo",
-		"8 yo yo yo-yo yoyo":   "8-yoyo-yoyo-yoyo",
-		"999999-yoyo-acid-yoy": "999999-yoyo-acid-yoyo",
+		"7-yo-yo-acid-yo-yo":                 "7-yoyo-acid-yoyo",
+		"8 yo yo yo-yo yoyo":                 "8-yoyo-yoyo-yoyo",
+		"999999-yoyo-acid-yoy":               "999999-yoyo-acid-yoyo",
+		"482-913-506-aci-bon-lun":            "482-913-506-acid-bonnet-lunchbox",
+		"482913506 acid bonnet lunchbox":     "482-913-506-acid-bonnet-lunchbox",
+		"482 913 506 acid, bonnet, lunchbox": "482-913-506-acid-bonnet-lunchbox",
+		"4 8-acid-bonnet-lunchbox":           "48-acid-bonnet-lunchbox",
 	} {
 		if c, err := ParseCode(s); err != nil || c.String() != want {
 			t.Errorf("%q: %v, %v", s, err, c.String())
@@ -70,22 +74,24 @@ func TestTypedCodes(t *testing.T) {
 
 func TestTypedCodesThatAreNone(t *testing.T) {
 	for s, want := range map[string]string{
-		"":                             `a number and three words`,
-		"48":                           `a number and three words`,
-		"48-acid-bonnet":               `a number and three words`,
-		"48-acid-bonnet-lunchbox-acid": `a number and three words`,
-		"acid-48-bonnet-lunchbox":      `begins with a number from 1 to 999999, not "acid"`,
-		"0-acid-bonnet-lunchbox":       `begins with a number`,
-		"1000000-acid-bonnet-lunchbox": `begins with a number`,
-		"٤٨-acid-bonnet-lunchbox":      `begins with a number`,
-		"48-acid-bonet-lunchbox":       `no word "bonet"; the nearest is "bonnet"`,
-		"48-acis-bonnet-lunchbox":      `no word "acis"; the nearest is "acid"`,
-		"48-acid-bonnets-lunchbox":     `no word "bonnets"; the nearest is "bonnet"`,
-		"48-ac-bonnet-lunchbox":        `no word "ac"; the nearest is "acid"`,
-		"48-acid-bonnet-zürich":        `no word "zürich"`,
-		"48-acid-bonnet-zzzzzzzzzzzz":  `no word "zzzzzzzzzzzz"`,
-		strings.Repeat("48-", 100):     `bytes long`,
-		"48-acid-bonnet-\xff\xfe":      `a number and three words`,
+		"":                                   `a number and three words`,
+		"48":                                 `a number and three words`,
+		"48-acid-bonnet":                     `a number and three words`,
+		"48-acid-bonnet-lunchbox-acid":       `a number and three words`,
+		"acid-48-bonnet-lunchbox":            `begins with a number of at most nine digits, not "acid"`,
+		"0-acid-bonnet-lunchbox":             `begins with a number`,
+		"1000000000-acid-bonnet-lunchbox":    `begins with a number`,
+		"482-913-506-1-acid-bonnet-lunchbox": `begins with a number`,
+		"482-913-506":                        `a number and three words`,
+		"٤٨-acid-bonnet-lunchbox":            `begins with a number`,
+		"48-acid-bonet-lunchbox":             `no word "bonet"; the nearest is "bonnet"`,
+		"48-acis-bonnet-lunchbox":            `no word "acis"; the nearest is "acid"`,
+		"48-acid-bonnets-lunchbox":           `no word "bonnets"; the nearest is "bonnet"`,
+		"48-ac-bonnet-lunchbox":              `no word "ac"; the nearest is "acid"`,
+		"48-acid-bonnet-zürich":              `no word "zürich"`,
+		"48-acid-bonnet-zzzzzzzzzzzz":        `no word "zzzzzzzzzzzz"`,
+		strings.Repeat("48-", 100):           `bytes long`,
+		"48-acid-bonnet-\xff\xfe":            `a number and three words`,
 	} {
 		c, err := ParseCode(s)
 		if !errors.Is(err, ErrCode) || !strings.Contains(err.Error(), want) || c != (Code{}) {

@@ -6,7 +6,7 @@ const (
 	// MaxName bounds the name of a device, in bytes.
 	MaxName = 64
 	// MaxPlate is the largest nameplate.
-	MaxPlate Plate = 999_999
+	MaxPlate Plate = 999_999_999
 	// MaxAddresses bounds the addresses of one ticket.
 	MaxAddresses = 8
 	// MaxAddress bounds one address of a ticket, in bytes.

@@ -15,6 +15,7 @@ type Care struct {
 	Batch     control.HeldBatch // the answer of Approve and Reject
 	Revoked   control.Revoked
 	Findings  []control.Finding
+	Reached   []control.Reached
 }
 
 // care answers the questions of [control.Care] and [control.Roles]; the
@@ -57,4 +58,13 @@ func (c care) Examine(ctx context.Context) ([]control.Finding, error) {
 
 func (c care) GoOn(ctx context.Context, folder string) (control.Folder, error) {
 	return c.d.Folder, c.d.answer(ctx, "GoOn", folder)
+}
+
+func (c care) ExamineReach(ctx context.Context, device string, told func(control.Reached) error) error {
+	for _, r := range c.d.Care.Reached {
+		if err := told(r); err != nil {
+			return err
+		}
+	}
+	return c.d.answer(ctx, "ExamineReach", device)
 }

@@ -17,6 +17,7 @@ import (
 type Device struct {
 	Now        control.Status     // the answer to Status
 	Invitation control.Invitation // what ShowCode shows
+	Discovery  control.Discovery  // how devices are found beyond the local network
 	Paired     control.Paired     // who comes
 	Folder     control.Folder     // the answer of AddFolder, LeaveFolder, AcceptOffer
 	Shared     control.Share      // the answer of Share and Unshare
@@ -30,6 +31,7 @@ type Device struct {
 	Past       Past               // the answers about what was
 	Vaults     Vaults             // the answers about what is kept, and about proofs
 	Recovery   Recovery           // the answers about recovery
+	Limited    control.LimitList  // the answer of Limits and SetLimits
 	Hold       map[string]func()  // by method: called before it answers
 
 	mu    sync.Mutex
@@ -41,7 +43,7 @@ func (d *Device) Groups() control.Device {
 	return control.Device{
 		Lifecycle: d, Pairing: d, Peers: d, Folders: d, Sharing: d, States: d,
 		Paths: paths{d}, Care: care{d}, Roles: care{d},
-		Past: past{d}, Snapshots: past{d}, Vaults: vaults{d}, Proofs: vaults{d}, Recovery: vaults{d},
+		Past: past{d}, Snapshots: past{d}, Vaults: vaults{d}, Proofs: vaults{d}, Recovery: vaults{d}, Limits: d,
 	}
 }
 
@@ -97,9 +99,23 @@ func (d *Device) UseCode(ctx context.Context, r control.UseCodeRequest) (control
 	return d.Paired, d.answer(ctx, "UseCode", r)
 }
 
+// Widen implements [control.Pairing].
+func (d *Device) Widen(ctx context.Context, on bool) (control.Discovery, error) {
+	out := d.Discovery
+	if on && out.Mode == "off" {
+		out.Mode, out.Changed = "public", true
+	}
+	return out, d.answer(ctx, "Widen", on)
+}
+
 // Rename implements [control.Peers].
 func (d *Device) Rename(ctx context.Context, r control.RenameRequest) (control.Identity, error) {
 	return control.Identity{ID: d.Paired.ID, Name: r.Name}, d.answer(ctx, "Rename", r)
+}
+
+// Devices implements [control.Peers].
+func (d *Device) Devices(ctx context.Context) ([]control.PeerStatus, error) {
+	return d.Now.Peers, d.answer(ctx, "Devices", "")
 }
 
 // AddFolder implements [control.Folders].
@@ -158,4 +174,14 @@ func (d *Device) Wait(ctx context.Context, r control.WaitRequest, progress func(
 		}
 	}
 	return d.answer(ctx, "Wait", r)
+}
+
+// Limits implements [control.Limits].
+func (d *Device) Limits(ctx context.Context, device string) (control.LimitList, error) {
+	return d.Limited, d.answer(ctx, "Limits", device)
+}
+
+// SetLimits implements [control.Limits].
+func (d *Device) SetLimits(ctx context.Context, r control.LimitRequest) (control.LimitList, error) {
+	return d.Limited, d.answer(ctx, "SetLimits", r)
 }

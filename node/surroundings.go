@@ -1,0 +1,165 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/kithmesh/kith/index"
+	"github.com/kithmesh/kith/index/entry"
+	"github.com/kithmesh/kith/node/config"
+	"github.com/kithmesh/kith/node/control"
+	"github.com/kithmesh/kith/node/traffic"
+	"github.com/kithmesh/kith/protocol/blocks"
+)
+
+const (
+	// meteredFile is up to which size files go over a metered network.
+	meteredFile = 1 << 20
+	// batteryEvery is how often it is looked at the battery, if that matters.
+	batteryEvery = time.Minute
+)
+
+// surroundings are what the machine is in that makes the device hold back.
+type surroundings struct {
+	metered bool
+	power   traffic.Power
+}
+
+// in looks at the surroundings.
+func (d *Device) in() surroundings {
+	if in := d.around.Load(); in != nil {
+		return *in
+	}
+	return surroundings{}
+}
+
+// rests is why nothing is exchanged at all; nil if it is.
+func (d *Device) rests(in surroundings) *control.Problem {
+	switch {
+	case in.metered && d.Settings.OnMetered == config.MeteredPause:
+		return &control.Problem{
+			Code: "metered", Message: "nothing is exchanged: the network is metered",
+			Hint: "kith config set on-metered lan or sync changes that, metered no if it is not so; both after a restart",
+		}
+	case in.power.Battery && d.Settings.OnBattery == config.BatteryPause &&
+		(int64(in.power.Percent) < d.Settings.BatteryBelow || d.Settings.BatteryBelow == 100):
+		return &control.Problem{
+			Code: "battery", Message: fmt.Sprintf("nothing is exchanged: the battery is at %d %%", in.power.Percent),
+			Hint: "it goes on with the charger, or from battery-below on; kith config set on-battery sync changes that after a restart",
+		}
+	}
+	return nil
+}
+
+// saves tells whether larger files are to wait for the local network.
+func (d *Device) saves(in surroundings) bool {
+	return in.metered && d.Settings.OnMetered == config.MeteredLAN
+}
+
+// surround takes note of other surroundings, and acts on what they change.
+func (d *Device) surround(ctx context.Context, change func(*surroundings)) {
+	d.mu.Lock()
+	was := d.in()
+	now := was
+	change(&now)
+	d.around.Store(&now)
+	d.mu.Unlock()
+	if was == now {
+		return
+	}
+	d.changed.tell()
+	if d.saves(was) == d.saves(now) && (d.rests(was) == nil) == (d.rests(now) == nil) {
+		return
+	}
+	d.Log.Info("other surroundings", "metered", now.metered, "battery", now.power.Battery, "percent", now.power.Percent)
+	if err := d.carryOutPauses(ctx); err != nil && ctx.Err() == nil {
+		d.Log.Warn("act on the surroundings", "error", err)
+	}
+}
+
+// watchSurroundings follows what the settings make matter, until ctx ends.
+func (d *Device) watchSurroundings(ctx context.Context) {
+	if d.Settings.OnBattery == config.BatteryPause {
+		_, done := d.tasks.start(func(ctx context.Context) error {
+			for ctx.Err() == nil {
+				d.surround(ctx, func(in *surroundings) { in.power = traffic.ReadPower() })
+				_ = pause(ctx, batteryEvery)
+			}
+			return nil
+		})
+		defer func() { <-done }()
+	}
+	switch {
+	case d.Settings.Metered == config.MeteredYes:
+		d.surround(ctx, func(in *surroundings) { in.metered = true })
+	case d.Settings.Metered == config.MeteredAuto && d.Settings.OnMetered != config.MeteredSync:
+		traffic.WatchMetered(ctx, func(is bool) { d.surround(ctx, func(in *surroundings) { in.metered = is }) })
+	}
+	<-ctx.Done()
+}
+
+// isLAN tells whether the peer is reached over the local network.
+func (l *link) isLAN() bool {
+	for _, c := range l.device.net.Host().Network().ConnsToPeer(l.peer) {
+		if l.device.originOf(c).LAN {
+			return true
+		}
+	}
+	return false
+}
+
+// Gives implements gather.Chooser: on a metered network larger files wait.
+func (s *seat) Gives(size int64) bool {
+	return size <= meteredFile || !s.link.device.saves(s.link.device.in()) || s.link.isLAN()
+}
+
+// errMetered is why nothing is asked for, in bulk.
+var errMetered = errors.New("the network is metered, and the device is not on the local one")
+
+// holdsBack tells whether a peer is not to be given content of larger files
+// for now.
+func (d *Device) holdsBack(id entry.DeviceID, r *blocks.Request) bool {
+	if r.Nonce != [32]byte{} || !d.saves(d.in()) {
+		return false
+	}
+	l := d.link(id)
+	return l != nil && !l.isLAN()
+}
+
+// sealedSmall gives blocks that smaller files have, as if the others were not
+// there: whoever asks then goes on with what it can have, and asks again.
+func (s *share) sealedSmall(ctx context.Context, r blocks.Request, send func([]byte) error) error {
+	small := make([]bool, len(r.IDs))
+	err := s.device.db.View(func(tx *index.Tx) error {
+		f, err := tx.Folder(r.Folder)
+		for i := 0; err == nil && i < len(r.IDs); i++ {
+			for e := range f.FindBlock(r.IDs[i]) {
+				small[i] = small[i] || e.Size <= meteredFile
+			}
+		}
+		return err
+	})
+	for i := 0; err == nil && i < len(r.IDs); i++ {
+		if !small[i] {
+			err = send(nil)
+			continue
+		}
+		one := r
+		one.IDs = r.IDs[i : i+1]
+		err = s.sealedHere(ctx, one, send)
+	}
+	return err
+}
+
+// waitsForLAN says that larger files wait for the local network.
+func (d *Device) waitsForLAN() []control.Problem {
+	if !d.saves(d.in()) {
+		return nil
+	}
+	return []control.Problem{{
+		Code: "metered", Message: "the network is metered: files above 1 MiB wait for a device on the local network",
+		Hint: "kith config set on-metered sync sends them all the same, metered no says that it is not so; both after a restart",
+	}}
+}
