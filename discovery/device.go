@@ -147,7 +147,10 @@ func (d *device) heard(now time.Time, fresh bool) {
 func (d *device) attach(l *link, now time.Time) {
 	d.links = append(d.links, l)
 	if len(d.links) == 1 {
-		d.nextPunch = time.Time{}
+		d.nextPunch = now
+		if !d.far {
+			d.nextPunch = now.Add(punchAfter) // it may be next door
+		}
 	}
 	if len(d.links) > 1 {
 		d.crowded = now

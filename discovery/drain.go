@@ -45,7 +45,7 @@ func (n *Net) drain(ctx context.Context, d *device) {
 func streamsOn(c network.Conn) int {
 	count := 0
 	for _, s := range c.GetStreams() {
-		if p := s.Protocol(); p != drainID && p != pulseID {
+		if p := s.Protocol(); p != drainID && p != pulseID && p != doubtID {
 			count++
 		}
 	}

@@ -90,6 +90,7 @@ func (n *Net) build(o Options) error {
 		return errors.Join(err, h.Close())
 	}
 	h.SetStreamHandler(pulseID, func(s network.Stream) { _ = s.Close() })
+	h.SetStreamHandler(doubtID, n.doubtHeard)
 	h.SetStreamHandler(drainID, n.tellStreams)
 	h.SetStreamHandler(mirrorID, n.showMirror)
 	h.SetStreamHandler(punchID, n.punchAsked)

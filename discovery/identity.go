@@ -54,6 +54,9 @@ func (n *Net) identified(e event.EvtPeerIdentificationCompleted) {
 	sameMachine := !isCircuit(remote) && manet.IsIPLoopback(remote)
 	if d.book.settle(e.ListenAddrs, reached, sameMachine) {
 		n.events.add(Event{Kind: Learned, Device: d.id, Addrs: texts(d.book.lasting())})
+		if !d.direct() {
+			d.news(time.Now())
+		}
 	}
 }
 

@@ -166,6 +166,10 @@ func (n *Net) weighLocked(d *device) {
 	}
 	from := d.shown
 	d.shown = to
+	if to.via == ViaRelay && from.via != ViaRelay {
+		n.doubted = append(n.doubted, to) // which tells the other side
+		nudge(n.doubt)
+	}
 	if from.via == ViaRelay || to.via == ViaRelay {
 		n.events.add(Event{Kind: Rerouted, Device: d.id, Route: to.route()})
 	}

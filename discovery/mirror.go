@@ -123,20 +123,24 @@ func (n *Net) askMirrors(ctx context.Context, within time.Duration) []ma.Multiad
 	return n.far.seenSince(now.Add(-within))
 }
 
+// sawAt notes what a device says. It takes the place of what it said before of
+// the same family of addresses: there is one socket of each.
 func (f *far) sawAt(m mirrored, now time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	_, known := f.mirrors[m]
-	f.mirrors[m] = now
 	for old, at := range f.mirrors {
-		if now.Sub(at) > mirrorLasts {
+		if now.Sub(at) > mirrorLasts || old.by == m.by && family(old.addr) == family(m.addr) {
 			delete(f.mirrors, old)
 		}
 	}
+	f.mirrors[m] = now
 	if !known {
 		nudge(f.moved)
 	}
 }
+
+func family(addr string) string { return addr[:min(4, len(addr))] } // /ip4 or /ip6
 
 // seenSince are the addresses that devices have told since a time.
 func (f *far) seenSince(since time.Time) []ma.Multiaddr {

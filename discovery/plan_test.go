@@ -14,6 +14,8 @@ func TestDecide(t *testing.T) {
 		return &link{transport: tr, confirmed: true, opened: noon.Add(-age), asked: noon}
 	}
 	fresh := &link{transport: TCP, opened: noon}
+	relayed := &link{transport: TCP, via: ViaRelay, confirmed: true, opened: noon}
+	spent := &link{transport: TCP, via: ViaRelay, confirmed: true, opened: noon.Add(-time.Minute), spent: noon.Add(-time.Second)}
 	for _, c := range []struct {
 		name string
 		p    position
@@ -34,6 +36,14 @@ func TestDecide(t *testing.T) {
 		{"two connections: the other leaves it to the judge", position{links: []*link{good(TCP, 0), good(TCP, 0)}, crowded: noon.Add(-grace)}, rest, -1},
 		{"a connection has been replaced: either closes it", position{links: []*link{good(TCP, time.Minute), good(TCP, 0)}, crowded: noon.Add(-grace)}, prune, 0},
 		{"a newcomer that has not answered replaces nothing", position{links: []*link{good(TCP, time.Minute), fresh}, crowded: noon.Add(-grace)}, rest, confirmBy},
+		{"by a relay: dial on, directly", position{known: true, links: []*link{relayed}}, dial, 0},
+		{"by a relay, and another dials", position{known: true, yield: true, links: []*link{relayed}}, rest, -1},
+		{"by a relay: this side punches", position{punches: true, links: []*link{relayed}}, punch, 0},
+		{"by a relay: the other side punches", position{links: []*link{relayed}}, rest, -1},
+		{"punching failed: wait", position{punches: true, punch: noon.Add(time.Minute), links: []*link{relayed}}, rest, time.Minute},
+		{"a relay that has not answered: do not punch yet", position{punches: true, links: []*link{{transport: TCP, via: ViaRelay, opened: noon}}}, rest, confirmBy},
+		{"directly: do not punch", position{punches: true, links: []*link{good(TCP, 0)}}, rest, -1},
+		{"directly beside a relay: look whether it is used still", position{links: []*link{good(TCP, 0), spent}, judge: true, crowded: noon.Add(-grace)}, drain, 0},
 	} {
 		c.p.now = noon
 		if got, wait := decide(c.p); got != c.want || wait != c.wait {
@@ -57,6 +67,37 @@ func TestTCPOnTheLANDialledByTheSmallerIsKept(t *testing.T) {
 				t.Errorf("%d better than %d: %t", i, j, got)
 			}
 		}
+	}
+}
+
+func TestARelayedConnectionIsNotCutOffByADirectOne(t *testing.T) {
+	direct := &link{transport: QUIC, via: ViaDirect, confirmed: true, opened: noon}
+	relayed := &link{transport: TCP, via: ViaRelay, confirmed: true, opened: noon.Add(-time.Hour)}
+	again := &link{transport: TCP, via: ViaRelay, confirmed: true, opened: noon}
+	if got := best([]*link{relayed, direct}); got != direct {
+		t.Error("a relay is preferred")
+	}
+	if got := superfluous([]*link{relayed, direct}, true); len(got) != 0 {
+		t.Error("the relay is cut off at once")
+	}
+	if got := superfluous([]*link{relayed, again}, false); len(got) != 1 || got[0] != relayed {
+		t.Error("a relayed connection that has been replaced is kept")
+	}
+	direct.confirmed = false
+	if got := best([]*link{relayed, direct}); got != relayed {
+		t.Error("a connection is preferred that has not answered")
+	}
+}
+
+func TestWhoHasDialledAgainHasLostTheFirst(t *testing.T) {
+	first := &link{transport: TCP, via: ViaLAN, bySmaller: true, confirmed: true, opened: noon}
+	again := &link{transport: QUIC, via: ViaLAN, bySmaller: true, confirmed: true, opened: noon.Add(time.Second)}
+	if got := superfluous([]*link{first, again}, true); len(got) != 1 || got[0] != first {
+		t.Error("what the other side has lost is kept")
+	}
+	again.confirmed = false
+	if got := superfluous([]*link{first, again}, true); len(got) != 1 || got[0] != again {
+		t.Error("a newcomer that has not answered replaces what has")
 	}
 }
 

@@ -14,6 +14,10 @@ import (
 // pulseID is a protocol that does nothing: to agree on it is the sign of life.
 const pulseID protocol.ID = "/kith/pulse/1"
 
+// doubtID is the same on a relayed connection, and says that there is no other:
+// if the other side has one that is direct, it is dead.
+const doubtID protocol.ID = "/kith/doubt/1"
+
 // pulseAll asks for a sign of life on the QUIC connections of a device where
 // that is due, and closes those that give none.
 func (n *Net) pulseAll(ctx context.Context, d *device) {
@@ -37,7 +41,11 @@ func (n *Net) probe(ctx context.Context, links []*link, wait time.Duration) {
 	var all sync.WaitGroup
 	for _, l := range links {
 		all.Go(func() {
-			if !alive(ctx, l.conn) && ctx.Err() != context.Canceled {
+			id := pulseID
+			if l.via == ViaRelay {
+				id = doubtID
+			}
+			if !answersTo(ctx, l.conn, id) && ctx.Err() != context.Canceled {
 				_ = l.conn.Close()
 			}
 			n.mu.Lock()
@@ -49,7 +57,9 @@ func (n *Net) probe(ctx context.Context, links []*link, wait time.Duration) {
 }
 
 // alive tells whether the other side answers on a connection before ctx ends.
-func alive(ctx context.Context, c network.Conn) bool {
+func alive(ctx context.Context, c network.Conn) bool { return answersTo(ctx, c, pulseID) }
+
+func answersTo(ctx context.Context, c network.Conn, id protocol.ID) bool {
 	s, err := c.NewStream(network.WithAllowLimitedConn(ctx, "pulse"))
 	if err != nil {
 		return false
@@ -65,7 +75,33 @@ func alive(ctx context.Context, c network.Conn) bool {
 	}
 	stop := context.AfterFunc(ctx, func() { _ = s.Reset() })
 	defer stop()
-	err = msmux.SelectProtoOrFail(pulseID, s)
+	err = msmux.SelectProtoOrFail(id, s)
 	var refused msmux.ErrNotSupported[protocol.ID]
 	return err == nil || errors.As(err, &refused)
+}
+
+// doubtHeard has the direct connections of a device looked at that has none.
+func (n *Net) doubtHeard(s network.Stream) {
+	_ = s.Close()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	d := n.devices[s.Conn().RemotePeer()]
+	if d == nil || !isCircuit(s.Conn().RemoteMultiaddr()) {
+		return
+	}
+	if direct := d.directLinks(); len(direct) > 0 {
+		n.doubted = append(n.doubted, direct...)
+		nudge(n.doubt)
+	}
+}
+
+// directLinks are the connections with nobody in between.
+func (d *device) directLinks() []*link {
+	var out []*link
+	for _, l := range d.links {
+		if l.via != ViaRelay {
+			out = append(out, l)
+		}
+	}
+	return out
 }

@@ -31,9 +31,10 @@ import (
 const punchID protocol.ID = "/kith/punch/1"
 
 const (
-	punchTalk  = 15 * time.Second // for all that is said
-	punchFor   = 4 * time.Second  // for the dial
-	punchFirst = 5 * time.Second  // after the first time that failed, and then twice as long each time
+	punchTalk  = 15 * time.Second        // for all that is said
+	punchFor   = 4 * time.Second         // for the dial
+	punchAfter = 1500 * time.Millisecond // which direct dials have before it
+	punchFirst = 5 * time.Second         // after the first time that failed, and then twice as long each time
 	punchLast  = 10 * time.Minute
 	maxPunched = 8 // addresses of each side
 )
@@ -160,6 +161,10 @@ func (n *Net) punchAsked(s network.Stream) {
 		if err != nil {
 			return err
 		}
+		n.mu.Lock()
+		doubtful := d.directLinks() // the other side knows of none
+		n.mu.Unlock()
+		n.probe(ctx, doubtful, doubtWait)
 		if err := sendAddrs(s, n.punchAddrs(ctx)); err != nil {
 			return err
 		}
