@@ -51,10 +51,14 @@ func (d *Device) examineClocks() (out []control.Finding) {
 		if away < 0 {
 			which = "behind"
 		}
-		out = append(out, control.Finding{
+		f := control.Finding{
 			Subject: "clock", Code: "clock_far", Message: fmt.Sprintf("the clock of %s is %s %s this one", d.nameOf(l.id), away.Abs().Round(time.Second), which),
 			Hint: "set the clock that is wrong: nothing is lost by it, but times are misleading",
-		})
+		}
+		if away.Abs() > 24*time.Hour {
+			f.Hint += ", and beyond the local network two devices whose days differ do not find each other"
+		}
+		out = append(out, f)
 	})
 	if !far && d.standing().Clock.Behind == 0 { // else [Device.ExamineReach] tells
 		out = append(out, control.Finding{Subject: "clock", OK: true, Code: "clock", Message: "it agrees with those of connected devices"})

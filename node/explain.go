@@ -39,8 +39,8 @@ func (d *Device) Why(ctx context.Context, p control.Place) (control.Explanation,
 		out.Holders = append(out.Holders, d.identity(h))
 	}
 	out.Causes = append(d.pausesOf(s), s.removal()...)
-	if why.Entry == nil || why.Where == folder.Coming {
-		out.Causes = append(out.Causes, d.waitsForLAN()...)
+	if why.Entry == nil || why.Where == folder.Coming || len(why.Lacking) > 0 {
+		out.Causes = append(out.Causes, d.waitsForLAN(s.Status())...)
 	}
 	out.Causes = append(out.Causes, controlledProblems(why.Causes)...)
 	out.Causes = append(out.Causes, d.notThere(s, at, why)...)

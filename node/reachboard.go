@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 
 	"github.com/libp2p/go-libp2p/core/peer"
+	ma "github.com/multiformats/go-multiaddr"
 
 	"github.com/kithmesh/kith/discovery"
 	"github.com/kithmesh/kith/node/config"
@@ -56,27 +58,70 @@ func (d *Device) addBoard(n *doctor.Network) {
 		return
 	}
 	h, ok := d.net.Board()
-	n.Board = doctor.Board{Nodes: h.Nodes, Published: h.Published}
+	n.Board = doctor.Board{Nodes: h.Nodes, Published: h.Published, Entries: h.Addrs}
 	if h.PublishError != "" {
 		n.Board.Refused = "too few of its nodes answered"
 	}
 	switch {
 	case h.Nodes > 0:
-	case isDNS(h.Bootstrap):
-		n.Board.DNS, n.Board.Failed = true, "names are not found"
 	case !ok:
-		n.Board.Failed = "this device could not join it: its port may be taken"
+		n.Board.Failed = "this device could not join it; the log says why"
+	case h.Known == 0:
+		n.Board.Failed = "" // it is empty
+	case strings.Contains(h.Bootstrap, "no nodes of this DHT"):
+		n.Board.Failed = "those that answer belong to another one (is discovery private on one device, and public on the other?)"
 	case h.Bootstrap != "":
 		n.Board.Failed = "none of its first nodes answers"
 	}
 }
 
-// isDNS tells whether names could not be looked up. The error has come as text.
-func isDNS(text string) bool {
-	for _, s := range []string{"lookup ", "no such host", "server misbehaving", "dnsaddr"} {
-		if strings.Contains(text, s) {
-			return true
+// publicEntry is the name under which the nodes are listed where the public
+// rendezvous is entered.
+const publicEntry = "_dnsaddr.bootstrap.libp2p.io"
+
+// names looks whether the names can be looked up of the nodes where a rendezvous
+// is entered that cannot be reached.
+func (x *examination) names(ctx context.Context, n *doctor.Network) {
+	if n.Discovery == string(config.DiscoveryOff) || n.Board.Nodes > 0 {
+		return
+	}
+	names := namesIn(x.device.Settings.Bootstrap)
+	if len(x.device.Settings.Bootstrap) == 0 && n.Discovery == string(config.DiscoveryPublic) {
+		names = []string{publicEntry}
+	}
+	if len(names) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, namesFor)
+	defer cancel()
+	look := net.DefaultResolver.LookupHost
+	if strings.HasPrefix(names[0], "_dnsaddr.") {
+		look = net.DefaultResolver.LookupTXT
+	}
+	_, err := look(ctx, names[0])
+	n.Board.DNS = err != nil
+	result := "they are found"
+	if err != nil {
+		result = "they are not found"
+	}
+	x.tried(networkSubject, "the names of the first nodes", result, err == nil)
+}
+
+// namesIn are the names to look up for multiaddrs.
+func namesIn(addrs []string) (out []string) {
+	for _, s := range addrs {
+		a, err := ma.NewMultiaddr(s)
+		if err != nil {
+			continue
+		}
+		for _, code := range []int{ma.P_DNSADDR, ma.P_DNS, ma.P_DNS4, ma.P_DNS6} {
+			if name, err := a.ValueForProtocol(code); err == nil {
+				if code == ma.P_DNSADDR {
+					name = "_dnsaddr." + name
+				}
+				out = append(out, name)
+			}
 		}
 	}
-	return false
+	return out
 }

@@ -23,6 +23,7 @@ const (
 	examineAtOnce = 8                // devices
 	lookUpFor     = 10 * time.Second // for the rendezvous to be asked
 	askFarFor     = 5 * time.Second  // for paired devices to tell how they see this one
+	namesFor      = 3 * time.Second  // for names to be looked up
 	settleFor     = 3 * time.Second  // for a connection to come about with a device that answers
 )
 
@@ -141,6 +142,7 @@ func (x *examination) network(ctx context.Context, absent []membership.Peer) doc
 	g.Wait()
 	d.addFar(&n)
 	d.addBoard(&n)
+	x.names(ctx, &n)
 	return n
 }
 

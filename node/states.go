@@ -65,9 +65,7 @@ func (d *Device) folderStatus(s *share) control.FolderStatus {
 	}
 	out.Problems = append(append(removed, heldProblem(st)...), controlledProblems(st.Problems)...)
 	out.Problems = append(out.Problems, d.guardProblems(s)...)
-	if st.NeedBytes > meteredFile {
-		out.Problems = append(out.Problems, d.waitsForLAN()...)
-	}
+	out.Problems = append(out.Problems, d.waitsForLAN(st)...)
 	out.Problems = append(out.Problems, s.recoveryProblems()...)
 	if s.noHistory != nil {
 		out.Problems = append(out.Problems, control.Problem{

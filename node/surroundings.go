@@ -10,6 +10,7 @@ import (
 	"github.com/kithmesh/kith/index/entry"
 	"github.com/kithmesh/kith/node/config"
 	"github.com/kithmesh/kith/node/control"
+	"github.com/kithmesh/kith/node/folder"
 	"github.com/kithmesh/kith/node/traffic"
 	"github.com/kithmesh/kith/protocol/blocks"
 )
@@ -153,9 +154,17 @@ func (s *share) sealedSmall(ctx context.Context, r blocks.Request, send func([]b
 	return err
 }
 
-// waitsForLAN says that larger files wait for the local network.
-func (d *Device) waitsForLAN() []control.Problem {
-	if !d.saves(d.in()) {
+// waitsForLAN says that larger files wait for the local network: something is
+// wanted, here or by others, and a member is connected in another way.
+func (d *Device) waitsForLAN(st folder.Status) []control.Problem {
+	waits := false
+	if d.saves(d.in()) {
+		for id, m := range st.Members {
+			l := d.link(id)
+			waits = waits || l != nil && m.Connected && max(st.NeedBytes, m.NeedBytes) > meteredFile && !l.isLAN()
+		}
+	}
+	if !waits {
 		return nil
 	}
 	return []control.Problem{{

@@ -197,7 +197,14 @@ func (a *app) findingTable(w io.Writer, found []control.Finding) error {
 		}
 		lines := wrap(f.Message, room)
 		if !f.OK && f.Hint != "" {
-			lines = append(lines, wrap(f.Hint, room)...)
+			for i, l := range wrap(f.Hint, max(room-len(toDo), 0)) {
+				if i == 0 {
+					l = toDo + l
+				} else {
+					l = strings.Repeat(" ", len(toDo)) + l
+				}
+				lines = append(lines, l)
+			}
 		}
 		t.row(mark, f.Subject, lines[0])
 		for _, l := range lines[1:] {
@@ -207,8 +214,10 @@ func (a *app) findingTable(w io.Writer, found []control.Finding) error {
 	return t.write(w, terminal{colour: a.outTerminal.colour})
 }
 
-// narrowest is the least room for a text beside other columns.
-const narrowest = 30
+const (
+	narrowest = 30    // columns: the least room for a text beside other columns
+	toDo      = "-> " // before what a person can do
+)
 
 // wrap breaks a text into lines of at most so many columns, between words; 0 is
 // no bound. There is one line at least.

@@ -51,6 +51,10 @@ func (a *app) upCommand() *cobra.Command {
 	flags.String("rescan-interval", "", "look through whole folders each `TIME`, like 1h")
 	flags.String("brake-files", "", "hold changes of others that delete or rewrite `N` files or more, and")
 	flags.String("brake-share", "", "`PERCENT` or more of the files here, until they are approved")
+	flags.String("metered", "", "whether the network is paid for by what it carries: `WHETHER` is auto, yes or no")
+	flags.String("on-metered", "", "`WHAT` to do then: lan, pause or sync")
+	flags.String("on-battery", "", "`WHAT` to do on battery: sync or pause, if it is charged")
+	flags.String("battery-below", "", "less than `PERCENT`")
 	flags.Bool("mdns", true, "find other devices, and be found, on the local network")
 	return cmd
 }

@@ -42,6 +42,7 @@ const (
 	BoardDNS    Code = "rendezvous_dns"
 	BoardAway   Code = "rendezvous_unreachable"
 	BoardPut    Code = "rendezvous_refused"
+	BoardEntry  Code = "rendezvous_entry" // where others can enter it: this device
 	NATKind     Code = "nat_symmetric"
 	NATFriendly Code = "nat_cone"
 	SeenOutside Code = "outside" // by one device only, which does not show what the router is like

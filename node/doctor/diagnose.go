@@ -12,6 +12,9 @@ var rules = []rule{
 
 // Diagnose says what is the matter with one device.
 func Diagnose(n *Network, d *Device) Finding {
+	told := *d
+	told.Tries = telling(d.Tries)
+	d = &told
 	for _, r := range rules {
 		if f, ok := r(n, d); ok {
 			return f

@@ -72,7 +72,8 @@ type Board struct {
 	DNS       bool
 	Failed    string // how the first contact failed; empty if it did not
 	Published time.Time
-	Refused   string // why nothing could be left there; empty if it could
+	Refused   string   // why nothing could be left there; empty if it could
+	Entries   []string // where others can enter it, as a setting takes it; none of the public one
 }
 
 // Mirror is where a paired device sees this one.

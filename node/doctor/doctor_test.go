@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -64,20 +65,21 @@ func TestADeviceGetsTheNearestCause(t *testing.T) {
 		code Code
 		says []string
 	}{
-		"it is connected":                      {home(), Device{Name: "phone", Connected: true, Talks: true, How: "lan tcp"}, Connected, []string{"lan tcp"}},
-		"it is paused":                         {home(), Device{Name: "phone", Paused: true, Resume: "kith resume phone"}, Paused, []string{"kith resume phone"}},
-		"it speaks another version":            {home(), Device{Name: "phone", Connected: true, Trouble: OtherVersion}, Version, []string{"versions"}},
-		"it says that it is not paired":        {home(), Device{Name: "phone", Connected: true, Trouble: NotPairedThere}, TurnsAway, []string{"revoked", "kith pair"}},
-		"it is connected and mute":             {home(), Device{Name: "phone", Connected: true, How: "lan tcp"}, Silent, nil},
-		"it closes the connection":             {home(), phone(try(Near, TimedOut), try(Near, TurnedAway)), TurnsAway, []string{"10.0.0.9:5484", "paused there"}},
-		"it closes that by a relay too":        {anywhere(), phone(try(Public, TimedOut), try(Behind, TurnedAway)), TurnsAway, nil},
-		"it answers by now":                    {home(), phone(try(Near, Answers)), AnswersNow, nil},
-		"this machine is on no network":        {away(func(n *Network) { n.Networks = nil }), phone(try(Away, NoRoute)), NoNetwork, []string{"cable"}},
-		"a firewall drops":                     {home(), heard(try(Near, TimedOut)), Firewall, []string{"10.0.0.9:5484", "TCP and UDP port 5484", "isolation"}},
-		"a firewall refuses":                   {home(), heard(try(Near, Refused)), Firewall, []string{"refused"}},
-		"the network isolates":                 {home(), heard(try(Near, Unreachable)), Isolated, []string{"client isolation"}},
-		"a firewall here":                      {home(), phone(try(Near, Forbidden)), BlockedHere, []string{"here"}},
-		"seen elsewhere, and discovery is off": {home(), seen(try(Away, NotTried)), OffDiscovery, []string{"nas is connected with it", "kith config set discovery"}},
+		"it is connected":                               {home(), Device{Name: "phone", Connected: true, Talks: true, How: "lan tcp"}, Connected, []string{"lan tcp"}},
+		"it is paused":                                  {home(), Device{Name: "phone", Paused: true, Resume: "kith resume phone"}, Paused, []string{"kith resume phone"}},
+		"it speaks another version":                     {home(), Device{Name: "phone", Connected: true, Trouble: OtherVersion}, Version, []string{"versions"}},
+		"it says that it is not paired":                 {home(), Device{Name: "phone", Connected: true, Trouble: NotPairedThere}, TurnsAway, []string{"revoked", "kith pair"}},
+		"it is connected and mute":                      {home(), Device{Name: "phone", Connected: true, How: "lan tcp"}, Silent, nil},
+		"it closes the connection":                      {home(), phone(try(Near, TimedOut), try(Near, TurnedAway)), TurnsAway, []string{"10.0.0.9:5484", "paused there"}},
+		"it closes that by a relay too":                 {anywhere(), phone(try(Public, TimedOut), try(Behind, TurnedAway)), TurnsAway, nil},
+		"it answers by now":                             {home(), phone(try(Near, Answers)), AnswersNow, nil},
+		"this machine is on no network":                 {away(func(n *Network) { n.Networks = nil }), phone(try(Away, NoRoute)), NoNetwork, []string{"cable"}},
+		"a firewall drops":                              {home(), heard(try(Near, TimedOut)), Firewall, []string{"10.0.0.9:5484", "TCP and UDP port 5484", "isolation"}},
+		"a firewall refuses":                            {home(), heard(try(Near, Refused)), Firewall, []string{"refused"}},
+		"the network isolates":                          {home(), heard(try(Near, Unreachable)), Isolated, []string{"client isolation"}},
+		"the network isolates, which UDP does not tell": {home(), heard(try(Near, Unreachable), Try{Addr: "10.0.0.9:5484", Port: "5484", Via: "quic", Place: Near, Outcome: TimedOut}), Isolated, nil},
+		"a firewall here":                               {home(), phone(try(Near, Forbidden)), BlockedHere, []string{"here"}},
+		"seen elsewhere, and discovery is off":          {home(), seen(try(Away, NotTried)), OffDiscovery, []string{"nas is connected with it", "kith config set discovery"}},
 		"seen elsewhere, and this device stays here": {
 			away(func(n *Network) { n.LANOnly = true }), seen(try(Away, NotTried)), OnlyLAN, []string{"lan-only"},
 		},
@@ -149,6 +151,9 @@ func TestWhatDoesNotHarmIsNotWrong(t *testing.T) {
 	}
 }
 
+// harder are the codes of what is not wrong by itself.
+var harder = []Code{PortClosed, NATKind, RelayNone}
+
 func TestWhatIsWrongWithTheNetworkIsTold(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(*Network)
@@ -179,8 +184,11 @@ func TestWhatIsWrongWithTheNetworkIsTold(t *testing.T) {
 		c.change(&n)
 		found := false
 		for _, f := range Survey(&n) {
-			if !f.OK && f.Code == c.code {
+			if f.Code == c.code {
 				found = true
+				if f.OK != slices.Contains(harder, c.code) {
+					t.Errorf("%s: OK is %t", name, f.OK)
+				}
 				if f.Hint == "" {
 					t.Errorf("%s: nothing to do about %q", name, f.Message)
 				}

@@ -7,8 +7,9 @@ import (
 )
 
 // Survey says how this device stands in its networks: one finding for each
-// thing that was looked at. Where something is only missing, and nobody is
-// missed for it, that is said and is not wrong.
+// thing that was looked at. What only makes things harder (a router that lets
+// nothing in, nobody to relay) is told and is not wrong, nor is what is lacking
+// while nobody is missed.
 func Survey(n *Network) []Finding {
 	out := []Finding{n.lan()}
 	if len(n.Networks) > 0 {
@@ -19,6 +20,9 @@ func Survey(n *Network) []Finding {
 		out = append(out, f)
 	}
 	out = append(out, n.beyond())
+	if len(n.Board.Entries) > 0 {
+		out = append(out, Finding{OK: true, Code: BoardEntry, Message: "other devices can enter the rendezvous here: kith config set bootstrap " + n.Board.Entries[0]})
+	}
 	if n.Discovery != "off" && !n.LANOnly {
 		if f, ok := n.nat(); ok {
 			out = append(out, f)
@@ -119,7 +123,7 @@ func (n *Network) inbound() (Finding, bool) {
 		return Finding{}, false
 	}
 	return Finding{
-		OK: !n.Missing, Code: PortClosed, Message: list(no) + " cannot connect to this device, only the other way round: a firewall here, or a router that lets nothing in",
+		OK: true, Code: PortClosed, Message: list(no) + " cannot connect to this device, only the other way round: a firewall here, or a router that lets nothing in",
 		Hint: "let TCP and UDP port " + portList(n.Ports) + " in, or kith config set port-mapping true if the router is yours",
 	}, true
 }
@@ -139,7 +143,7 @@ func (n *Network) beyond() Finding {
 	case b.Nodes == 0 && b.Failed != "":
 		return Finding{
 			Code: BoardAway, Message: "the rendezvous is not reached: " + b.Failed,
-			Hint: "is this machine on the internet? A firewall may forbid it; kith config bootstrap shows where it is begun",
+			Hint: "is this machine on the internet? A firewall may forbid it; bootstrap in kith config says where it is begun",
 		}
 	case b.Nodes == 0:
 		return Finding{
@@ -160,7 +164,7 @@ func (n *Network) beyond() Finding {
 
 func bootstrapHint(mode string) string {
 	if mode == "private" {
-		return "kith config set bootstrap names a paired device that can be reached at a fixed address; it must have discovery private too"
+		return "switch discovery private on on a device that others can reach; kith doctor there tells the address to give here: kith config set bootstrap ADDRESS"
 	}
 	return "is this machine on the internet?"
 }
@@ -169,7 +173,7 @@ func (n *Network) nat() (Finding, bool) {
 	switch {
 	case n.symmetric():
 		return Finding{
-			OK: !n.Missing, Code: NATKind, Message: "the router of this network gives each connection another address (symmetric NAT): no direct way can be punched through it",
+			OK: true, Code: NATKind, Message: "the router of this network gives each connection another address (symmetric NAT): no direct way can be punched through it",
 			Hint: "other devices behind such a router are reached through a relay only; a port mapping helps: kith config set port-mapping true",
 		}, true
 	case len(n.Mirrors) > 1:
@@ -205,7 +209,7 @@ func (n *Network) relay() Finding {
 		return Finding{OK: true, Code: RelayReady, Message: list(serving) + " can relay for this device"}
 	}
 	return Finding{
-		OK: !n.Missing, Code: RelayNone, Message: "no connected device relays for this one",
+		OK: true, Code: RelayNone, Message: "no connected device relays for this one",
 		Hint: "where no direct way works, a paired device with a public address helps: kith config set relay on there",
 	}
 }

@@ -28,6 +28,17 @@ func orAnywhere(n *Network) string {
 	return "; or " + switchOn
 }
 
+// telling leaves out tries by UDP that came to nothing where TCP says more of
+// the same machine: systems do not tell by UDP that nobody is there.
+func telling(all []Try) []Try {
+	host := func(t Try) string { return strings.TrimSuffix(t.Addr, ":"+t.Port) }
+	return slices.DeleteFunc(slices.Clone(all), func(u Try) bool {
+		return u.Via == "quic" && u.Outcome == TimedOut && slices.ContainsFunc(all, func(t Try) bool {
+			return t.Via == "tcp" && host(t) == host(u) && t.Outcome != TimedOut && t.Outcome != NotTried
+		})
+	})
+}
+
 // with are the tries that ended in one of these ways, of its own addresses.
 func (d *Device) with(these ...Outcome) (out []Try) {
 	for _, t := range d.Tries {

@@ -12,13 +12,13 @@ import (
 const (
 	// target is how long a request may take beyond the way there and back:
 	// what comes next waits about as long.
-	target = 200 * time.Millisecond
+	target = 300 * time.Millisecond
 	// mostBase bounds what is taken for the way there and back.
 	mostBase = time.Second
 	// A window lies between leastWindow and mostWindow, beginning with
 	// firstWindow; one request asks for a part of it.
 	leastWindow  = 64 << 10
-	firstWindow  = 4 << 20
+	firstWindow  = 16 << 20
 	mostWindow   = 128 << 20
 	partOfWindow = 4
 )

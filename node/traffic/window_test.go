@@ -23,10 +23,10 @@ func newPipe(rate float64, trip time.Duration) *pipe {
 }
 
 func (p *pipe) fetch(n int) {
-	time.Sleep(p.trip)
+	<-time.After(p.trip)
 	p.turn <- struct{}{}
 	defer func() { <-p.turn }()
-	time.Sleep(time.Duration(float64(n) / p.rate * float64(time.Second)))
+	<-time.After(time.Duration(float64(n) / p.rate * float64(time.Second)))
 }
 
 // bulk has workers fetch for a folder until the time is over.
