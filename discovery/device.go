@@ -45,7 +45,8 @@ type device struct {
 	punchErr  error         // of the last
 	nextPunch time.Time
 
-	calledAt time.Time // when it was last called back
+	calledAt  time.Time // when it was last called back
+	dialledAt time.Time // when this device last sent anything there of itself
 
 	failure  error // of the last dial that failed, until one is good
 	failedAt time.Time

@@ -69,6 +69,7 @@ func (n *Net) dial(ctx context.Context, d *device) {
 		addrs = ma.FilterAddrs(addrs, isTCP)
 	}
 	d.fresh, d.tcpOnly = false, false
+	d.dialledAt = time.Now()
 	var relays []peer.ID
 	if len(d.links) == 0 && n.gate.beyond.Load() {
 		relays = n.relaysLocked(d.id)

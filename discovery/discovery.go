@@ -22,8 +22,9 @@
 //     has said that a device is ([Net.Vouch]), unless [Options.Beyond] is set or
 //     [Net.Widen] called; nor is anything else done there: no relay, no mirror, no
 //     port. Trusted devices may come in from anywhere all the same. With
-//     [Options.LANOnly] none of that is done, and nothing is accepted either
-//     from beyond private addresses and those of the links.
+//     [Options.LANOnly] nothing of that is done, private addresses that a person
+//     has given excepted, and nothing is accepted from beyond private addresses
+//     and those of the links.
 //   - A relay serves devices that are trusted here, and learns of what it passes
 //     on who talks with whom, when and how much: the two ends have their own TLS
 //     inside. That a device comes by a relay makes it no less a stranger if it is
@@ -32,9 +33,9 @@
 //     for, and one that is found takes over: new streams are on it at once, and
 //     the relayed connection is closed when neither side has a stream on it, so
 //     that no byte is lost, or after a minute.
-//   - What a device learns of its place beyond the local network it learns from
-//     trusted devices alone, and none of them can make it dial a third party: a
-//     call back goes to the address the asker is seen at.
+//   - Where this device is, as others see it, it is told by trusted devices
+//     alone. Who asks to be called back is called at the address that it comes
+//     from, and nobody else is.
 //   - What is announced on the local network does not name the device to those
 //     who do not know its ID already, except by [Net.AnnouncePairing].
 //

@@ -97,13 +97,32 @@ func (n *Net) lookFar(ctx context.Context) error {
 	return g.Wait()
 }
 
-// cameIn is told of each new connection with a trusted device. One by TCP that
-// has come in from beyond the local network proves that others can do the same;
-// with UDP, this device may have opened the way itself by calling there.
-func (f *far) cameIn(l *link, _ time.Time) {
+// openedFor is how long a way is taken for open that this device has opened
+// itself, by sending there by UDP.
+const openedFor = 5 * time.Minute
+
+// cameIn is told of each new connection with a trusted device, and when this one
+// last called there. One that has come in from beyond the local network proves
+// that others can do the same, but by UDP only if this device has not opened the
+// way itself. A socket for all addresses does not say at which: it was a public
+// one, if the machine has any.
+func (f *far) cameIn(l *link, h *here, called, now time.Time) {
 	inbound := l.conn.Stat().Direction == network.DirInbound
-	if ip, ok := ipOf(l.conn.LocalMultiaddr()); ok && inbound && l.via == ViaDirect && l.transport == TCP {
-		f.confirm(ip)
+	if !inbound || l.via != ViaDirect || l.transport == QUIC && now.Sub(called) < openedFor {
+		return
+	}
+	at, ok := ipOf(l.conn.LocalMultiaddr())
+	if !ok {
+		return
+	}
+	if !at.IsUnspecified() {
+		f.confirm(at)
+		return
+	}
+	for _, a := range h.addrs {
+		if ip, ok := ipOf(a); ok && !near(a) && ip.Is4() == at.Is4() {
+			f.confirm(ip)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package discovery
 
 import (
 	"context"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
@@ -99,9 +100,17 @@ func (n *Net) linksChanged() {
 	for _, d := range n.devices {
 		d.punches, d.nextPunch = 0, time.Time{}
 		d.news(now)
+		d.nextDial = d.nextDial.Add(stagedBy(len(n.devices), rand.Float64()))
 	}
 	n.mu.Unlock()
 	nudge(n.changed)
+}
+
+// stagedBy is how much later one of many devices is dialled when all are to be at
+// once: at all from eight on, up to 3 s. random is within 0 and 1.
+func stagedBy(devices int, random float64) time.Duration {
+	most := min(time.Duration(devices/8)*spreadStep, nearRetry)
+	return time.Duration(float64(most) * random)
 }
 
 // dropStranded closes the connections whose own address is on no interface any

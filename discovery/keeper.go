@@ -208,7 +208,7 @@ func (n *Net) connected(c network.Conn) {
 		l.punched = d.punching > 0 && l.via != ViaRelay && l.transport == QUIC
 		d.attach(l, now)
 		n.weighLocked(d)
-		n.far.cameIn(l, now)
+		n.far.cameIn(l, n.here.Load(), d.dialledAt, now)
 	}
 }
 

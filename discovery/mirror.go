@@ -220,6 +220,7 @@ func (n *Net) becalm(id peer.ID) (release func()) {
 		return func() {}
 	}
 	d.calm++
+	d.dialledAt = time.Now()
 	return func() {
 		n.mu.Lock()
 		defer n.mu.Unlock()

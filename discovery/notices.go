@@ -174,7 +174,7 @@ func (n *Net) LookUp(ctx context.Context, id peer.ID) (addrs int, err error) {
 
 // AnnouncePlate tells on the board, to all who know a number, that this device
 // waits there and where it is, until ctx ends: again when it is elsewhere, and
-// every few minutes. It calls published when that has gone well, each time. It
+// every half minute. It calls published when that has gone well, each time. It
 // gives nil if it went well the last time, or why not: [ErrNoBoard], at once,
 // [ErrAlone] if no node of the DHT answered.
 func (n *Net) AnnouncePlate(ctx context.Context, plate uint32, published func()) error {
@@ -243,7 +243,7 @@ func (s *notices) addrsChanged() {
 }
 
 const (
-	plateEvery = 4 * time.Minute
+	plateEvery = 30 * time.Second // whoever overwrites a plate hides nobody for longer
 	plateRetry = 3 * time.Second
 )
 

@@ -110,14 +110,12 @@ func (n *Net) exchangeNodes(ctx context.Context, b *rendezvous.Board, s network.
 	if err == nil && !first {
 		err = rendezvous.WriteNodes(s, b.Nodes())
 	}
-	if err == nil {
-		err = s.Close()
-	}
 	if err != nil {
 		_ = s.Reset()
 		n.log.Debug("nodes of the board not told", "device", s.Conn().RemotePeer(), "error", err)
 		return
 	}
+	_ = s.Close() // all has been said; with QUIC, the other side may have closed both ways
 	b.Meet(nodes)
 	nudge(n.notices.wake)
 }

@@ -7,7 +7,10 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/kithmesh/kith/discovery/rendezvous"
 )
 
 // onBoard are the options of a device that is found on a private DHT.
@@ -270,5 +273,30 @@ func TestWhatHasFailedIsToldAgainBeforeLong(t *testing.T) {
 	b.toldIt("here", now, now, true)
 	if at, ever := b.tellDue(situation{now: now, say: "here"}); !ever || at.Before(now.Add(time.Hour)) {
 		t.Error(at, ever)
+	}
+}
+
+// The answer of one that cannot reach the other is all that the other learns.
+func TestNodesAreToldOverEveryTransport(t *testing.T) {
+	t.Parallel()
+	for _, listen := range loopback {
+		o := onBoard("")
+		o.Listen = []string{listen}
+		a, b := run(t, start(t, o)), run(t, start(t, o))
+		trust(t, a.Net, b.Net)
+		trust(t, b.Net, a.Net)
+		where := nodesOf(t, a.Net, 0)
+		nodesOf(t, b.Net, 0)
+		told := make(chan []string, 8)
+		a.Host().SetStreamHandler(boardID, func(s network.Stream) { // a answers only, and closes at once
+			_, _ = rendezvous.ReadNodes(s)
+			_ = rendezvous.WriteNodes(s, where)
+			_ = s.Close()
+			told <- where
+		})
+		a.Remember(b.ID(), bare(b.Net))
+		a.expect(t, Connected, b.ID())
+		<-told
+		nodesOf(t, b.Net, 1)
 	}
 }

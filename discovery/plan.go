@@ -38,6 +38,8 @@ const (
 	tcpProof   = 2 * time.Second  // for TCP to show that it works where QUIC does
 	tcpInsists = 30 * time.Second // between two times that QUIC is turned down for it
 
+	spreadStep = 250 * time.Millisecond // for eight devices more to be dialled at once
+
 	newsPause = time.Second // between two resets of the back-off by the local network
 )
 

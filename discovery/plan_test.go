@@ -205,3 +205,25 @@ func TestTheLargerIDDialsAMomentLater(t *testing.T) {
 		}
 	}
 }
+
+func TestBesideARelayDirectDialsBecomeRare(t *testing.T) {
+	for _, c := range []struct {
+		failures int
+		want     time.Duration
+	}{{1, time.Second}, {2, 2 * time.Second}, {5, 16 * time.Second}, {9, 256 * time.Second}, {10, 5 * time.Minute}, {1 << 40, 5 * time.Minute}} {
+		if got := calmPause(c.failures, 0.5); got != c.want {
+			t.Errorf("after %d: %s, want %s", c.failures, got, c.want)
+		}
+	}
+	if calmPause(3, 0) == calmPause(3, 1) {
+		t.Error("nothing spreads them")
+	}
+}
+
+func TestManyDevicesAreNotDialledAllAtOnce(t *testing.T) {
+	for devices, want := range map[int]time.Duration{1: 0, 7: 0, 8: 250 * time.Millisecond, 40: 1250 * time.Millisecond, 1000: 3 * time.Second} {
+		if got := stagedBy(devices, 1); got != want {
+			t.Errorf("%d devices: within %s, want %s", devices, got, want)
+		}
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/protocol"
 	ma "github.com/multiformats/go-multiaddr"
@@ -96,6 +97,46 @@ func TestWhoCanBeReachedRelaysIfThatIsLeftToIt(t *testing.T) {
 	}
 	if f := newFar(); f.wantsRelay(&own) {
 		t.Error("relays though it looks for nobody beyond the local network")
+	}
+}
+
+// socket is a connection of which only the ends are known.
+type socket struct {
+	network.Conn
+	local     string
+	direction network.Direction
+}
+
+func (s socket) LocalMultiaddr() ma.Multiaddr { return ma.StringCast(s.local) }
+func (s socket) Stat() network.ConnStats {
+	return network.ConnStats{Stats: network.Stats{Direction: s.direction}}
+}
+
+func TestWhoComesInFromBeyondProvesThatOthersCan(t *testing.T) {
+	h := &here{addrs: []ma.Multiaddr{ma.StringCast("/ip4/198.51.100.7"), ma.StringCast("/ip4/10.0.0.7"), ma.StringCast("/ip6/2001:db8::7")}}
+	tcp, udp, any := "/ip4/198.51.100.7/tcp/1", "/ip4/198.51.100.7/udp/1/quic-v1", "/ip4/0.0.0.0/udp/1/quic-v1"
+	for _, c := range []struct {
+		name   string
+		l      link
+		at     socket
+		called time.Duration // ago
+		want   bool
+	}{
+		{"by TCP", link{via: ViaDirect, transport: TCP}, socket{local: tcp, direction: network.DirInbound}, 0, true},
+		{"this device has dialled", link{via: ViaDirect, transport: TCP}, socket{local: tcp, direction: network.DirOutbound}, 0, false},
+		{"on the LAN", link{via: ViaLAN, transport: TCP}, socket{local: tcp, direction: network.DirInbound}, 0, false},
+		{"by a relay", link{via: ViaRelay, transport: TCP}, socket{local: tcp, direction: network.DirInbound}, 0, false},
+		{"by QUIC, unasked", link{via: ViaDirect, transport: QUIC}, socket{local: udp, direction: network.DirInbound}, time.Hour, true},
+		{"by QUIC, on a socket for all", link{via: ViaDirect, transport: QUIC}, socket{local: any, direction: network.DirInbound}, time.Hour, true},
+		{"by QUIC, where it was just called", link{via: ViaDirect, transport: QUIC}, socket{local: udp, direction: network.DirInbound}, time.Minute, false},
+	} {
+		f := newFar()
+		f.wide = &Wide{}
+		c.l.conn = c.at
+		f.cameIn(&c.l, h, noon.Add(-c.called), noon)
+		if got := f.wantsRelay(h); got != c.want {
+			t.Errorf("%s: reached: %t", c.name, got)
+		}
 	}
 }
 

@@ -81,13 +81,12 @@ func (n *Net) newRelay() (*relay.Relay, error) {
 		h = meteredHost{n.host, n.far.relayed}
 	}
 	return relay.New(h, relay.WithACL(members{n.gate}), relay.WithResources(relay.Resources{
-		ReservationTTL:         relayTerm,
-		MaxReservations:        relayMembers,
-		MaxReservationsPerPeer: 1,
-		MaxReservationsPerIP:   relayMembers, // a household or a shop behind one address
-		MaxReservationsPerASN:  relayMembers,
-		MaxCircuits:            relayCircuits,
-		BufferSize:             relayBuffer,
+		ReservationTTL:        relayTerm,
+		MaxReservations:       relayMembers,
+		MaxReservationsPerIP:  relayMembers, // a household or a shop behind one address
+		MaxReservationsPerASN: relayMembers,
+		MaxCircuits:           relayCircuits,
+		BufferSize:            relayBuffer,
 	}))
 }
 

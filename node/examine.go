@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/kithmesh/kith/index/entry"
@@ -27,8 +28,15 @@ func (d *Device) Examine(ctx context.Context) ([]control.Finding, error) {
 	return out, nil
 }
 
+func counted(n int64, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
 func (d *Device) examineSelf(st *control.Status) control.Finding {
-	f := control.Finding{Subject: "device", OK: true, Code: "running", Message: fmt.Sprintf("%s is up, at %d addresses", d.Name(), len(st.Listen))}
+	f := control.Finding{Subject: "device", OK: true, Code: "running", Message: fmt.Sprintf("%s is up, at %s", d.Name(), counted(int64(len(st.Listen)), "address", "addresses"))}
 	switch {
 	case st.Paused:
 		f.OK, f.Code, f.Message, f.Hint = false, "paused", "everything is paused", "kith resume"
@@ -92,7 +100,7 @@ func (d *Device) examineFolder(f *control.FolderStatus) (out []control.Finding) 
 	}
 	if f.Conflicts > 0 {
 		out = append(out, control.Finding{
-			Subject: subject, Code: "conflicts", Message: fmt.Sprintf("%d conflict copies", f.Conflicts), Hint: "kith conflicts " + f.Label,
+			Subject: subject, Code: "conflicts", Message: counted(f.Conflicts, "conflict copy", "conflict copies"), Hint: "kith conflicts " + f.Label,
 		})
 	}
 	if len(f.Members) == 0 && f.Role != entry.RoleBackup {
@@ -102,7 +110,7 @@ func (d *Device) examineFolder(f *control.FolderStatus) (out []control.Finding) 
 	}
 	out = append(out, s.examineRecovery()...)
 	if len(out) == 0 {
-		out = append(out, control.Finding{Subject: subject, OK: true, Code: string(f.State), Message: fmt.Sprintf("%s, %d files", f.State, f.Files)})
+		out = append(out, control.Finding{Subject: subject, OK: true, Code: string(f.State), Message: fmt.Sprintf("%s, %s", strings.ReplaceAll(string(f.State), "-", " "), counted(f.Files, "file", "files"))})
 	}
 	return out
 }

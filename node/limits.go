@@ -12,13 +12,11 @@ import (
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/network"
-	ma "github.com/multiformats/go-multiaddr"
-	manet "github.com/multiformats/go-multiaddr/net"
 
-	"github.com/kithmesh/kith/discovery"
 	"github.com/kithmesh/kith/index/entry"
 	"github.com/kithmesh/kith/node/control"
 	"github.com/kithmesh/kith/node/durable"
+	"github.com/kithmesh/kith/node/folder/gather"
 	"github.com/kithmesh/kith/node/traffic"
 	"github.com/kithmesh/kith/protocol"
 )
@@ -189,21 +187,9 @@ func (d *Device) onLane(
 	}
 }
 
-// originOf is where a connection comes from. Discovery knows which addresses
-// are on the networks of this machine, of the connection that it counts as
-// that of a device; of others the address tells.
+// originOf is where a connection comes from.
 func (d *Device) originOf(c network.Conn) traffic.Origin {
-	o := traffic.Origin{Device: entry.DeviceID(c.RemotePeer().String())}
-	addr := c.RemoteMultiaddr()
-	for _, p := range d.net.Peers() {
-		if p.Connected && p.Device == c.RemotePeer() && p.Route.Addr == addr.String() {
-			o.LAN = p.Route.Via == discovery.ViaLAN
-			return o
-		}
-	}
-	_, direct := addr.ValueForProtocol(ma.P_CIRCUIT)
-	o.LAN = direct != nil && (manet.IsPrivateAddr(addr) || manet.IsIPLoopback(addr))
-	return o
+	return traffic.Origin{Device: entry.DeviceID(c.RemotePeer().String()), LAN: d.net.Local(c.RemoteMultiaddr())}
 }
 
 // passed is a stream on which this device passes on what others say.
@@ -233,12 +219,8 @@ func (p *passed) ResetWithError(code network.StreamErrorCode) error {
 }
 
 // Pace implements gather.Pacer.
-func (s *seat) Pace(ctx context.Context, most int, ahead bool) (int, func(int), error) {
-	leave, err := s.link.window.Ask(ctx, s.share.ID, most, ahead)
-	if err != nil {
-		return 0, nil, err
-	}
-	return leave.Bytes, leave.Done, nil
+func (s *seat) Pace(ctx context.Context, most int, ahead bool) (gather.Leave, error) {
+	return s.link.window.Ask(ctx, s.share.ID, most, ahead)
 }
 
 // unlimit drops the limits of a device that is known no more.

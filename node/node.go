@@ -156,7 +156,7 @@ func (d *Device) open() (err error) {
 	}
 	d.net, err = discovery.New(o)
 	if err != nil {
-		return errors.Join(err, d.db.Close())
+		return errors.Join(listenHint(err), d.db.Close())
 	}
 	d.server = protocol.NewServer(d.net.Trusted, d.Log)
 	return nil

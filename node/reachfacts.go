@@ -16,6 +16,7 @@ import (
 
 	"github.com/kithmesh/kith/discovery"
 	"github.com/kithmesh/kith/index/entry"
+	"github.com/kithmesh/kith/node/control"
 	"github.com/kithmesh/kith/node/doctor"
 	"github.com/kithmesh/kith/node/membership"
 	"github.com/kithmesh/kith/protocol"
@@ -122,6 +123,7 @@ func (d *Device) standing() doctor.Network {
 // addFar adds what is known of this device's place beyond the local network.
 func (d *Device) addFar(n *doctor.Network) {
 	far := d.net.Far()
+	n.Relaying = far.Relaying
 	name := func(id peer.ID) string { return d.nameOf(entry.DeviceID(id.String())) }
 	for _, m := range far.Mirrored {
 		a, err := ma.NewMultiaddr(m.Addr)
@@ -240,4 +242,12 @@ func portsOf(addrs []string) (out []uint16) {
 		}
 	}
 	return out
+}
+
+// listenHint says what to do if no address could be had to listen on.
+func listenHint(err error) error {
+	if !errors.Is(err, discovery.ErrListen) {
+		return err
+	}
+	return control.WithHint(err, "another program has the port (a second kith?): stop it, or name another one with --listen")
 }

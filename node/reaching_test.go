@@ -165,3 +165,25 @@ func TestAnExaminationEndsWithItsListener(t *testing.T) {
 		t.Errorf("got %v, want what the listener said", err)
 	}
 }
+
+// TestWhatOthersSeeIsTold has a phone that turns the laptop away, while a third
+// member of the folder is connected with it.
+func TestWhatOthersSeeIsTold(t *testing.T) {
+	t.Parallel()
+	laptop, phone := pairUp(t)
+	nas := start(t, "nas")
+	nas.join(laptop)
+	until(t, "the other two met", func() bool {
+		s, err := nas.Devices(t.Context())
+		return err == nil && len(s) == 2 && s[0].Connected && s[1].Connected
+	})
+	if err := phone.Pause(t.Context(), control.PauseRequest{Target: "laptop"}); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the laptop is told", func() bool {
+		found, trials := laptop.reach("phone")
+		return codeOf(found, "device phone") == "turned_away" && slices.ContainsFunc(trials, func(r control.Trial) bool {
+			return r.What == "other devices" && r.Result == "nas is connected with it"
+		})
+	})
+}

@@ -45,7 +45,7 @@ var house = []room{
 		rooms(words, "node", "node/config", "node/control")},
 
 	{"node", "One device, running: it wires all the other rooms and supervises its folders.",
-		rooms(belowFolder, "node/backup", "node/backup/schedule", "node/vault/store", "node/config", "node/control", "node/past", "node/past/restore", "node/epochs", "node/recovery", "node/recovery/cover", "node/recovery/offline", "node/recovery/rescue", "node/recovery/words", "node/doctor", "node/durable", "node/folder", "node/folder/brake", "node/folder/choice", "node/guard", "node/identity", "node/membership", "node/traffic", "node/web",
+		rooms(belowFolder, "node/backup", "node/backup/schedule", "node/vault/store", "node/config", "node/control", "node/past", "node/past/restore", "node/epochs", "node/recovery", "node/recovery/cover", "node/recovery/offline", "node/recovery/rescue", "node/recovery/words", "node/doctor", "node/durable", "node/folder", "node/folder/brake", "node/folder/choice", "node/folder/gather", "node/guard", "node/identity", "node/membership", "node/traffic", "node/web",
 			"discovery", "protocol", "protocol/frame", "protocol/pair")},
 
 	{"node/doctor", "Why a device cannot be reached, from what was tried (pure).", nil},

@@ -138,3 +138,43 @@ func TestWhoeverSquatsANumberHidesNobodyWhoComesLater(t *testing.T) {
 		t.Errorf("found %v", got)
 	}
 }
+
+// As one with a public address does for those behind NATs, which it cannot reach.
+func TestANodeThatCanAskNobodyServesThoseWhoAskIt(t *testing.T) {
+	hub := enact(t, Options{})
+	far := enact(t, Options{Bootstrap: hub.Nodes()})
+	eventually(t, "the hub is reached", func() bool { return far.Health().Nodes == 1 })
+	if err := far.Publish(within(t), hub.id, place(1)); err != nil {
+		t.Fatal(err)
+	}
+	hub.dht.RoutingTable().RemovePeer(far.host.ID())
+	hub.known.mu.Lock()
+	hub.known.known = nil
+	hub.known.mu.Unlock()
+	if got, err := last(t, hub, far.id); err != nil || !same(got, place(1)) {
+		t.Errorf("the hub found %v, %v", got, err)
+	}
+	hub.dht.RoutingTable().RemovePeer(far.host.ID())
+	if err := hub.Publish(within(t), far.id, place(2)); err != nil && !errors.Is(err, ErrAlone) {
+		t.Error(err)
+	}
+	if got, err := last(t, far, hub.id); err != nil || !same(got, place(2)) {
+		t.Errorf("found %v, %v", got, err)
+	}
+}
+
+func TestANodeThatIsAloneDoesNotTryAllTheTime(t *testing.T) {
+	a := enact(t, Options{})
+	a.Meet([]string{"/ip4/127.0.0.1/tcp/1/p2p/" + someID})
+	eventually(t, "it has tried", func() bool { return a.Health().Bootstrap != "" })
+	tried := func() bool { return a.Health().Bootstrap != "" }
+	for range 50 {
+		a.noted(func(h *Health) { h.Bootstrap = "" })
+		a.worked() // as when others connect
+	}
+	wait := time.After(entryFirst / 2)
+	<-wait
+	if tried() {
+		t.Error("it has tried again at once")
+	}
+}

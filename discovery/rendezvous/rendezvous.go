@@ -95,20 +95,22 @@ func New(o Options) (*Board, error) {
 // when it is alone, meets nodes that it is told of, closes connections that are
 // not in use, and keeps the nodes it knows. With nothing to do it sleeps.
 func (b *Board) Run(ctx context.Context) error {
-	retry := entryFirst
+	retry, next := entryFirst, time.Now()
 	for ctx.Err() == nil {
 		wait := b.meetTold(ctx, time.Now())
 		if quiet := b.thin(time.Now()); quiet >= 0 {
 			wait = sooner(wait, quiet)
 		}
-		if b.alone() && len(b.known.all()) > 0 {
-			if err := b.enter(ctx); err != nil {
-				wait = sooner(wait, jittered(retry))
-				retry = min(2*retry, entryLast)
-			} else {
-				retry = entryFirst
-				continue
-			}
+		switch now := time.Now(); {
+		case !b.alone():
+			retry, next = entryFirst, now
+		case len(b.known.all()) == 0:
+		case now.Before(next): // however often something wakes this up
+			wait = sooner(wait, next.Sub(now))
+		case b.enter(ctx) != nil:
+			pause := jittered(retry)
+			retry, next = min(2*retry, entryLast), time.Now().Add(pause)
+			wait = sooner(wait, pause)
 		}
 		b.learn()
 		if b.settling(time.Now()) {
@@ -211,14 +213,17 @@ func (b *Board) task(ctx context.Context, limit time.Duration, do func(context.C
 	defer b.worked()
 	defer func() { <-b.tasks }()
 	err := b.ready(ctx)
-	if err == nil {
-		err = do(ctx)
-		// On another network, nodes that were known may all be out of reach.
-		if errors.Is(err, ErrAlone) && b.enter(ctx) == nil {
-			err = do(ctx)
-		}
+	if err != nil && b.o.Mode == Public {
+		return err
 	}
-	return err
+	// A private node that can ask no other still has what others, whom it cannot
+	// reach, have stored with it, and they find with it what it stores.
+	done := do(ctx)
+	// On another network, nodes that were known may all be out of reach.
+	if err == nil && errors.Is(done, ErrAlone) && b.enter(ctx) == nil {
+		done = do(ctx)
+	}
+	return done
 }
 
 func nudge(c chan struct{}) {

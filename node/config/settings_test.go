@@ -73,6 +73,7 @@ func TestEachSourceGoesBeforeTheNext(t *testing.T) {
 		{"discovery", "off", "default"}, {"bootstrap", "", "default"}, {"relay", "auto", "default"}, {"port-mapping", "true", "default"}, {"ui", "[::1]:2", "KITH_UI"},
 		{"log-level", "warn", path}, {"rescan-interval", "1h", "default"}, {"mdns", "true", "default"},
 		{"brake-files", "100", "default"}, {"brake-share", "50", "default"},
+		{"metered", "auto", "default"}, {"on-metered", "lan", "default"}, {"on-battery", "sync", "default"}, {"battery-below", "30", "default"},
 	}
 	if !slices.Equal(sources, want) {
 		t.Fatalf("%v", sources)

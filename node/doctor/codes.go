@@ -48,6 +48,8 @@ const (
 	SeenOutside Code = "outside" // by one device only, which does not show what the router is like
 	RelayReady  Code = "relay"
 	RelayNone   Code = "relay_none"
+	RelayServes Code = "relay_serves" // this device relays for others
+	RelayOff    Code = "relay_off"    // it does not, as it is told
 	RelayDenied Code = "relay_denied"
 	ClockBack   Code = "clock_back"
 )

@@ -31,7 +31,6 @@ type Finding struct {
 // Network is how this device stands in the world.
 type Network struct {
 	Now      time.Time
-	Names    Names
 	Networks []netip.Prefix // of which this machine is a part, without loopback
 	Missing  bool           // some device that is wanted is not connected
 
@@ -50,13 +49,9 @@ type Network struct {
 	Board     Board
 	Mirrors   []Mirror
 	Relay     string // the setting: "auto", "on" or "off"
+	Relaying  bool   // for paired devices
 	Relays    []Relay
 	Clock     Clock
-}
-
-// Names is what this device and its settings are called in hints.
-type Names struct {
-	Self string
 }
 
 // Probe is one attempt of a paired device to connect to this one.

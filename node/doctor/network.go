@@ -28,6 +28,12 @@ func Survey(n *Network) []Finding {
 			out = append(out, f)
 		}
 		out = append(out, n.relay())
+		switch {
+		case n.Relaying:
+			out = append(out, Finding{OK: true, Code: RelayServes, Message: "this device relays between those that it is paired with"})
+		case n.Relay == "off":
+			out = append(out, Finding{OK: true, Code: RelayOff, Message: "this device relays for no other: relay is off", Hint: "kith config set relay auto"})
+		}
 	}
 	if n.Clock.Behind > 0 {
 		out = append(out, Finding{

@@ -12,13 +12,13 @@ import (
 const (
 	// target is how long a request may take beyond the way there and back:
 	// what comes next waits about as long.
-	target = 300 * time.Millisecond
+	target = 200 * time.Millisecond
 	// mostBase bounds what is taken for the way there and back.
 	mostBase = time.Second
 	// A window lies between leastWindow and mostWindow, beginning with
 	// firstWindow; one request asks for a part of it.
 	leastWindow  = 64 << 10
-	firstWindow  = 16 << 20
+	firstWindow  = 4 << 20
 	mostWindow   = 128 << 20
 	partOfWindow = 4
 )
@@ -32,7 +32,7 @@ type Window struct {
 	mu      sync.Mutex
 	size    int           // bytes that may be out
 	out     int           // bytes that are
-	base    time.Duration // how long a small request takes that is alone; zero if not known
+	base    time.Duration // the way there and back; zero if not known
 	cut     time.Time     // it last shrank
 	waiting []*asking
 	turns   turns[entry.FolderID]
@@ -47,9 +47,7 @@ type asking struct {
 
 // Leave is the right to ask for some bytes.
 type Leave struct {
-	// Bytes are how many; a single block may always be asked for.
-	Bytes int
-
+	bytes  int
 	window *Window
 	began  time.Time
 	alone  bool // nothing else was out
@@ -100,21 +98,42 @@ func (w *Window) next() {
 		a := w.waiting[best]
 		w.waiting = slices.Delete(w.waiting, best, best+1)
 		l := w.give(min(a.most, max(w.size/partOfWindow, leastWindow)))
-		w.turns.serve(a.folder, l.Bytes)
+		w.turns.serve(a.folder, l.bytes)
 		a.leave <- l
 	}
 }
 
 func (w *Window) give(n int) *Leave {
-	l := &Leave{Bytes: n, window: w, began: time.Now(), alone: w.out == 0}
+	l := &Leave{bytes: n, window: w, began: time.Now(), alone: w.out == 0}
 	w.out += n
 	l.full = 4*w.out >= 3*w.size
 	return l
 }
 
 func (w *Window) back(l *Leave) {
-	w.out -= l.Bytes
+	w.out -= l.bytes
 	w.next()
+}
+
+// Bytes are how many may be asked for; a single block may always be.
+func (l *Leave) Bytes() int { return l.bytes }
+
+// First notes that something has come: how long that took tells the way there
+// and back, if nothing else was out.
+func (l *Leave) First() {
+	if !l.alone {
+		return
+	}
+	w := l.window
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	l.alone = false
+	switch took := min(time.Since(l.began), mostBase); {
+	case w.base == 0 || took < w.base:
+		w.base = took
+	default:
+		w.base += (took - w.base) / 8
+	}
 }
 
 // Done ends a request by which n bytes have come; zero for one that was not
@@ -132,14 +151,6 @@ func (l *Leave) Done(n int) {
 // learn sets the size by how long a request took.
 func (w *Window) learn(l *Leave, n int, now time.Time) {
 	took := now.Sub(l.began)
-	if l.alone && n <= leastWindow {
-		switch known := min(took, mostBase); {
-		case w.base == 0 || known < w.base:
-			w.base = known
-		default:
-			w.base += (known - w.base) / 8
-		}
-	}
 	goal := target + w.base
 	switch {
 	case 4*took > 5*goal:

@@ -24,6 +24,10 @@ func newPipe(rate float64, trip time.Duration) *pipe {
 
 func (p *pipe) fetch(n int) {
 	<-time.After(p.trip)
+	p.carry(n)
+}
+
+func (p *pipe) carry(n int) {
 	p.turn <- struct{}{}
 	defer func() { <-p.turn }()
 	<-time.After(time.Duration(float64(n) / p.rate * float64(time.Second)))
@@ -41,11 +45,14 @@ func bulk(ctx context.Context, w *Window, p *pipe, f entry.FolderID, workers int
 				if err != nil {
 					return
 				}
-				p.fetch(l.Bytes)
+				first := min(l.Bytes(), 64<<10)
+				p.fetch(first)
+				l.First()
+				p.carry(l.Bytes() - first)
 				mu.Lock()
-				sum += int64(l.Bytes)
+				sum += int64(l.Bytes())
 				mu.Unlock()
-				l.Done(l.Bytes)
+				l.Done(l.Bytes())
 			}
 		})
 	}

@@ -80,17 +80,18 @@ func (g *Gatherer) workAlone(ctx context.Context, q *queue, sources []Source) {
 func (g *Gatherer) work(ctx context.Context, q *queue, s Source) {
 	w := &worker{Gatherer: g, source: s}
 	for q.await(ctx, s) {
-		most, done, err := w.pace(ctx, q.small)
+		leave, err := w.pace(ctx, q.small)
 		if err != nil {
 			return
 		}
-		part := q.take(s, most)
+		part := q.take(s, leave.Bytes())
 		if len(part) == 0 {
-			done(0) // another worker was faster
+			leave.Done(0) // another worker was faster
 			continue
 		}
+		w.leave = leave
 		missing, failed, err := w.request(ctx, part)
-		done(w.came)
+		leave.Done(w.came)
 		q.done(s.Device(), missing, failed, err != nil)
 		if err != nil {
 			if ctx.Err() == nil {
@@ -106,14 +107,15 @@ type worker struct {
 	*Gatherer
 	source Source
 	plain  []byte
-	came   int // bytes of the last request
+	leave  Leave // for the last request
+	came   int   // bytes of it
 }
 
 // pace waits until the member may be asked for something.
-func (w *worker) pace(ctx context.Context, small bool) (most int, done func(int), err error) {
+func (w *worker) pace(ctx context.Context, small bool) (Leave, error) {
 	p, ok := w.source.(Pacer)
 	if !ok {
-		return requestBytes, func(int) {}, nil
+		return anyTime{}, nil
 	}
 	if small {
 		return p.Pace(ctx, smallWork, true)
@@ -138,6 +140,9 @@ func (w *worker) request(ctx context.Context, part []*need) (missing, left []*ne
 	err = w.source.Fetch(ctx, ids, func(i int, sealed []byte) error {
 		if i+1 < len(part) {
 			watch.Reset(patienceFor(part[i+1]))
+		}
+		if w.came == 0 {
+			w.leave.First()
 		}
 		w.came += len(sealed)
 		if sealed == nil {

@@ -42,11 +42,27 @@ type Source interface {
 // Pacer is a Source that bounds how much is asked of it at a time, by all who
 // ask.
 type Pacer interface {
-	// Pace waits until something may be asked for, and returns up to how many
-	// bytes, of most; one block may be more. With ahead it does not wait. done
-	// is to be called when that has come, with how many bytes did, or zero.
-	Pace(ctx context.Context, most int, ahead bool) (bytes int, done func(bytes int), err error)
+	// Pace waits until something may be asked for, up to most bytes. With ahead
+	// it does not wait.
+	Pace(ctx context.Context, most int, ahead bool) (Leave, error)
 }
+
+// Leave is the right to ask for something.
+type Leave interface {
+	// Bytes is up to how many may be asked for; one block may be more.
+	Bytes() int
+	// First is called when the first of them have come, Done in the end, with
+	// how many did, or zero.
+	First()
+	Done(bytes int)
+}
+
+// anyTime is leave for a whole request, of a source that is no Pacer.
+type anyTime struct{}
+
+func (anyTime) Bytes() int { return requestBytes }
+func (anyTime) First()     {}
+func (anyTime) Done(int)   {}
 
 // Chooser is a Source that may not be asked for some files for now, though it
 // has them.

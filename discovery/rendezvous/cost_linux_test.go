@@ -68,9 +68,9 @@ func costsOf(t *testing.T, n int, idle time.Duration) {
 	}
 	var from, to syscall.Rusage
 	sent := a.Health().Sent
-	time.Sleep(time.Second)
+	<-time.After(time.Second)
 	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &from)
-	time.Sleep(idle)
+	<-time.After(idle)
 	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &to)
 	spent := func(u syscall.Rusage) time.Duration { return time.Duration(u.Utime.Nano() + u.Stime.Nano()) }
 	t.Logf("idle for %s, a board: %d KiB of heap, %d goroutines, %d connections, %d messages, %s of CPU, %.2f switches a second", idle,
