@@ -44,9 +44,12 @@ func (a *admission) OpenConnection(dir network.Direction, usefd bool, remote ma.
 
 // source is who is counted: an IPv4 address or an IPv6 network, and TCP apart
 // from UDP, where a source can be forged.
+// What comes through a relay is apart from the relay, and all of it together: the
+// relay, a paired device, sees to it that none of its callers takes it all.
 type source struct {
-	prefix netip.Prefix
-	udp    bool
+	prefix  netip.Prefix
+	udp     bool
+	relayed bool
 }
 
 type bucket struct {
@@ -74,7 +77,7 @@ func sourceOf(remote ma.Multiaddr) source {
 		bits = 64
 	}
 	p, _ := ip.Prefix(bits)
-	return source{prefix: p, udp: !isTCP(remote)}
+	return source{prefix: p, udp: !isTCP(remote), relayed: isCircuit(remote)}
 }
 
 // admit takes a token for a new connection, if there is one.
@@ -82,6 +85,9 @@ func (d *doorman) admit(remote ma.Multiaddr, now time.Time) bool {
 	s := sourceOf(remote)
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if s.relayed {
+		return d.bucket(s, now).take(now, vouchedBurst, vouchedRate)
+	}
 	if d.sources[s] == nil && !d.shared(s).has(now, commonBurst, commonRate) {
 		return false // and leave no trace: sources are cheap to make up
 	}

@@ -76,6 +76,21 @@ func (n *Net) widen(w *Wide) {
 	}
 }
 
+// SetRelay changes whether this device relays for those it is paired with. It
+// has no effect before the device looks beyond the local network: [Net.Widen]
+// says it then.
+func (n *Net) SetRelay(m RelayMode) {
+	n.far.mu.Lock()
+	defer n.far.mu.Unlock()
+	if n.far.wide == nil {
+		return
+	}
+	wide := *n.far.wide // others may be reading it
+	wide.Relay = m
+	n.far.wide = &wide
+	nudge(n.far.relayNews)
+}
+
 // lookFar does what is done beyond the local network, once that is wanted,
 // until ctx ends.
 func (n *Net) lookFar(ctx context.Context) error {

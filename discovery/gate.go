@@ -23,6 +23,8 @@ type gate struct {
 	// severed tells which ways are cut, in tests.
 	severed func(peer.ID, ma.Multiaddr) bool
 
+	lines lines // of the relay
+
 	mu       sync.Mutex
 	paired   map[peer.ID]struct{}
 	dialled  map[peer.ID]int // strangers that may be dialled, by how many callers

@@ -62,6 +62,17 @@ func resources() (*admission, error) {
 	limits.TransientBaseLimit.FD = 128
 	limits.TransientBaseLimit.Memory = 16 << 20
 	limits.TransientLimitIncrease.Memory = 16 << 20
+	// Streams that nobody has named a protocol on yet: more than one device may
+	// have at all, so that none of them keeps the others from beginning any.
+	limits.TransientBaseLimit.StreamsInbound = 4 * limits.PeerBaseLimit.StreamsInbound
+	limits.TransientBaseLimit.StreamsOutbound = 4 * limits.PeerBaseLimit.StreamsOutbound
+	limits.TransientBaseLimit.Streams = 4 * limits.PeerBaseLimit.Streams
+	limits.TransientLimitIncrease.StreamsInbound = 4 * limits.PeerLimitIncrease.StreamsInbound
+	limits.TransientLimitIncrease.StreamsOutbound = 4 * limits.PeerLimitIncrease.StreamsOutbound
+	limits.TransientLimitIncrease.Streams = 4 * limits.PeerLimitIncrease.Streams
+	limits.SystemBaseLimit.StreamsInbound = 8 * limits.PeerBaseLimit.StreamsInbound
+	limits.SystemBaseLimit.StreamsOutbound = 8 * limits.PeerBaseLimit.StreamsOutbound
+	limits.SystemBaseLimit.Streams = 8 * limits.PeerBaseLimit.Streams
 	// Devices that are members of many folders have many streams.
 	limits.ProtocolPeerBaseLimit.StreamsInbound = 256
 	limits.ProtocolPeerBaseLimit.StreamsOutbound = 256

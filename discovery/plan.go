@@ -107,7 +107,7 @@ func decide(p position) (move, time.Duration) {
 		}
 	}
 	for _, l := range p.links {
-		if l.transport == QUIC && l.spent.IsZero() && due(l.asked.Add(pulseEvery)) {
+		if l.transport == QUIC && l.via != ViaRelay && due(l.asked.Add(pulseEvery)) {
 			return pulse, 0
 		}
 	}

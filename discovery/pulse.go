@@ -25,7 +25,7 @@ func (n *Net) pulseAll(ctx context.Context, d *device) {
 	var due []*link
 	n.mu.Lock()
 	for _, l := range d.links {
-		if l.transport == QUIC && !l.asked.Add(pulseEvery).After(now) {
+		if l.transport == QUIC && l.via != ViaRelay && !l.asked.Add(pulseEvery).After(now) {
 			due = append(due, l)
 		}
 	}
@@ -62,7 +62,8 @@ func alive(ctx context.Context, c network.Conn) bool { return answersTo(ctx, c, 
 func answersTo(ctx context.Context, c network.Conn, id protocol.ID) bool {
 	s, err := c.NewStream(network.WithAllowLimitedConn(ctx, "pulse"))
 	if err != nil {
-		return false
+		// Too many streams here say nothing of the other side.
+		return errors.Is(err, network.ErrResourceLimitExceeded) && !c.IsClosed()
 	}
 	// Reset, not Close: nothing else will be said, and nobody waits for it.
 	defer func() { _ = s.Reset() }()
@@ -77,7 +78,9 @@ func answersTo(ctx context.Context, c network.Conn, id protocol.ID) bool {
 	defer stop()
 	err = msmux.SelectProtoOrFail(id, s)
 	var refused msmux.ErrNotSupported[protocol.ID]
-	return err == nil || errors.As(err, &refused)
+	var reset *network.StreamError
+	// To reset a stream, as for having too many, is a sign of life too.
+	return err == nil || errors.As(err, &refused) || errors.As(err, &reset) && reset.Remote
 }
 
 // doubtHeard has the direct connections of a device looked at that has none.

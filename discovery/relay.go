@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"sync"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/host"
@@ -26,6 +28,41 @@ const (
 	relayTerm     = 7 * 24 * time.Hour // of a reservation; long, as clocks differ
 )
 
+// How often one device may call one other through this relay, so that it does not
+// keep all others from calling there: the keeper of a device calls less often.
+const (
+	callBurst = 12
+	callRate  = 0.5 // a second
+	maxLines  = 4096
+)
+
+// line is from whom to whom a call is.
+type line struct{ from, to peer.ID }
+
+// lines are the calls of late. They are safe for concurrent use.
+type lines struct {
+	mu    sync.Mutex
+	calls map[line]*bucket
+}
+
+// take tells whether one device may call another now.
+func (l *lines) take(from, to peer.ID, now time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	b := l.calls[line{from, to}]
+	if b == nil {
+		if len(l.calls) >= maxLines {
+			maps.DeleteFunc(l.calls, func(_ line, b *bucket) bool { return now.Sub(b.at).Seconds()*callRate >= callBurst })
+		}
+		if l.calls == nil {
+			l.calls = map[line]*bucket{}
+		}
+		b = &bucket{}
+		l.calls[line{from, to}] = b
+	}
+	return b.take(now, callBurst, callRate)
+}
+
 // maxRelays is how many relays are tried for one device.
 const maxRelays = 4
 
@@ -39,7 +76,7 @@ func (m members) AllowReserve(id peer.ID, _ ma.Multiaddr) bool { return m.gate.t
 
 // AllowConnect tells whether one device may call another through this one.
 func (m members) AllowConnect(from peer.ID, _ ma.Multiaddr, to peer.ID) bool {
-	return m.gate.trusted(from) && m.gate.trusted(to)
+	return m.gate.trusted(from) && m.gate.trusted(to) && m.gate.lines.take(from, to, time.Now())
 }
 
 // serveRelay runs the relay while it is wanted, until ctx ends.

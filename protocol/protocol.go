@@ -204,16 +204,27 @@ func (s *Stream) Read(b []byte) (int, error) {
 	return n, err
 }
 
+// writePart is how many bytes have to be taken within the time that a stream may
+// be idle: a block of megabytes on a slow way takes longer.
+const writePart = 64 << 10
+
 // Write implements [io.Writer].
-func (s *Stream) Write(b []byte) (int, error) {
-	if s.idle > 0 {
-		if err := s.raw.SetWriteDeadline(time.Now().Add(s.idle)); err != nil {
-			return 0, err
+func (s *Stream) Write(b []byte) (done int, err error) {
+	for {
+		part := b[done:]
+		if s.idle > 0 {
+			part = part[:min(len(part), writePart)]
+			if err := s.raw.SetWriteDeadline(time.Now().Add(s.idle)); err != nil {
+				return done, err
+			}
+		}
+		n, err := s.raw.Write(part)
+		done += n
+		s.traffic.sent.Add(int64(n))
+		if err != nil || done >= len(b) {
+			return done, err
 		}
 	}
-	n, err := s.raw.Write(b)
-	s.traffic.sent.Add(int64(n))
-	return n, err
 }
 
 // Close ends the stream in order.
