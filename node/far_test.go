@@ -140,8 +140,13 @@ func TestAYesIsKept(t *testing.T) {
 	d := pairer(t, "laptop")
 	d.Settings.Discovery = config.DiscoveryOff
 	d.Places.Config = filepath.Join(t.TempDir(), "config.toml")
+	for _, typo := range []string{"foo", "482-913-506-acid-bonnet-lunchbux", "kith:nothing"} {
+		if _, err := d.Widen(t.Context(), true, typo); !errors.Is(err, control.ErrInvalid) || d.discovery() != config.DiscoveryOff {
+			t.Errorf("for %q: %v, %v", typo, d.discovery(), err)
+		}
+	}
 	for i, want := range []control.Discovery{{Mode: "public", Changed: true}, {Mode: "public"}} {
-		if got, err := d.Widen(t.Context(), true); err != nil || got != want || d.discovery() != config.DiscoveryPublic {
+		if got, err := d.Widen(t.Context(), true, ""); err != nil || got != want || d.discovery() != config.DiscoveryPublic {
 			t.Errorf("yes number %d: %+v, %v", i+1, got, err)
 		}
 	}
@@ -150,7 +155,7 @@ func TestAYesIsKept(t *testing.T) {
 	}
 	private := pairer(t, "nas")
 	private.Settings.Discovery = config.DiscoveryPrivate
-	if got, err := private.Widen(t.Context(), true); err != nil || got != (control.Discovery{Mode: "private"}) {
+	if got, err := private.Widen(t.Context(), true, ""); err != nil || got != (control.Discovery{Mode: "private"}) {
 		t.Errorf("a private DHT: %+v, %v", got, err)
 	}
 }
@@ -183,11 +188,11 @@ func TestNothingIsPublishedUnasked(t *testing.T) {
 	if _, err = d.ShowCode(t.Context(), control.ShowCodeRequest{Anywhere: true}, never); !errors.Is(err, control.ErrInvalid) {
 		t.Errorf("on a device that is to stay at home: %v", err)
 	}
-	if _, err := d.Widen(t.Context(), true); !errors.Is(err, control.ErrInvalid) || d.discovery() != config.DiscoveryOff {
+	if _, err := d.Widen(t.Context(), true, ""); !errors.Is(err, control.ErrInvalid) || d.discovery() != config.DiscoveryOff {
 		t.Errorf("widened: %v, %v", d.discovery(), err)
 	}
 	d.Settings.LANOnly = false
-	if got, err := d.Widen(t.Context(), false); err != nil || got != (control.Discovery{Mode: "off"}) {
+	if got, err := d.Widen(t.Context(), false, ""); err != nil || got != (control.Discovery{Mode: "off"}) {
 		t.Errorf("asked how it is: %+v, %v", got, err)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -52,13 +53,20 @@ func lookUpTrouble(err error) string {
 	return "asking it went wrong; the log has the details"
 }
 
+// atHome tells whether an address is of a local network, where others beyond it
+// cannot go.
+func atHome(text string) bool {
+	a, err := ma.NewMultiaddr(text)
+	return err != nil || local(a)
+}
+
 // addBoard adds how the rendezvous does.
 func (d *Device) addBoard(n *doctor.Network) {
 	if n.Discovery == string(config.DiscoveryOff) {
 		return
 	}
 	h, ok := d.net.Board()
-	n.Board = doctor.Board{Nodes: h.Nodes, Published: h.Published, Entries: h.Addrs}
+	n.Board = doctor.Board{Nodes: h.Nodes, Published: h.Published, Entries: slices.DeleteFunc(slices.Clone(h.Addrs), atHome)}
 	if h.PublishError != "" {
 		n.Board.Refused = "too few of its nodes answered"
 	}
@@ -85,8 +93,8 @@ func (x *examination) names(ctx context.Context, n *doctor.Network) {
 	if n.Discovery == string(config.DiscoveryOff) || n.Board.Nodes > 0 {
 		return
 	}
-	names := namesIn(x.device.Settings.Bootstrap)
-	if len(x.device.Settings.Bootstrap) == 0 && n.Discovery == string(config.DiscoveryPublic) {
+	names := namesIn(x.device.setting().Bootstrap)
+	if len(x.device.setting().Bootstrap) == 0 && n.Discovery == string(config.DiscoveryPublic) {
 		names = []string{publicEntry}
 	}
 	if len(names) == 0 {

@@ -15,19 +15,22 @@ import (
 
 // discovery is how devices are found beyond the local network now.
 func (d *Device) discovery() config.Discovery {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.Settings.LANOnly || d.Settings.Discovery == "" {
+	now := d.setting()
+	if now.LANOnly || now.Discovery == "" {
 		return config.DiscoveryOff
 	}
-	return d.Settings.Discovery
+	return now.Discovery
 }
 
 // Widen implements [control.Pairing].
-func (d *Device) Widen(_ context.Context, on bool) (control.Discovery, error) {
-	d.mu.Lock()
-	out := control.Discovery{Mode: string(d.Settings.Discovery), LANOnly: d.Settings.LANOnly}
-	d.mu.Unlock()
+func (d *Device) Widen(_ context.Context, on bool, code string) (control.Discovery, error) {
+	if err := mayBeCode(code); code != "" && err != nil {
+		return control.Discovery{}, fmt.Errorf("pair: %w", err)
+	}
+	d.changing.Lock()
+	defer d.changing.Unlock()
+	now := d.setting()
+	out := control.Discovery{Mode: string(now.Discovery), LANOnly: now.LANOnly}
 	if out.Mode == "" {
 		out.Mode = string(config.DiscoveryOff)
 	}
@@ -37,18 +40,34 @@ func (d *Device) Widen(_ context.Context, on bool) (control.Discovery, error) {
 	case out.LANOnly:
 		return out, errLANOnly()
 	}
-	public := string(config.DiscoveryPublic)
-	if err := config.Set(d.Places.Config, "discovery", public); err != nil {
+	if err := config.Set(d.Places.Config, "discovery", string(config.DiscoveryPublic)); err != nil {
 		return out, fmt.Errorf("switch discovery on: %w", err)
 	}
-	d.net.Widen(d.wide(config.DiscoveryPublic))
-	d.mu.Lock()
-	d.Settings.Discovery = config.DiscoveryPublic
-	d.mu.Unlock()
-	d.Log.Info("discovery beyond the local network is switched on, as a person has asked", "mode", public)
+	d.widen(config.DiscoveryPublic)
+	d.Log.Info("discovery beyond the local network is switched on, as a person has asked", "mode", config.DiscoveryPublic)
 	d.changed.tell()
-	out.Mode, out.Changed = public, true
+	out.Mode, out.Changed = string(config.DiscoveryPublic), true
 	return out, nil
+}
+
+// mayBeCode refuses what is neither a code nor a ticket.
+func mayBeCode(text string) error {
+	var err error
+	if pair.IsTicket(text) {
+		_, err = pair.ParseTicket(text)
+	} else {
+		_, err = pair.ParseCode(text)
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w", control.ErrInvalid, err)
+	}
+	return nil
+}
+
+// widen begins to find devices beyond the local network.
+func (d *Device) widen(mode config.Discovery) {
+	d.net.Widen(d.wide(mode))
+	d.hold(func(s *config.Settings) { s.Discovery = mode })
 }
 
 func errLANOnly() error {
@@ -59,7 +78,7 @@ func errLANOnly() error {
 // mayPublish tells whether a code may be told beyond the local network.
 func (d *Device) mayPublish() error {
 	switch {
-	case d.Settings.LANOnly:
+	case d.setting().LANOnly:
 		return errLANOnly()
 	case d.discovery() == config.DiscoveryOff:
 		return control.WithHint(control.ErrDiscoveryOff, "kith pair --anywhere asks for it on a terminal, and switches it on")
@@ -137,9 +156,10 @@ func (d *Device) places() []string { return d.net.Places() }
 
 // wide is what is done beyond the local network in a mode of discovery.
 func (d *Device) wide(mode config.Discovery) discovery.Wide {
+	now := d.setting()
 	return discovery.Wide{
-		Relay: discovery.RelayMode(d.Settings.Relay), PortMapping: d.Settings.PortMapping,
-		Board: &discovery.BoardOptions{Mode: discovery.BoardMode(mode), Dir: d.Places.State, Bootstrap: d.Settings.Bootstrap},
+		Relay: discovery.RelayMode(now.Relay), PortMapping: now.PortMapping,
+		Board: &discovery.BoardOptions{Mode: discovery.BoardMode(mode), Dir: d.Places.State, Bootstrap: now.Bootstrap},
 	}
 }
 

@@ -11,7 +11,8 @@ import (
 // put a device of their own in its place.
 var runDevice = func(ctx context.Context, o upOptions) error {
 	return node.Run(ctx, node.Options{
-		Places: o.Places, Settings: o.Settings, Software: "kith/" + thisBuild().Version, Log: o.Log, Ready: o.Ready,
+		Places: o.Places, Settings: o.Settings, Software: "kith/" + thisBuild().Version, Log: o.Log, Reader: o.Reader, Level: o.Level,
+		Ready: o.Ready,
 	})
 }
 

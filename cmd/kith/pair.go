@@ -77,7 +77,7 @@ func (a *app) showCode(cmd *cobra.Command, shares []string, anywhere bool) error
 	}
 	return a.ask(func(ctx context.Context, c *control.Client, _ []string) error {
 		if anywhere {
-			if err := a.widen(ctx, c); err != nil {
+			if err := a.widen(ctx, c, ""); err != nil {
 				return err
 			}
 			if a.outTerminal.is() && !a.json {
@@ -185,7 +185,7 @@ func (a *app) useCode(cmd *cobra.Command, code string, at []string, anywhere boo
 			return usagef(cmd, "the code is empty")
 		}
 		if anywhere {
-			if err := a.widen(ctx, c); err != nil {
+			if err := a.widen(ctx, c, code); err != nil {
 				return err
 			}
 		}
@@ -195,7 +195,7 @@ func (a *app) useCode(cmd *cobra.Command, code string, at []string, anywhere boo
 			if _, err := fmt.Fprintln(a.err, "No device on this network shows this code."); err != nil {
 				return err
 			}
-			if err := a.widen(ctx, c); err != nil {
+			if err := a.widen(ctx, c, code); err != nil {
 				return err
 			}
 			p, err = c.UseCode(ctx, r)

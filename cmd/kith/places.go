@@ -66,6 +66,7 @@ type settingView struct {
 	Name  string `json:"name"`
 	Value string `json:"value"`
 	From  string `json:"from"`
+	Holds string `json:"holds,omitempty"` // now, next_start or overruled, if it was set and a device runs
 }
 
 func (a *app) configCommand() *cobra.Command {
@@ -74,7 +75,12 @@ func (a *app) configCommand() *cobra.Command {
 		Short: "Tell every setting and where it comes from",
 		Long: "Tell every setting and where its value comes from: a flag of kith up, an environment\n" +
 			"variable, the settings file (kith paths), or the default. The flags that a running\n" +
-			"device was started with are not seen here.",
+			"device was started with are not seen here.\n\n" +
+			"A running device follows the settings file, whoever changes it. At once it takes over\n" +
+			"name, log-level, rescan-interval, brake-files, brake-share, metered, on-metered,\n" +
+			"on-battery, battery-below and relay, and discovery, bootstrap and port-mapping while\n" +
+			"discovery is off. Of anything else that was changed kith status says that it waits for\n" +
+			"the next kith up. A file with a mistake changes nothing, and kith status says where it is.",
 		Example: "  kith config\n  kith config set name nas",
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
@@ -82,7 +88,7 @@ func (a *app) configCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			list := views(sources, func(s config.Source) settingView { return settingView{s.Setting, s.Value, s.From} })
+			list := views(sources, func(s config.Source) settingView { return settingView{Name: s.Setting, Value: s.Value, From: s.From} })
 			return a.show(map[string][]settingView{"settings": list}, func(w io.Writer) error {
 				var t table
 				for _, s := range list {
@@ -101,10 +107,10 @@ func (a *app) configSetCommand() *cobra.Command {
 		Use:   "set NAME VALUE",
 		Short: "Change a setting in the settings file",
 		Long: "Change a setting in the settings file, and nothing else in it. A running device takes\n" +
-			"the change over.",
+			"the change over, or says that it holds from the next kith up (kith config --help).",
 		Example: "  kith config set lan-only true\n  kith config set listen /ip4/0.0.0.0/tcp/22000",
 		Args:    cobra.ExactArgs(2),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			p, err := config.Find(a.home)
 			if err != nil {
 				return err
@@ -115,18 +121,50 @@ func (a *app) configSetCommand() *cobra.Command {
 			if err := config.Set(p.Config, args[0], args[1]); err != nil {
 				return asUsage(err)
 			}
-			return a.show(settingView{args[0], args[1], p.Config}, func(w io.Writer) error {
-				if err := say(w, "%s is now %s.\n", args[0], args[1]); err != nil {
-					return err
-				}
-				_, sources, err := a.settings(nil)
-				if by, shadowed := config.Shadowed(sources, args[0]); err == nil && shadowed {
-					return say(w, "But %s goes before the file.\n", by)
-				}
-				return nil
-			})
+			v := settingView{Name: args[0], Value: args[1], From: p.Config}
+			holds, why := a.holds(cmd.Context(), args[0])
+			v.Holds = holds
+			return a.show(v, func(w io.Writer) error { return say(w, "%s is now %s.%s\n", v.Name, v.Value, why) })
 		},
 	}
+}
+
+// holds tells from when a setting holds that was just changed in the file: now,
+// from the next start, or not at all while something goes before the file. Empty
+// is for a device that does not run, or that cannot be asked: it holds when one
+// starts.
+func (a *app) holds(ctx context.Context, name string) (holds, why string) {
+	c, err := a.dial(ctx)
+	if err == nil {
+		defer c.Close()
+		var found []control.Finding
+		if found, err = c.Examine(ctx); err == nil {
+			return heldSince(found, name)
+		}
+	}
+	if !errors.Is(err, control.ErrNotRunning) {
+		return "", " The running device could not be asked: " + describe(err).Message + "."
+	}
+	_, sources, err := a.settings(nil)
+	if by, shadowed := config.Shadowed(sources, name); err == nil && shadowed {
+		return "", " But " + by + " goes before the file."
+	}
+	return "", ""
+}
+
+// heldSince is what a running device has found out of a setting, by the subject
+// and the code of its findings.
+func heldSince(found []control.Finding, name string) (holds, why string) {
+	for _, f := range found {
+		switch {
+		case f.Subject != "setting "+name:
+		case f.Code == "setting_waits":
+			return "next_start", " It holds from the next kith up: this device runs on as it was."
+		case f.Code == "setting_overruled":
+			return "overruled", " But " + f.Message + "."
+		}
+	}
+	return "now", " It holds now."
 }
 
 // settings are those that hold for this home, given some as flags.

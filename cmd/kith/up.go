@@ -21,6 +21,8 @@ type upOptions struct {
 	Places   config.Places
 	Settings config.Settings
 	Log      *slog.Logger
+	Reader   *config.Reader
+	Level    *slog.LevelVar // of Log
 	Ready    func(control.Ready)
 }
 
@@ -86,8 +88,12 @@ func (a *app) up(ctx context.Context, given map[string]string, ready func(contro
 	if err != nil {
 		return err
 	}
-	log := slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: s.LogLevel}))
-	err = a.run(ctx, upOptions{Places: p, Settings: s, Log: log, Ready: ready})
+	level := new(slog.LevelVar)
+	level.Set(s.LogLevel)
+	err = a.run(ctx, upOptions{
+		Places: p, Settings: s, Log: slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: level})), Level: level,
+		Reader: &config.Reader{Path: p.Config, Flags: given, Getenv: a.getenv}, Ready: ready,
+	})
 	if ctx.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, errInterrupted)) {
 		return nil
 	}

@@ -21,9 +21,10 @@ file (kith paths) ends that when the device next starts.
 )
 
 // widen has devices found beyond the local network, if they are not so far. A
-// person at a terminal is asked; who cannot be asked has said so by --anywhere.
-func (a *app) widen(ctx context.Context, c *control.Client) error {
-	d, err := c.Widen(ctx, false)
+// person at a terminal is asked; who cannot be asked has said so by --anywhere. It
+// fails for a code that cannot be one, and then nothing changes.
+func (a *app) widen(ctx context.Context, c *control.Client, code string) error {
+	d, err := c.Widen(ctx, false, code)
 	if err != nil || d.Mode != "off" && !d.LANOnly {
 		return err
 	}
@@ -35,7 +36,7 @@ func (a *app) widen(ctx context.Context, c *control.Client) error {
 			return err
 		}
 	}
-	d, err = c.Widen(ctx, true)
+	d, err = c.Widen(ctx, true, code)
 	if err == nil && d.Changed {
 		_, err = fmt.Fprint(a.err, widened)
 	}

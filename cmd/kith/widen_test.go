@@ -64,7 +64,7 @@ func TestAPersonIsAskedOnceBeforeAnythingIsPublished(t *testing.T) {
 		d := &controltest.Device{Discovery: c.was}
 		var errs bytes.Buffer
 		a := &app{in: strings.NewReader(c.answer), err: &errs, inTerminal: true, json: c.json}
-		err := a.widen(t.Context(), answering(t, d))
+		err := a.widen(t.Context(), answering(t, d), "")
 		declined := c.asked && !c.on
 		if errors.Is(err, errDeclined) != declined || !declined && err != nil {
 			t.Errorf("%s: %v", name, err)

@@ -81,8 +81,8 @@ func (c *Client) UseCode(ctx context.Context, r UseCodeRequest) (Paired, error) 
 }
 
 // Widen implements [Pairing].
-func (c *Client) Widen(ctx context.Context, on bool) (Discovery, error) {
-	a, err := ask(ctx, answerTime, c.pairing.Widen, &controlpb.WidenRequest{On: on})
+func (c *Client) Widen(ctx context.Context, on bool, code string) (Discovery, error) {
+	a, err := ask(ctx, answerTime, c.pairing.Widen, &controlpb.WidenRequest{On: on, Code: text(code)})
 	if err != nil {
 		return Discovery{}, err
 	}

@@ -116,7 +116,7 @@ func TestEveryAnswerCrossesTheSocketWhole(t *testing.T) {
 		"UseCode": func() (any, error) {
 			return c.UseCode(ctx, control.UseCodeRequest{Code: "48-a-b-c", At: []string{"/ip4/127.0.0.1/tcp/1"}})
 		},
-		"Widen":       func() (any, error) { return c.Widen(ctx, true) },
+		"Widen":       func() (any, error) { return c.Widen(ctx, true, "") },
 		"Rename":      func() (any, error) { return c.Rename(ctx, control.RenameRequest{Device: "x", Name: "phone"}) },
 		"AddFolder":   func() (any, error) { return c.AddFolder(ctx, control.AddRequest{Path: "/a/./b\xff", Label: "b"}) },
 		"LeaveFolder": func() (any, error) { return c.LeaveFolder(ctx, "doc") },

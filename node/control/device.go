@@ -93,8 +93,9 @@ type Pairing interface {
 	// Widen tells how devices are found beyond the local network. With on it
 	// makes that public where it was off, at once and for good: nobody should
 	// set it who has not been told yes. [ErrInvalid] on a device that is to
-	// stay within the local network.
-	Widen(ctx context.Context, on bool) (Discovery, error)
+	// stay within the local network, and for a code, if there is one that it is
+	// for, that cannot be one.
+	Widen(ctx context.Context, on bool, code string) (Discovery, error)
 }
 
 // Peers is about the devices that this one is paired with.

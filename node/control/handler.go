@@ -120,7 +120,7 @@ func (h pairing) UseCode(ctx context.Context, r *controlpb.UseCodeRequest) (*con
 
 func (h pairing) Widen(ctx context.Context, r *controlpb.WidenRequest) (*controlpb.WidenResponse, error) {
 	return bounded(ctx, answerTime, func(ctx context.Context) (*controlpb.WidenResponse, error) {
-		d, err := h.device.Widen(ctx, r.On)
+		d, err := h.device.Widen(ctx, r.On, r.Code)
 		return &controlpb.WidenResponse{Mode: text(d.Mode), Changed: d.Changed, LanOnly: d.LANOnly}, err
 	})
 }

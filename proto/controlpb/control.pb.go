@@ -1882,7 +1882,10 @@ func (x *ShowCodeRequest) GetAnywhere() bool {
 type WidenRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Where discovery is off, make it public from now on.
-	On            bool `protobuf:"varint,1,opt,name=on,proto3" json:"on,omitempty"`
+	On bool `protobuf:"varint,1,opt,name=on,proto3" json:"on,omitempty"`
+	// The code or ticket that it is for, if there is one: with one that cannot be
+	// one, nothing is changed.
+	Code          string `protobuf:"bytes,2,opt,name=code,proto3" json:"code,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1922,6 +1925,13 @@ func (x *WidenRequest) GetOn() bool {
 		return x.On
 	}
 	return false
+}
+
+func (x *WidenRequest) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
 }
 
 type WidenResponse struct {
@@ -9897,9 +9907,10 @@ const file_controlpb_control_proto_rawDesc = "" +
 	"need_bytes\x18\x05 \x01(\x03R\tneedBytes\"]\n" +
 	"\x0fShowCodeRequest\x12.\n" +
 	"\x06shares\x18\x01 \x03(\v2\x16.kith.control.OfferingR\x06shares\x12\x1a\n" +
-	"\banywhere\x18\x02 \x01(\bR\banywhere\"\x1e\n" +
+	"\banywhere\x18\x02 \x01(\bR\banywhere\"2\n" +
 	"\fWidenRequest\x12\x0e\n" +
-	"\x02on\x18\x01 \x01(\bR\x02on\"X\n" +
+	"\x02on\x18\x01 \x01(\bR\x02on\x12\x12\n" +
+	"\x04code\x18\x02 \x01(\tR\x04code\"X\n" +
 	"\rWidenResponse\x12\x12\n" +
 	"\x04mode\x18\x01 \x01(\tR\x04mode\x12\x18\n" +
 	"\achanged\x18\x02 \x01(\bR\achanged\x12\x19\n" +

@@ -100,7 +100,7 @@ func (d *Device) UseCode(ctx context.Context, r control.UseCodeRequest) (control
 }
 
 // Widen implements [control.Pairing].
-func (d *Device) Widen(ctx context.Context, on bool) (control.Discovery, error) {
+func (d *Device) Widen(ctx context.Context, on bool, _ string) (control.Discovery, error) {
 	out := d.Discovery
 	if on && out.Mode == "off" {
 		out.Mode, out.Changed = "public", true
