@@ -60,8 +60,10 @@ type actor struct {
 	stuck    stuck
 	littered bool // staged files may lie about
 	ackDue   time.Time
-	needed   map[entry.Digest]int // how many wanted files have this content
-	recount  bool                 // needed may be wrong
+	// progressDue is when the progress of large files is next told.
+	progressDue time.Time
+	needed      map[entry.Digest]int // how many wanted files have this content
+	recount     bool                 // needed may be wrong
 
 	// session names this run of the program; see [index.Folder.BeginSession].
 	session uint64
@@ -204,6 +206,9 @@ func (a *actor) wait() time.Duration {
 		soonest(a.unsettledDue)
 		soonest(a.wordDue)
 		soonest(a.brake.due)
+		if len(a.inflight.large) > 0 {
+			soonest(a.progressDue)
+		}
 		if a.published.NeedFiles > 0 && len(a.roll) > 0 {
 			soonest(a.ackDue)
 		}

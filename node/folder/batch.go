@@ -113,15 +113,21 @@ func (it *item) close() {
 // inflight is what has been taken from the wanted and is not finished.
 type inflight struct {
 	paths   map[entry.Path]struct{}
+	large   map[entry.Path]*gather.Job // whose progress is shown
 	batches int
 }
 
-func newInflight() inflight { return inflight{paths: map[entry.Path]struct{}{}} }
+func newInflight() inflight {
+	return inflight{paths: map[entry.Path]struct{}{}, large: map[entry.Path]*gather.Job{}}
+}
 
 func (i *inflight) has(p entry.Path) bool { _, ok := i.paths[p]; return ok }
 
 func (i *inflight) add(it *item) {
 	i.paths[it.path] = struct{}{}
+	if it.job != nil && it.size() >= ownBatch {
+		i.large[it.path] = it.job
+	}
 	if it.from != nil {
 		i.paths[it.from.Path] = struct{}{}
 	}
@@ -129,9 +135,18 @@ func (i *inflight) add(it *item) {
 
 func (i *inflight) remove(it *item) {
 	delete(i.paths, it.path)
+	delete(i.large, it.path)
 	if it.from != nil {
 		delete(i.paths, it.from.Path)
 	}
+}
+
+// here is how much of large files has been gathered.
+func (i *inflight) here() (n int64) {
+	for _, j := range i.large {
+		n += j.Here()
+	}
+	return n
 }
 
 func (i *inflight) reset() { *i = newInflight() }

@@ -324,7 +324,7 @@ func (a *actor) sendAcks(at time.Time) {
 		m := a.roll[d]
 		k := exchange.Ack{
 			Folder: a.ID, Index: m.peer.Epoch, Received: m.peer.Received, Held: m.peer.Received,
-			NeedFiles: uint64(need.Paths), NeedBytes: uint64(need.Bytes), OwnIndex: now.Index, OwnHead: now.Head,
+			NeedFiles: uint64(need.Paths), NeedBytes: uint64(max(need.Bytes-a.inflight.here(), 0)), OwnIndex: now.Index, OwnHead: now.Head,
 		}
 		if need.Paths > ackExactly {
 			k.Held = min(m.acked.Held, k.Held)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/kithmesh/kith/index"
 	"github.com/kithmesh/kith/index/entry"
@@ -15,6 +16,9 @@ import (
 func (a *actor) publish() {
 	now := a.Clock()
 	a.sendAcks(now)
+	if len(a.inflight.large) > 0 && !now.Before(a.progressDue) {
+		a.stale, a.progressDue = true, now.Add(progressEvery)
+	}
 	if !a.stale {
 		return
 	}
@@ -32,6 +36,7 @@ func (a *actor) publish() {
 	if err != nil {
 		return
 	}
+	s.NeedBytes = max(s.NeedBytes-a.inflight.here(), 0)
 	if !takes(a.role) {
 		s.Untaken, s.NeedFiles, s.NeedBytes = s.NeedFiles, 0, 0
 	}
@@ -54,6 +59,9 @@ func (a *actor) publish() {
 		a.announce()
 	}
 }
+
+// progressEvery is how often the progress of large files is told.
+const progressEvery = time.Second
 
 // quiet tells whether nothing is left to do.
 func (a *actor) quiet(s Status) bool {

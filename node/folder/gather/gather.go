@@ -90,7 +90,8 @@ type Job struct {
 	// Fetched counts the bytes of plaintext that came from members.
 	Fetched int64
 
-	mu sync.Mutex // of Err and Fetched, while workers run
+	mu   sync.Mutex // of the other fields and those below, while workers run
+	here int64      // bytes that had not to be fetched
 }
 
 // Gatherer gathers for one folder.
@@ -203,7 +204,11 @@ func (g *Gatherer) begin(ctx context.Context, j *Job, room *room) ([]*need, erro
 	if needs, err = resumed(ctx, needs, min(had, j.Entry.Size)); err != nil {
 		return nil, err
 	}
-	return g.local(ctx, j, needs)
+	if needs, err = g.local(ctx, j, needs); err != nil {
+		return nil, err
+	}
+	j.found(needs)
+	return needs, nil
 }
 
 // sync makes durable what was gathered.

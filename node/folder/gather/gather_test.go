@@ -225,8 +225,14 @@ func TestWhatIsMissingIsFetchedByTheNextAttempt(t *testing.T) {
 			if !errors.Is(j.Err, ErrUnavailable) || j.Staged != nil || j.Fetched != int64(kept*16) {
 				t.Fatalf("first attempt: %v, %d bytes fetched, staged: %v", j.Err, j.Fetched, j.Staged != nil)
 			}
+			if got := j.Here(); got != int64(kept*16) {
+				t.Errorf("%d bytes are here, of %d that are", got, kept*16)
+			}
 			honest := b.member("honest", blocks...)
 			j = b.run(e, honest)
+			if got := j.Here(); got != e.Size {
+				t.Errorf("%d bytes are here, of %d", got, e.Size)
+			}
 			left := len(blocks) - kept
 			if j.Fetched != int64(left*16) || honest.served != left {
 				t.Errorf("%d bytes in %d blocks were fetched where %d blocks were missing", j.Fetched, honest.served, left)

@@ -130,6 +130,24 @@ func (j *Job) fail(err error) {
 	}
 }
 
+// Here is how many bytes of the content are staged by now. It may be asked while
+// others gather.
+func (j *Job) Here() int64 {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.here + j.Fetched
+}
+
+// found notes that all is here but these.
+func (j *Job) found(missing []*need) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.here = j.Entry.Size
+	for _, n := range missing {
+		j.here -= int64(n.length)
+	}
+}
+
 func (j *Job) count(fetched int64) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
