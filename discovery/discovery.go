@@ -17,7 +17,8 @@
 //     connection, so not while it refuses this one.
 //   - Two devices that dial each other end with one connection, soon.
 //   - A connection that has gone dead is noticed within 15 seconds, whatever
-//     carries it.
+//     carries it; through a relay that stands still and is not dead itself within
+//     two minutes.
 //   - Nothing is dialled beyond the links of this machine but where a person
 //     has said that a device is ([Net.Vouch]), unless [Options.Beyond] is set or
 //     [Net.Widen] called; nor is anything else done there: no relay, no mirror, no

@@ -23,6 +23,8 @@ const (
 	maxStrangers  = 4                // connections at once, while the door is open
 	strangerLife  = time.Minute      // of one such connection
 	strangerNegot = 10 * time.Second // to name a protocol on a stream
+
+	strangerStreams = 8 // on one such connection
 )
 
 // How long a connection from the time of pairing stays: until it has had no

@@ -15,6 +15,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/protocol"
 	ma "github.com/multiformats/go-multiaddr"
+	manet "github.com/multiformats/go-multiaddr/net"
 	msmux "github.com/multiformats/go-multistream"
 )
 
@@ -205,10 +206,18 @@ func (n *Net) askMirror(ctx context.Context, id peer.ID, at ma.Multiaddr) (ma.Mu
 		return nil, err
 	}
 	seen, err := ma.NewMultiaddr(strings.TrimSpace(line))
-	if err != nil || !dialable(seen) || isTCP(seen) {
+	if err != nil || !mayShow(at, seen) {
 		return nil, errors.Join(fmt.Errorf("%w: %q", ErrAddr, line), err)
 	}
 	return seen, nil
+}
+
+// mayShow tells whether a device that was asked at an address can have seen this
+// one at another: from a public one it sees no private one, at which others would
+// knock at doors in their own networks.
+func mayShow(at, seen ma.Multiaddr) bool {
+	return dialable(seen) && !isTCP(seen) && family(at.String()) == family(seen.String()) &&
+		(manet.IsPublicAddr(seen) || !manet.IsPublicAddr(at))
 }
 
 // becalm lets QUIC be, until the function it gives is called; see insistOnTCP.

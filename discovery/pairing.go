@@ -72,7 +72,7 @@ func (n *Net) guard() error {
 
 // serveStranger negotiates a stream among the pairing protocols alone.
 func (n *Net) serveStranger(s network.Stream) {
-	if s.SetDeadline(time.Now().Add(strangerNegot)) != nil {
+	if len(s.Conn().GetStreams()) > strangerStreams || s.SetDeadline(time.Now().Add(strangerNegot)) != nil {
 		_ = s.Reset()
 		return
 	}

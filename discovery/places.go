@@ -53,35 +53,19 @@ func (n *Net) rankOfPlace(a ma.Multiaddr) int {
 func (n *Net) Places() []string { return texts(n.outside()) }
 
 // learn takes in where a device says it is at present, in a notice that only it
-// can have written. A relay among it says where that relay is, which is of use
-// if this device is paired with it too.
+// can have written. What it says of relays is of no use: those that lead to it are
+// paired with this device too, and where they are they say themselves.
 func (n *Net) learn(id peer.ID, addrs []ma.Multiaddr) {
 	now := time.Now()
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	var here []ma.Multiaddr
 	for _, a := range addrs {
-		if isCircuit(a) {
-			n.learnRelayLocked(a, now)
-			continue
-		}
 		if dialable(a) && n.gate.mayDial(id, a) {
 			here = append(here, a)
 		}
 	}
 	if d := n.devices[id]; d != nil && d.book.find(here, now) {
-		d.news(now)
-	}
-}
-
-func (n *Net) learnRelayLocked(a ma.Multiaddr, now time.Time) {
-	relay, ok := relayOf(a)
-	at, _ := ma.SplitFunc(a, func(c ma.Component) bool { return c.Protocol().Code == ma.P_P2P })
-	d := n.devices[relay]
-	if !ok || d == nil || len(at) == 0 || !dialable(at) {
-		return
-	}
-	if d.book.hear([]ma.Multiaddr{at}, now) {
 		d.news(now)
 	}
 }

@@ -249,8 +249,8 @@ func TestWhatADevicePublishesIsTriedForAWhile(t *testing.T) {
 	if got := far.devices[id].book.all(now); !sameAddrs(got, said[:2]) {
 		t.Errorf("beyond: tried at %s", got)
 	}
-	if got := far.devices[relay].book.all(now); !sameAddrs(got, []ma.Multiaddr{ma.StringCast("/ip4/198.51.100.9/udp/9/quic-v1")}) {
-		t.Errorf("the relay is tried at %s", got)
+	if got := far.devices[relay].book.all(now); len(got) != 0 {
+		t.Errorf("another device has said that the relay is at %s", got)
 	}
 	if got := far.devices[id].book.all(now.Add(2 * foundFor)); len(got) != 0 {
 		t.Errorf("later: tried at %s", got)

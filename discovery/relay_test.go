@@ -79,6 +79,43 @@ func TestTwoDevicesMeetThroughARelay(t *testing.T) {
 	}
 }
 
+// TestTheRelayThatADeviceWasReachedByIsRemembered has the relay end its service,
+// take it up again, and go.
+func TestTheRelayThatADeviceWasReachedByIsRemembered(t *testing.T) {
+	t.Parallel()
+	na, nb, nr, _ := trio(t)
+	a, b, r := run(t, na), run(t, nb), run(t, nr)
+	a.expect(t, Connected, b.ID())
+	if w := na.Whereabouts(nb.ID()); w.Relay != "" || w.Relays {
+		t.Errorf("connected, and yet %+v", w)
+	}
+	nr.SetRelay(RelayOff)
+	eventually(t, "the relay tells that it is none", func() bool {
+		na.mu.Lock()
+		defer na.mu.Unlock()
+		return !na.devices[nr.ID()].hops
+	})
+	_ = na.swarm.ClosePeer(nb.ID())
+	a.expect(t, Disconnected, b.ID())
+	if w := na.Whereabouts(nb.ID()); w.Relay != nr.ID() || w.Relays {
+		t.Errorf("it relays no more, and yet %+v", w)
+	}
+	nr.SetRelay(RelayOn)
+	a.expect(t, Connected, b.ID())
+	r.stop()
+	if err := nr.Host().Close(); err != nil {
+		t.Fatal(err)
+	}
+	a.expect(t, Disconnected, b.ID())
+	eventually(t, "it is remembered by which relay b was reached", func() bool {
+		w := na.Whereabouts(nb.ID())
+		return w.Relay == nr.ID() && !w.Relays
+	})
+	if w := na.Whereabouts(nr.ID()); w.Relay != "" {
+		t.Errorf("the relay itself was not reached by one, and yet %+v", w)
+	}
+}
+
 // bulk sends what it reads of a source on one stream and gives the sum that the
 // other side has made of it.
 func bulk(ctx context.Context, n *Net, to peer.ID, source io.Reader) (string, error) {

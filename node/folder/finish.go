@@ -127,6 +127,9 @@ func (a *actor) notGathered(it *item, err error) {
 	}
 	if errors.Is(err, gather.ErrUnavailable) {
 		a.lacked(it)
+		if it.job != nil && it.job.Fetched > 0 {
+			a.stuck.clear(it.path) // it gets on, so that the pauses begin anew
+		}
 	}
 	level := slog.LevelWarn
 	if errors.Is(err, gather.ErrUnavailable) || errors.Is(err, context.Canceled) {

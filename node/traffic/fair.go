@@ -27,8 +27,11 @@ func (t *turns[K]) come(k K, idle bool) {
 // before tells whether a is to be served before b.
 func (t *turns[K]) before(a, b K) bool { return t.had[a] < t.had[b] }
 
-// serve notes what a party was given.
-func (t *turns[K]) serve(k K, n int) {
-	t.far = max(t.far, t.had[k])
+// ahead is how much more a has had than b.
+func (t *turns[K]) ahead(a, b K) float64 { return t.had[a] - t.had[b] }
+
+// serve notes what a party was given, maybe before the one whose turn it was.
+func (t *turns[K]) serve(k, due K, n int) {
+	t.far = max(t.far, t.had[due])
 	t.had[k] += float64(n)
 }

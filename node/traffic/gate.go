@@ -18,6 +18,8 @@ const (
 	pieceTime  = 10 * time.Millisecond
 	// firstBytes go before all bulk, of a stream that has been silent.
 	firstBytes = 32 << 10
+	// lead is how much more than others a party may have had by first bytes.
+	lead = 2 * firstBytes
 	// silence is how long a stream has to pass nothing to count as begun anew.
 	silence = 250 * time.Millisecond
 )
@@ -135,7 +137,7 @@ func (g *gate) turn(now time.Time) {
 		b.fill(now)
 	}
 	for {
-		at := g.next()
+		at, due := g.next()
 		if at < 0 {
 			break
 		}
@@ -147,25 +149,36 @@ func (g *gate) turn(now time.Time) {
 			}
 		}
 		f.credit, f.last = f.credit-f.wants, now
-		g.turns.serve(f.name, f.wants)
+		g.turns.serve(f.name, due, f.wants)
 		close(f.pass)
 	}
 	g.wake()
 }
 
-// next is the place of the flow whose turn it is, -1 if none may pass now.
-func (g *gate) next() int {
-	best := -1
+// next is the place of the flow whose turn it is, -1 if none may pass now, and the
+// party that has had least of those that may. First bytes go before, while their party is not ahead of who has had least by more
+// than the lead: who begins one stream after the other would take all.
+func (g *gate) next() (at int, due Party) {
+	best, fresh := -1, -1
 	for i, f := range g.waiting {
-		switch {
-		case g.wait(f) > 0:
-		case f.credit > 0:
-			return i
-		case best < 0 || g.turns.before(f.name, g.waiting[best].name):
+		if g.wait(f) > 0 {
+			continue
+		}
+		if best < 0 || g.turns.before(f.name, g.waiting[best].name) {
 			best = i
 		}
+		if f.credit > 0 && (fresh < 0 || g.turns.before(f.name, g.waiting[fresh].name)) {
+			fresh = i
+		}
 	}
-	return best
+	if best < 0 {
+		return -1, due
+	}
+	due = g.waiting[best].name
+	if fresh >= 0 && g.turns.ahead(g.waiting[fresh].name, due) <= lead {
+		return fresh, due
+	}
+	return best, due
 }
 
 // wait is how long until the limits let a flow pass.

@@ -98,7 +98,7 @@ func (w *Window) next() {
 		a := w.waiting[best]
 		w.waiting = slices.Delete(w.waiting, best, best+1)
 		l := w.give(min(a.most, max(w.size/partOfWindow, leastWindow)))
-		w.turns.serve(a.folder, l.bytes)
+		w.turns.serve(a.folder, a.folder, l.bytes)
 		a.leave <- l
 	}
 }

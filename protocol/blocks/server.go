@@ -50,8 +50,7 @@ func (s *Server) Handle(ctx context.Context, peer entry.DeviceID, stream io.Read
 		if err != nil {
 			return err
 		}
-		tell(r.Folder)
-		if err := s.answer(ctx, peer, r, out); err != nil {
+		if err := s.answer(ctx, peer, r, out, tell); err != nil {
 			return err
 		}
 		if in.Buffered() == 0 {
@@ -62,8 +61,8 @@ func (s *Server) Handle(ctx context.Context, peer entry.DeviceID, stream io.Read
 	}
 }
 
-func (s *Server) answer(ctx context.Context, peer entry.DeviceID, r Request, out *frame.Writer) error {
-	a := answerer{request: &r, out: out}
+func (s *Server) answer(ctx context.Context, peer entry.DeviceID, r Request, out *frame.Writer, tell func(entry.FolderID)) error {
+	a := answerer{request: &r, out: out, tell: tell}
 	err := s.Source.Sealed(ctx, peer, r, a.send)
 	switch {
 	case errors.Is(err, ErrRefused) && a.sent == 0:
@@ -82,6 +81,7 @@ func (s *Server) answer(ctx context.Context, peer entry.DeviceID, r Request, out
 type answerer struct {
 	request *Request
 	out     *frame.Writer
+	tell    func(entry.FolderID)
 	sent    int
 	proven  int // bytes since the last flush
 }
@@ -91,6 +91,9 @@ type answerer struct {
 const flushEvery = 16 << 20
 
 func (a *answerer) send(sealed []byte) error {
+	if a.sent == 0 { // the source has let it in: anybody can name folders
+		a.tell(a.request.Folder)
+	}
 	a.sent++
 	if sealed == nil {
 		return a.out.Write(&wirepb.BlockHeader{Status: wirepb.BlockHeader_STATUS_MISSING})

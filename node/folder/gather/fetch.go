@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/kithmesh/kith/index/entry"
+	"github.com/kithmesh/kith/protocol/blocks"
 	"github.com/kithmesh/kith/protocol/seal"
 )
 
@@ -23,6 +24,12 @@ const (
 	// slowest how many bytes of one a second must bring beyond that.
 	patience = 30 * time.Second
 	slowest  = 2 << 10
+	// brokenTries is how often a member is asked again whose stream has broken,
+	// with nothing brought in between, and brokenPause how long the first pause
+	// is; each next is four times as long, so all of them take two seconds. Its
+	// connection may have been replaced by another.
+	brokenTries = 4
+	brokenPause = 25 * time.Millisecond
 	// smallWork is up to how many bytes go ahead of what is under way.
 	smallWork = 256 << 10
 )
@@ -79,6 +86,7 @@ func (g *Gatherer) workAlone(ctx context.Context, q *queue, sources []Source) {
 // left that it could give.
 func (g *Gatherer) work(ctx context.Context, q *queue, s Source) {
 	w := &worker{Gatherer: g, source: s}
+	broken := 0
 	for q.await(ctx, s) {
 		leave, err := w.pace(ctx, q.small)
 		if err != nil {
@@ -92,13 +100,45 @@ func (g *Gatherer) work(ctx context.Context, q *queue, s Source) {
 		w.leave = leave
 		missing, failed, err := w.request(ctx, part)
 		leave.Done(w.came)
-		q.done(s.Device(), missing, failed, err != nil)
-		if err != nil {
+		if w.came > 0 {
+			broken = 0
+		}
+		again := err != nil && broken < brokenTries && w.maybeElse(err)
+		if again {
+			g.Log.Debug("fetch blocks once more", "device", s.Device(), "error", err)
+			pause(ctx, brokenPause<<(2*broken)) // the request is still out, so that nobody gives up
+			broken++
+		}
+		q.done(s.Device(), missing, failed, err != nil && !again)
+		if err != nil && !again {
 			if ctx.Err() == nil {
 				g.Log.Warn("fetch blocks", "device", s.Device(), "error", err)
 			}
 			return
 		}
+	}
+}
+
+// maybeElse tells whether the same request may fare better on another stream: the
+// last one has broken, and the member has neither lied nor refused.
+func (w *worker) maybeElse(err error) bool {
+	if w.Alone || w.lied {
+		return false
+	}
+	for _, final := range []error{errSlow, errShort, blocks.ErrRefused, blocks.ErrNotHeld, blocks.ErrRequest, blocks.ErrAnswer} {
+		if errors.Is(err, final) {
+			return false
+		}
+	}
+	return true
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
 	}
 }
 
@@ -109,6 +149,7 @@ type worker struct {
 	plain  []byte
 	leave  Leave // for the last request
 	came   int   // bytes of it
+	lied   bool  // it brought a block that is none
 }
 
 // pace waits until the member may be asked for something.
@@ -151,6 +192,7 @@ func (w *worker) request(ctx context.Context, part []*need) (missing, left []*ne
 			return nil
 		}
 		if err := w.open(part[i], sealed); err != nil {
+			w.lied = true
 			return err
 		}
 		got = i + 1

@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/kithmesh/kith/index"
@@ -75,17 +76,15 @@ func (b *bench) file(p entry.Path, blocks ...[]byte) *entry.Entry {
 }
 
 // run gathers one file from the sources, all of which announced it.
-func (b *bench) run(e *entry.Entry, sources ...*member) *Job {
+func (b *bench) run(e *entry.Entry, sources ...Source) *Job {
 	b.t.Helper()
 	j := &Job{Entry: e, Name: "staged1", Holders: map[entry.DeviceID]entry.Sequence{}}
-	var all []Source
 	for _, s := range sources {
-		j.Holders[s.id] = 1
-		all = append(all, s)
+		j.Holders[s.Device()] = 1
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	b.Gather(ctx, []*Job{j}, all)
+	b.Gather(ctx, []*Job{j}, sources)
 	return j
 }
 
@@ -318,5 +317,52 @@ func TestASymlinkNeedsNoSource(t *testing.T) {
 	b.must(err)
 	if to, err := os.Readlink(filepath.Join(b.root, "link")); err != nil || to != e.Target {
 		t.Errorf("the link points to %q: %v", to, err)
+	}
+}
+
+// breaking is a member whose streams break: so many times in a row, before each
+// block that it gives.
+type breaking struct {
+	*member
+	times int
+
+	mu   sync.Mutex
+	left map[entry.BlockID]int
+}
+
+var errStream = errors.New("stream reset")
+
+func (m *breaking) Fetch(ctx context.Context, ids []entry.BlockID, got func(int, []byte) error) error {
+	m.mu.Lock()
+	n, met := m.left[ids[0]]
+	if !met {
+		n = m.times
+	}
+	m.left[ids[0]] = n - 1
+	m.mu.Unlock()
+	if n > 0 {
+		return errStream
+	}
+	if err := m.member.Fetch(ctx, ids[:1], got); err != nil || len(ids) == 1 {
+		return err
+	}
+	return errStream
+}
+
+func TestAStreamThatBreaksIsNoReasonToGiveUp(t *testing.T) {
+	for times, whole := range map[int]bool{1: true, brokenTries - 1: true, 50: false} {
+		t.Run(fmt.Sprint(times), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBench(t)
+				blocks := pieces(5)
+				m := &breaking{member: b.member("a", blocks...), times: times, left: map[entry.BlockID]int{}}
+				j := b.run(b.file("f", blocks...), m)
+				if whole {
+					b.whole(j, blocks...)
+				} else if !errors.Is(j.Err, ErrUnavailable) {
+					t.Errorf("it ends with %v", j.Err)
+				}
+			})
+		})
 	}
 }

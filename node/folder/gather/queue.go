@@ -114,7 +114,8 @@ func (q *queue) take(s Source, most int) []*need {
 }
 
 // done brings a request back: what d lacks is left for others, and so is what
-// it failed to deliver, d being asked no more if it failed.
+// it failed to deliver, d being asked no more if it failed. Else d is asked again
+// for what it has not delivered.
 func (q *queue) done(d entry.DeviceID, missing, left []*need, failed bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -123,8 +124,15 @@ func (q *queue) done(d entry.DeviceID, missing, left []*need, failed bool) {
 		q.gone[d] = true
 	}
 	back := make([]*open, 0, len(missing)+len(left))
-	for _, n := range append(missing, left...) {
+	for _, n := range missing {
 		back = append(back, &open{need: n, from: q.others(n, d)})
+	}
+	for _, n := range left {
+		if failed {
+			back = append(back, &open{need: n, from: q.others(n, d)})
+		} else {
+			back = append(back, &open{need: n, from: n.unrefused()})
+		}
 	}
 	q.todo = append(back, q.todo...)
 	q.moved.Broadcast()
@@ -133,6 +141,11 @@ func (q *queue) done(d entry.DeviceID, missing, left []*need, failed bool) {
 // others are the holders of n that were not asked in vain.
 func (q *queue) others(n *need, d entry.DeviceID) []entry.DeviceID {
 	n.refused = append(n.refused, d)
+	return n.unrefused()
+}
+
+// unrefused are the holders that were not asked in vain.
+func (n *need) unrefused() []entry.DeviceID {
 	var out []entry.DeviceID
 	for _, s := range n.sinks {
 		for h := range s.job.Holders {
