@@ -116,7 +116,7 @@ func befriend(t *testing.T, shower, user *device, args ...string) {
 
 // route is how a device is connected with another.
 type route struct {
-	Connected                   bool
+	Connected                    bool
 	Device, Via, Transport, Addr string
 }
 

@@ -2,6 +2,7 @@ package storytest
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 )
@@ -102,12 +103,14 @@ func TestAServerThatMayNotRelayDoesNot(t *testing.T) {
 		}
 		return nil
 	})
-	let(time.Duration(size(5, 60)) * time.Second)
+	let(time.Duration(size(2, 60)) * time.Second)
 	if r := a.laptop.route(a.phone); r.Connected {
 		t.Errorf("there is no way, but they are connected by %+v", r)
 	}
 	d := a.laptop.askPlainly("doctor")
-	t.Logf("doctor says, with exit code %d:\n%s", d.code, d.out)
+	if d.code != 3 || !strings.Contains(string(d.out), "no connected device relays") {
+		t.Errorf("doctor does not say, with exit code %d, that nobody relays:\n%s", d.code, d.out)
+	}
 }
 
 // TestDevicesThatHaveBothMovedFindEachOther has laptop and phone, which are on

@@ -14,7 +14,7 @@ func TestTwoDevicesInDifferentHomesPair(t *testing.T) {
 		flags []string
 		told  func(invitation) string
 	}{
-		"by a ticket alone":               {nil, func(i invitation) string { return i.Ticket }},
+		"by a ticket alone":                {nil, func(i invitation) string { return i.Ticket }},
 		"by a code that is found by a DHT": {[]string{"--anywhere"}, func(i invitation) string { return i.Code }},
 	} {
 		t.Run(how, func(t *testing.T) {

@@ -56,7 +56,7 @@ func newQuiet(t *testing.T, flags ...string) *quiet {
 func (q *quiet) live(told func(invitation) string) {
 	t, laptop, phone := q.t, q.laptop, q.phone
 	t.Helper()
-	idle := time.Duration(size(6, 300)) * time.Second
+	idle := time.Duration(size(3, 300)) * time.Second
 	write(t, laptop.at("a file"), "some content")
 	writeNoise(t, chance(t, "the file"), laptop.at("noise"), int64(size(1<<20, 64<<20)))
 	laptop.start()
@@ -143,7 +143,6 @@ func onLAN4(to netip.Addr) bool {
 	return netip.MustParsePrefix("192.168.0.0/16").Contains(to) || to.IsLinkLocalUnicast() || to.IsLinkLocalMulticast() ||
 		to == netip.MustParseAddr("255.255.255.255")
 }
-
 
 // onLink tells whether a packet goes to the network that it comes from.
 func (p packet) onLink() bool {
