@@ -32,7 +32,8 @@ type device struct {
 	tcpOnly  bool      // the next dial leaves QUIC out
 	insisted time.Time // when tcpOnly was last set
 	crowded  time.Time
-	shown    *link // whose route was last reported
+	shown    *link   // whose route was last reported
+	lastBy   peer.ID // whose relay was in between on the connection that went last, if any
 
 	hops      bool          // it relays for others
 	serves    bool          // and is connected directly, so that it does for this device
@@ -167,6 +168,9 @@ func (d *device) detach(c network.Conn, now time.Time) (down bool) {
 			continue
 		}
 		d.links = append(d.links[:i:i], d.links[i+1:]...)
+		if l.confirmed && !d.guest {
+			d.lastBy = l.relay
+		}
 		if d.direct() || len(d.links) > 0 && l.via == ViaRelay {
 			return false
 		}

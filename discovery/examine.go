@@ -49,6 +49,9 @@ type Whereabouts struct {
 	Lasting   []string  // addresses that it is known by
 	Heard     []string  // those that the local network told of lately
 	LastHeard time.Time // by the local network; zero for not lately
+
+	Relay  peer.ID // whose relay its last connection came by, since this device runs; empty if none did, or while it is connected
+	Relays bool    // and that one relays for this device now
 }
 
 // Whereabouts tells what is known of where a trusted device is.
@@ -60,6 +63,10 @@ func (n *Net) Whereabouts(id peer.ID) Whereabouts {
 		return Whereabouts{}
 	}
 	w := Whereabouts{Lasting: texts(d.book.lasting())}
+	if !d.up && d.lastBy != "" {
+		relay := n.devices[d.lastBy]
+		w.Relay, w.Relays = d.lastBy, relay != nil && relay.hops && relay.berthConn() != nil
+	}
 	now := time.Now()
 	for _, h := range d.book.lan {
 		if h.until.Before(now) {

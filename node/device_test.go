@@ -37,6 +37,8 @@ type device struct {
 	addrs           []string               // of the last run
 	log             *journal               // of all runs
 	settings        func(*config.Settings) // changes those of the next run; nil for none
+	reader          *config.Reader         // of the settings file, which then says them; nil for none
+	level           slog.LevelVar          // of the log
 	cancel          context.CancelFunc
 	ended           chan error
 }
@@ -69,6 +71,14 @@ func (j *journal) with(words ...string) (out []string) {
 // start runs a device with nothing in it until the test ends.
 func start(t testing.TB, name string) *device {
 	t.Helper()
+	d := made(t, name)
+	d.up()
+	return d
+}
+
+// made is a device that has not run yet.
+func made(t testing.TB, name string) *device {
+	t.Helper()
 	d := &device{t: t, name: name, root: filepath.Join(t.TempDir(), name), log: &journal{}, ended: make(chan error, 1)}
 	var err error
 	if d.places, err = config.Find(filepath.Join(t.TempDir(), "home")); err != nil {
@@ -83,7 +93,7 @@ func start(t testing.TB, name string) *device {
 			t.Logf("the last of what %s logged:\n%s", name, d.log.tail(60))
 		}
 	})
-	d.up()
+	d.level.Set(slog.LevelDebug)
 	return d
 }
 
@@ -95,13 +105,21 @@ func (d *device) up() {
 	if d.settings != nil {
 		d.settings(&settings)
 	}
+	if d.reader != nil {
+		r, err := d.reader.Read()
+		if err != nil {
+			d.t.Fatal(err)
+		}
+		settings = r.Settings
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	d.cancel = cancel
 	ready := make(chan control.Ready, 1)
 	go func() {
 		d.ended <- node.Run(ctx, node.Options{
 			Places: d.places, Settings: settings, Software: "kith test", Ready: func(r control.Ready) { ready <- r },
-			Log: slog.New(slog.NewTextHandler(d.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+			Log:    slog.New(slog.NewTextHandler(d.log, &slog.HandlerOptions{Level: &d.level})),
+			Reader: d.reader, Level: &d.level,
 		})
 	}()
 	select {

@@ -59,7 +59,7 @@ func (d *Device) whyAbsent(n *doctor.Network, p *control.PeerStatus, id peer.ID)
 	}
 	known := d.net.Whereabouts(id)
 	f.Heard = time.Since(known.LastHeard) < heardLately && known.LastHeard.After(stored.LastSeen)
-	if len(last) == 0 && !f.Paused && (f.Heard || len(known.Lasting) > 0) {
+	if len(last) == 0 && !f.Paused && !f.Through.Away && (f.Heard || len(known.Lasting) > 0) {
 		return control.Problem{} // it is being tried
 	}
 	found := doctor.Diagnose(n, &f)

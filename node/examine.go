@@ -19,9 +19,12 @@ func (d *Device) Examine(ctx context.Context) ([]control.Finding, error) {
 	}
 	out := []control.Finding{d.examineSelf(&st)}
 	for _, p := range st.Problems {
+		if p.Code == settingWaits { // told below, each by its name
+			continue
+		}
 		out = append(out, control.Finding{Subject: "device", Code: p.Code, Message: p.Message, Hint: p.Hint})
 	}
-	out = append(out, d.examineClocks()...)
+	out = append(append(out, d.file.findings()...), d.examineClocks()...)
 	for i := range st.Folders {
 		out = append(out, d.examineFolder(&st.Folders[i])...)
 	}

@@ -77,9 +77,18 @@ func (d *Device) renameSelf(name string) (control.Identity, error) {
 			return control.Identity{}, fmt.Errorf("rename this device to %q: %w", name, control.ErrNameTaken)
 		}
 	}
+	d.changing.Lock()
+	defer d.changing.Unlock()
 	if err := config.Set(d.Places.Config, "name", name); err != nil {
 		return control.Identity{}, err
 	}
+	d.takeName(name)
+	return d.identity(d.id.ID()), nil
+}
+
+// takeName makes this device go by a name from now on.
+func (d *Device) takeName(name string) {
+	d.hold(func(s *config.Settings) { s.Name = name })
 	d.mu.Lock()
 	d.name = name
 	d.mu.Unlock()
@@ -92,5 +101,4 @@ func (d *Device) renameSelf(name string) (control.Identity, error) {
 		}
 	}
 	d.news()
-	return d.identity(d.id.ID()), nil
 }

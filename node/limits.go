@@ -156,7 +156,7 @@ func (d *Device) limitList(r traffic.Rules) control.LimitList {
 	in := d.in()
 	out := control.LimitList{
 		LAN: int64(r.LAN), Up: int64(at.All[traffic.Up]), Down: int64(at.All[traffic.Down]),
-		Metered: in.metered, OnMetered: string(d.Settings.OnMetered), Battery: -1,
+		Metered: in.metered, OnMetered: string(d.setting().OnMetered), Battery: -1,
 	}
 	if in.power.Battery {
 		out.Battery, out.Saving = in.power.Percent, d.rests(surroundings{power: in.power}) != nil

@@ -62,13 +62,19 @@ type Options struct {
 	Settings config.Settings
 	Software string // name and version of the program, for peers
 	Log      *slog.Logger
+	// Reader reads the settings again when their file changes; nil: what they
+	// are at the start holds to the end.
+	Reader *config.Reader
+	// Level is what Log logs from on, for when the settings change it. Nil: it
+	// then changes with the next start.
+	Level *slog.LevelVar
 	// Ready is called once, when the device serves.
 	Ready func(control.Ready)
 }
 
 // Device is a running device.
 type Device struct {
-	Options
+	Options  // Settings are those of the start; what holds now is [Device.setting]
 	id       *identity.Identity
 	store    *membership.Store
 	db       *index.DB
@@ -98,6 +104,11 @@ type Device struct {
 	links  map[entry.DeviceID]*link
 	paused pauses
 	around atomic.Pointer[surroundings]
+
+	changing sync.Mutex // held while settings are changed
+	held     atomic.Pointer[config.Settings]
+	retuned  notice // of settings that [Device.watchSurroundings] goes by
+	file     settingsFile
 }
 
 // Run runs a device until ctx ends or somebody stops it. It returns an error
@@ -113,6 +124,7 @@ func Run(ctx context.Context, o Options) error {
 	d := &Device{
 		Options: o, name: o.Settings.Name, gate: pair.NewGate(time.Now, rand.Reader),
 		shares: map[entry.FolderID]*share{}, links: map[entry.DeviceID]*link{}, changed: newNotice(),
+		retuned: newNotice(), file: newSettingsFile(),
 	}
 	if err := d.open(); err != nil {
 		return errors.Join(err, server.Close())
@@ -217,6 +229,7 @@ func (d *Device) run(parent context.Context) error {
 	g.Go(func() error { d.watchPauses(ctx); return nil })
 	g.Go(func() error { return d.meter.Run(ctx) })
 	g.Go(func() error { d.watchSurroundings(ctx); return nil })
+	g.Go(func() error { return d.watchSettings(ctx) })
 	g.Go(func() error { d.watchBackups(ctx); return nil })
 	g.Go(func() error { d.watchRecovery(ctx); return nil })
 	d.Log.Info("running", "device", d.id.ID(), "name", d.name)

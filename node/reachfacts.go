@@ -33,8 +33,13 @@ func (d *Device) known(p membership.Peer) doctor.Device {
 	if told := d.acquaintances.lastSeen(p.ID); told.After(f.LastSeen) {
 		f.LastSeen = told
 	}
-	for _, now := range d.net.Peers() {
-		if now.Device.String() == string(p.ID) && now.Connected {
+	peers := d.net.Peers()
+	for _, now := range peers {
+		if now.Device.String() != string(p.ID) {
+			continue
+		}
+		f.Through = d.through(now.Device, peers)
+		if now.Connected {
 			f.Connected, f.How = true, d.routeText(now.Route)
 			if why := d.net.Far().Unmet[now.Device]; why != nil && now.Route.Via == discovery.ViaRelay {
 				f.How += ", as no direct way has opened yet"
@@ -45,6 +50,19 @@ func (d *Device) known(p membership.Peer) doctor.Device {
 		f.Talks, f.Trouble = l.meets(), l.troubled()
 	}
 	return f
+}
+
+// through is the device by whose relay another one was connected last, if it is
+// not now.
+func (d *Device) through(id peer.ID, peers []discovery.Peer) doctor.Through {
+	w := d.net.Whereabouts(id)
+	if w.Relay == "" {
+		return doctor.Through{}
+	}
+	return doctor.Through{
+		Name: d.nameOf(entry.DeviceID(w.Relay.String())), Serves: w.Relays,
+		Away: slices.ContainsFunc(peers, func(p discovery.Peer) bool { return p.Device == w.Relay && !p.Connected }),
+	}
 }
 
 // routeText says in words how a device is connected: "direct quic, punched".
@@ -106,7 +124,7 @@ func (l *link) troubled() doctor.Trouble {
 func (d *Device) standing() doctor.Network {
 	n := doctor.Network{
 		Now: time.Now(), MDNS: d.Settings.MDNS, LANOnly: d.Settings.LANOnly,
-		Networks: d.net.Networks(), Discovery: string(d.discovery()), Relay: string(d.Settings.Relay),
+		Networks: d.net.Networks(), Discovery: string(d.discovery()), Relay: string(d.setting().Relay),
 		Ports: portsOf(d.net.Addrs()), Wanted: portsOf(d.Settings.Listen),
 	}
 	if len(d.Settings.Listen) == 0 {

@@ -14,7 +14,10 @@ import (
 	msmux "github.com/multiformats/go-multistream"
 
 	"github.com/kithmesh/kith/discovery"
+	"github.com/kithmesh/kith/index/entry"
+	"github.com/kithmesh/kith/node/control"
 	"github.com/kithmesh/kith/node/doctor"
+	"github.com/kithmesh/kith/node/membership"
 	"github.com/kithmesh/kith/protocol/exchange"
 )
 
@@ -79,6 +82,26 @@ func TestMachinesAreCountedOnce(t *testing.T) {
 	addrs := []netip.Addr{netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("fe80::1"), netip.MustParseAddr("10.0.0.2")}
 	if got := machines(addrs); got != 2 {
 		t.Errorf("got %d, want 2", got)
+	}
+}
+
+// TestWhatIsLackingIsWrongOnlyIfADeviceIsMissingAtTheEnd has a phone that was
+// missing when the examination began.
+func TestWhatIsLackingIsWrongOnlyIfADeviceIsMissingAtTheEnd(t *testing.T) {
+	for _, came := range []bool{true, false} {
+		var silence control.Finding
+		x := examination{whole: true, told: func(r control.Reached) error {
+			if r.Finding.Code == string(doctor.LANSilent) {
+				silence = *r.Finding
+			}
+			return nil
+		}}
+		n := doctor.Network{Networks: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/24")}, MDNS: true, Joined: true, Own: 1, Missing: true}
+		phone := []membership.Peer{{ID: "phone"}}
+		x.conclude(&n, phone, phone, map[entry.DeviceID]doctor.Device{"phone": {Name: "phone", Connected: came, Talks: came}})
+		if silence.Code == "" || silence.OK != came {
+			t.Errorf("connected at the end: %t; got %+v", came, silence)
+		}
 	}
 }
 

@@ -89,28 +89,49 @@ func (x *examination) run(ctx context.Context, peers []membership.Peer) {
 		}
 	}
 	n := x.network(ctx, absent)
-	for _, f := range doctor.Survey(&n) {
-		if x.whole || !f.OK && len(absent) > 0 {
+	sought := make([]doctor.Device, len(absent))
+	var g errgroup.Group
+	g.SetLimit(examineAtOnce)
+	for i, p := range absent {
+		g.Go(func() error { sought[i] = x.seek(ctx, facts[p.ID], p); return nil })
+	}
+	_ = g.Wait()
+	if ctx.Err() != nil {
+		return
+	}
+	for i, p := range absent {
+		facts[p.ID] = x.latest(ctx, sought[i], p)
+	}
+	x.conclude(&n, peers, absent, facts)
+}
+
+// conclude tells what was found. That waits for the end: a device that has come
+// by then is not missing, and what is lacking without harm is not wrong.
+func (x *examination) conclude(n *doctor.Network, peers, sought []membership.Peer, facts map[entry.DeviceID]doctor.Device) {
+	n.Missing = slices.ContainsFunc(sought, func(p membership.Peer) bool { return !facts[p.ID].Connected })
+	for _, f := range doctor.Survey(n) {
+		if x.whole || !f.OK && len(sought) > 0 {
 			x.found(networkSubject, f)
 		}
 	}
 	for _, p := range peers {
-		if f := facts[p.ID]; !slices.ContainsFunc(absent, func(a membership.Peer) bool { return a.ID == p.ID }) {
-			x.found(deviceSubject(f.Name), doctor.Diagnose(&n, &f))
-		}
+		f := facts[p.ID]
+		x.found(deviceSubject(f.Name), doctor.Diagnose(n, &f))
 	}
-	var g errgroup.Group
-	g.SetLimit(examineAtOnce)
-	for _, p := range absent {
-		g.Go(func() error {
-			f := x.seek(ctx, facts[p.ID], p)
-			if ctx.Err() == nil {
-				x.found(deviceSubject(f.Name), doctor.Diagnose(&n, &f))
-			}
-			return nil
-		})
+}
+
+// latest is what is known of a device that was sought, which may have come
+// meanwhile.
+func (x *examination) latest(ctx context.Context, f doctor.Device, p membership.Peer) doctor.Device {
+	now := x.device.known(p)
+	switch {
+	case now.Connected && now.Trouble == doctor.NoTrouble:
+		return x.settle(ctx, now, p) // it may not have said anything yet
+	case now.Connected:
+		return now
 	}
-	_ = g.Wait()
+	f.Through = now.Through
+	return f
 }
 
 // network looks at what this device's network is like. While nobody is missing

@@ -15,7 +15,6 @@ import (
 	"github.com/kithmesh/kith/node/backup"
 	"github.com/kithmesh/kith/node/control"
 	"github.com/kithmesh/kith/node/folder"
-	"github.com/kithmesh/kith/node/folder/brake"
 	"github.com/kithmesh/kith/node/identity"
 	"github.com/kithmesh/kith/node/membership"
 	"github.com/kithmesh/kith/protocol/exchange"
@@ -75,6 +74,7 @@ func (d *Device) startWith(rec membership.Folder, how starting) (*share, error) 
 	d.shares[rec.ID] = s
 	d.mu.Unlock()
 	s.stop, s.done = d.tasks.start(run)
+	d.tasks.start(func(ctx context.Context) error { s.tune(ctx); return nil }) // settings may have changed meanwhile
 	s.expectKey()
 	if s.seeding.Load() {
 		d.tasks.start(s.seed)
@@ -111,11 +111,11 @@ func (s *share) embody(how starting) (run func(context.Context) error, err error
 			history = beside{s.keeper}
 		}
 	}
+	now := d.setting()
 	f, err := folder.New(folder.Options{
 		ID: rec.ID, Root: rec.Path, Name: d.Name(), Device: d.id.ID(), Keys: folderKeys(rec.Keys), DB: d.db, Log: d.Log, History: history,
 		Role: rec.Role, Choices: rulesOf(rec.Choices), Begin: how.begin, Alone: s.alone, Claimed: s.isClaimed, Blind: s.isBlind,
-		Brake:  brake.Limits{Files: d.Settings.BrakeFiles, Share: d.Settings.BrakeShare},
-		Rescan: d.Settings.RescanInterval, Changed: d.news,
+		Brake: brakeLimits(&now), Rescan: now.RescanInterval, Changed: d.news,
 	})
 	if err != nil {
 		return nil, errors.Join(err, s.closeKeeper())

@@ -20,6 +20,7 @@ func (d *Device) Status(ctx context.Context, text string) (control.Status, error
 	if err != nil {
 		return control.Status{}, fmt.Errorf("status: %w", err)
 	}
+	d.settleSettings(ctx)
 	st := control.Status{Identity: d.identity(d.id.ID()), Listen: d.net.Addrs()}
 	d.mu.Lock()
 	st.Paused = d.paused.has("", time.Now())
@@ -28,6 +29,7 @@ func (d *Device) Status(ctx context.Context, text string) (control.Status, error
 	if why := d.rests(d.in()); why != nil {
 		st.Problems = append(st.Problems, *why)
 	}
+	st.Problems = append(st.Problems, d.file.problems()...)
 	for _, s := range shares {
 		d.check(ctx, s)
 		st.Folders = append(st.Folders, d.folderStatus(s))

@@ -39,16 +39,16 @@ func (d *Device) in() surroundings {
 // rests is why nothing is exchanged at all; nil if it is.
 func (d *Device) rests(in surroundings) *control.Problem {
 	switch {
-	case in.metered && d.Settings.OnMetered == config.MeteredPause:
+	case in.metered && d.setting().OnMetered == config.MeteredPause:
 		return &control.Problem{
 			Code: "metered", Message: "nothing is exchanged: the network is metered",
-			Hint: "kith config set on-metered lan or sync changes that, metered no if it is not so; both after a restart",
+			Hint: "kith config set on-metered lan or sync changes that, metered no if it is not so",
 		}
-	case in.power.Battery && d.Settings.OnBattery == config.BatteryPause &&
-		(int64(in.power.Percent) < d.Settings.BatteryBelow || d.Settings.BatteryBelow == 100):
+	case in.power.Battery && d.setting().OnBattery == config.BatteryPause &&
+		(int64(in.power.Percent) < d.setting().BatteryBelow || d.setting().BatteryBelow == 100):
 		return &control.Problem{
 			Code: "battery", Message: fmt.Sprintf("nothing is exchanged: the battery is at %d %%", in.power.Percent),
-			Hint: "it goes on with the charger, or from battery-below on; kith config set on-battery sync changes that after a restart",
+			Hint: "it goes on with the charger, or from battery-below on; kith config set on-battery sync changes that",
 		}
 	}
 	return nil
@@ -56,7 +56,7 @@ func (d *Device) rests(in surroundings) *control.Problem {
 
 // saves tells whether larger files are to wait for the local network.
 func (d *Device) saves(in surroundings) bool {
-	return in.metered && d.Settings.OnMetered == config.MeteredLAN
+	return in.metered && d.setting().OnMetered == config.MeteredLAN
 }
 
 // surround takes note of other surroundings, and acts on what they change.
@@ -82,23 +82,62 @@ func (d *Device) surround(ctx context.Context, change func(*surroundings)) {
 
 // watchSurroundings follows what the settings make matter, until ctx ends.
 func (d *Device) watchSurroundings(ctx context.Context) {
-	if d.Settings.OnBattery == config.BatteryPause {
-		_, done := d.tasks.start(func(ctx context.Context) error {
-			for ctx.Err() == nil {
-				d.surround(ctx, func(in *surroundings) { in.power = traffic.ReadPower() })
-				_ = pause(ctx, batteryEvery)
-			}
-			return nil
-		})
-		defer func() { <-done }()
+	var was config.Settings
+	for ctx.Err() == nil {
+		changed := d.retuned.next()
+		now := d.setting()
+		d.forgetSurroundings(ctx, &was, &now)
+		was = now
+		ctx, cancel := context.WithCancel(ctx)
+		var ends []<-chan struct{}
+		follow := func(watch func(context.Context)) {
+			_, done := d.tasks.start(func(context.Context) error { watch(ctx); return nil })
+			ends = append(ends, done)
+		}
+		if now.OnBattery == config.BatteryPause {
+			follow(d.watchPower)
+		}
+		if followsMetered(&now) {
+			follow(func(ctx context.Context) {
+				traffic.WatchMetered(ctx, func(is bool) { d.surround(ctx, func(in *surroundings) { in.metered = is }) })
+			})
+		}
+		select {
+		case <-ctx.Done():
+		case <-changed:
+		}
+		cancel()
+		for _, done := range ends {
+			<-done
+		}
 	}
-	switch {
-	case d.Settings.Metered == config.MeteredYes:
-		d.surround(ctx, func(in *surroundings) { in.metered = true })
-	case d.Settings.Metered == config.MeteredAuto && d.Settings.OnMetered != config.MeteredSync:
-		traffic.WatchMetered(ctx, func(is bool) { d.surround(ctx, func(in *surroundings) { in.metered = is }) })
+}
+
+// followsMetered tells whether the system is asked about the network.
+func followsMetered(s *config.Settings) bool {
+	return s.Metered == config.MeteredAuto && s.OnMetered != config.MeteredSync
+}
+
+// forgetSurroundings ends what was known of the surroundings by settings that
+// hold no longer. What the system has said of the network stays while it is
+// asked: large files would else go out before it says so again.
+func (d *Device) forgetSurroundings(ctx context.Context, was, now *config.Settings) {
+	d.surround(ctx, func(in *surroundings) {
+		if !followsMetered(now) || !followsMetered(was) {
+			in.metered = now.Metered == config.MeteredYes
+		}
+		if now.OnBattery != config.BatteryPause {
+			in.power = traffic.Power{}
+		}
+	})
+}
+
+// watchPower looks at the battery now and then.
+func (d *Device) watchPower(ctx context.Context) {
+	for ctx.Err() == nil {
+		d.surround(ctx, func(in *surroundings) { in.power = traffic.ReadPower() })
+		_ = pause(ctx, batteryEvery)
 	}
-	<-ctx.Done()
 }
 
 // isLAN tells whether the peer is reached over the local network.
@@ -169,6 +208,6 @@ func (d *Device) waitsForLAN(st folder.Status) []control.Problem {
 	}
 	return []control.Problem{{
 		Code: "metered", Message: "the network is metered: files above 1 MiB wait for a device on the local network",
-		Hint: "kith config set on-metered sync sends them all the same, metered no says that it is not so; both after a restart",
+		Hint: "kith config set on-metered sync sends them all the same, metered no says that it is not so",
 	}}
 }

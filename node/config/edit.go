@@ -47,12 +47,11 @@ func Set(path, name, text string) error {
 }
 
 func settingNamed(name, text string) (*setting, error) {
-	for i := range settings {
-		if settings[i].name == name {
-			return &settings[i], settings[i].parse(new(Settings), text)
-		}
+	s, ok := find(name)
+	if !ok {
+		return nil, fmt.Errorf("%w: there is none of that name", ErrSetting)
 	}
-	return nil, fmt.Errorf("%w: there is none of that name", ErrSetting)
+	return s, s.parse(new(Settings), text)
 }
 
 // edit puts s into the document, and then looks whether exactly that changed.

@@ -47,17 +47,28 @@ type document struct {
 // Errors wrap [ErrFile] and name the file, and where they can the line, the
 // column and the key.
 func Load(path string) (*File, error) {
+	f, err := loadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// loadFile returns, with an error too, a file that knows whether it has changed.
+func loadFile(path string) (*File, error) {
 	f := &File{path: path}
 	data, info, err := read(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return f, nil
 	}
-	if err != nil {
-		return nil, fmt.Errorf("load settings: %w", err)
+	if f.info = info; info == nil {
+		f.info, _ = os.Stat(path) // for one that cannot be opened
 	}
-	f.info = info
+	if err != nil {
+		return f, fmt.Errorf("load settings: %w", err)
+	}
 	if f.text, err = decode(data); err != nil {
-		return nil, fmt.Errorf("load settings: %s%w", path, err)
+		return f, fmt.Errorf("load settings: %s%w", path, err)
 	}
 	return f, nil
 }

@@ -24,7 +24,8 @@ func WriteTemplate(path string) error {
 
 func template() string {
 	var b strings.Builder
-	b.WriteString("# Settings of this kith device. They are read again when this file changes.\n" +
+	b.WriteString("# Settings of this kith device. A running device takes over what changes here,\n" +
+		"# or says what of it holds only from its next start (kith status).\n" +
 		"# What is commented out has the value shown. \"kith config\" tells what holds.\n")
 	for i := range settings {
 		s := &settings[i]

@@ -15,6 +15,7 @@ const (
 	OffDiscovery  Code = "discovery_off"  // it is out there, and nothing beyond the local network is tried
 	OnlyLAN       Code = "lan_only"       // the same, because this device is told to
 	NoWay         Code = "no_way"         // it is on, and no way to it works: no relay, or none that lets in
+	RelayGone     Code = "relay_gone"     // the device that relayed to it is not connected
 	RelayRefused  Code = "relay_refused"  // the same: those that relay refuse
 	HardNAT       Code = "nat"            // the same: the router of this network cannot be punched through
 	NoMDNS        Code = "no_mdns"        // not found: nobody answers on this network
@@ -58,8 +59,8 @@ const (
 var words = map[Code]string{
 	Paused: "paused", TurnsAway: "it turns this device away", Version: "its kith is of another version", Silent: "it does not answer",
 	AnswersNow: "about to connect", Firewall: "behind a firewall", Isolated: "kept apart by the network", BlockedHere: "forbidden on this machine",
-	NoNetwork: "this machine is on no network", OffDiscovery: "beyond this network", OnlyLAN: "beyond this network", NoWay: "on, but no way to it",
-	RelayRefused: "on, but no relay lets through", HardNAT: "on, but no way through the router", NoMDNS: "not found", OffMDNS: "not looked for",
+	NoNetwork: "this machine is on no network", OffDiscovery: "beyond this network", OnlyLAN: "beyond this network", NoWay: "no way to it",
+	RelayGone: "its relay is not connected", RelayRefused: "on, but no relay lets through", HardNAT: "no way through the router", NoMDNS: "not found", OffMDNS: "not looked for",
 	NoAddress: "no address known", NotFound: "not found", BoardDown: "not found", WrongNetwork: "in another network", AddressReused: "its address is another's now",
 	NotRunning: "its machine is on, kith is not", Off: "off, asleep or elsewhere",
 }

@@ -1,5 +1,7 @@
 package doctor
 
+import "slices"
+
 // rule finds a cause, if the facts show it.
 type rule func(*Network, *Device) (Finding, bool)
 
@@ -7,7 +9,7 @@ type rule func(*Network, *Device) (Finding, bool)
 // what a person can change before what can only be waited for.
 var rules = []rule{
 	ruleConnected, rulePaused, ruleTurnedAway, ruleAnswers, ruleNoNetwork, ruleHeard, ruleBlockedHere,
-	ruleSeen, ruleNoAddress, ruleRunsNot, ruleReused, rulePublished, ruleElsewhere, ruleForbidden, ruleOff,
+	ruleThrough, ruleSeen, ruleNoAddress, ruleRunsNot, ruleReused, rulePublished, ruleElsewhere, ruleForbidden, ruleOff,
 }
 
 // Diagnose says what is the matter with one device.
@@ -118,13 +120,68 @@ func ruleBlockedHere(_ *Network, d *Device) (Finding, bool) {
 	}, len(t) > 0
 }
 
+// ruleThrough is for a device that was last reached through another one, which
+// does not lead to it any more. What else is not found of it says nothing then:
+// it may well be on.
+func ruleThrough(n *Network, d *Device) (Finding, bool) {
+	by := d.Through
+	nextDoor := pick(d.at(Here, Near), Refused, HungUp, NotKith) // its machine is, for all that is known
+	if by.Name == "" || n.LANOnly || n.Discovery == "off" || len(nextDoor) > 0 {
+		return Finding{}, false
+	}
+	lead := ""
+	if len(d.SeenBy) > 0 {
+		lead = d.isOn()
+	}
+	lead += "it was reached through " + by.Name
+	end := d.seen(n.Now)
+	if lost := d.with(TimedOut, Unreachable, NoRoute); len(lost) > 0 {
+		end = "; nobody answers directly at " + addrs(lost) + end
+	}
+	refused, silent := d.relays()
+	switch {
+	case by.Away:
+		f := Finding{Code: RelayGone, Message: lead + ", which is not connected" + end, Hint: "see to " + by.Name + " first: kith doctor " + by.Name}
+		if len(d.SeenBy) == 0 {
+			f.Hint += "; whether " + d.Name + " is on shows when that one is back"
+		}
+		return f, true
+	case slices.Contains(refused, by.Name):
+		return relayRefused(d, lead+"; but ", refused), true
+	case by.Serves:
+		return Finding{}, false
+	}
+	return n.noWay(Finding{
+		Message: lead + ", which does not relay for this device any more, and " + otherRelays(silent) + end,
+		Hint: "see on " + by.Name + " that it relays (kith config set relay on), and that kith devices there lists this device and " + d.Name +
+			"; or pair both with another one that has a public address",
+	}), true
+}
+
+// noWay gives a finding the code for what has no way to it, from this network.
+func (n *Network) noWay(f Finding) Finding {
+	f.Code = NoWay
+	if n.symmetric() {
+		f.Code = HardNAT
+	}
+	return f
+}
+
+// otherRelays says what other devices do that could lead there.
+func otherRelays(silent []string) string {
+	if len(silent) == 0 {
+		return "no connected device relays"
+	}
+	return list(silent) + ", which could relay, has no connection with it"
+}
+
 // ruleSeen is for a device that another one is in touch with right now: it is
 // on, and it is the way that is missing.
 func ruleSeen(n *Network, d *Device) (Finding, bool) {
 	if len(d.SeenBy) == 0 {
 		return Finding{}, false
 	}
-	on := "it is on: " + list(d.SeenBy) + isAre(d.SeenBy) + "connected with it; but "
+	on := d.isOn()
 	switch {
 	case n.LANOnly:
 		return Finding{
@@ -233,19 +290,11 @@ func rulePublished(n *Network, d *Device) (Finding, bool) {
 	if len(refused) > 0 {
 		return relayRefused(d, "it has told the rendezvous where it is; but ", refused), true
 	}
-	relays := "no connected device relays"
-	if len(silent) > 0 {
-		relays = list(silent) + ", which could relay, has no connection with it"
-	}
-	f := Finding{
-		Code: NoWay, Message: "it has told the rendezvous where it is, but does not answer at " + addrs(lost) +
-			": it is off by now, or the routers on both sides keep it out, and " + relays + d.seen(n.Now),
+	return n.noWay(Finding{
+		Message: "it has told the rendezvous where it is, but does not answer at " + addrs(lost) +
+			": it is off by now, or the routers on both sides keep it out, and " + otherRelays(silent) + d.seen(n.Now),
 		Hint: isItUp(d) + "? If so, pair it and this device with one that has a public address, and let that one relay",
-	}
-	if n.symmetric() {
-		f.Code = HardNAT
-	}
-	return f, true
+	}), true
 }
 
 // ruleElsewhere is for a device of which only addresses of another network are

@@ -105,6 +105,14 @@ type Device struct {
 	Heard    bool     // it announces itself on this network
 	Tries    []Try
 	Lookup   Lookup
+	Through  Through
+}
+
+// Through is the device whose relay the last connection came by.
+type Through struct {
+	Name   string // empty if there was none in between, as far as is known
+	Away   bool   // it is paired, and not connected
+	Serves bool   // it is connected, and says that it relays
 }
 
 // Trouble is why two devices that are connected do not talk.

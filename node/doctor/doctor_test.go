@@ -51,6 +51,11 @@ func seen(tries ...Try) Device {
 	return d
 }
 
+func by(t Through, d Device) Device {
+	d.Through = t
+	return d
+}
+
 func lookedUp(found int, err string, tries ...Try) Device {
 	d := phone(tries...)
 	d.Lookup = Lookup{Done: true, Found: found, Error: err}
@@ -89,7 +94,23 @@ func TestADeviceGetsTheNearestCause(t *testing.T) {
 			n.Mirrors = []Mirror{{"nas", netip.MustParseAddrPort("203.0.113.1:4001")}, {"vps", netip.MustParseAddrPort("203.0.113.1:4002")}}
 			return n
 		}(), seen(try(Public, TimedOut), try(Behind, Unreachable)), HardNAT, []string{"gives each connection another address"}},
-		"seen, and nobody relays":                       {anywhere(), seen(try(Public, TimedOut)), NoWay, []string{"kith config set relay on"}},
+		"seen, and nobody relays": {anywhere(), seen(try(Public, TimedOut)), NoWay, []string{"kith config set relay on"}},
+		"its relay is away": {anywhere(), by(Through{Name: "server", Away: true}, lookedUp(0, "", try(Public, TimedOut))), RelayGone,
+			[]string{"reached through server, which is not connected", "198.51.100.7:5484", "see to server first", "last seen 3 h ago"}},
+		"its relay is away, and an address refuses":  {anywhere(), by(Through{Name: "server", Away: true}, phone(try(Public, Refused))), RelayGone, nil},
+		"its relay is away, and no address is known": {anywhere(), by(Through{Name: "server", Away: true}, lookedUp(0, "")), RelayGone, nil},
+		"its relay is away, and it has moved":        {anywhere(), by(Through{Name: "server", Away: true}, lookedUp(2, "", try(Away, TimedOut))), RelayGone, nil},
+		"its relay is away, and another sees it": {anywhere(), by(Through{Name: "server", Away: true}, seen(try(Public, TimedOut))), RelayGone,
+			[]string{"it is on: nas is connected with it; but it was reached through server"}},
+		"its relay relays no more": {anywhere(), by(Through{Name: "server"}, lookedUp(0, "", try(Public, TimedOut))), NoWay,
+			[]string{"reached through server", "no connected device relays", "kith config set relay on"}},
+		"its relay relays no more, and another does not know it": {anywhere(), by(Through{Name: "server"}, phone(try(Public, TimedOut), try(Behind, Unreachable))), NoWay,
+			[]string{"nas, which could relay, has no connection with it"}},
+		"its relay refuses":                             {anywhere(), by(Through{Name: "nas", Serves: true}, phone(try(Public, TimedOut), try(Behind, Refused))), RelayRefused, []string{"nas will not relay"}},
+		"its relay has lost it too":                     {anywhere(), by(Through{Name: "nas", Serves: true}, lookedUp(0, "", try(Public, TimedOut), try(Behind, Unreachable))), Off, nil},
+		"its relay is away, and its machine is here":    {anywhere(), by(Through{Name: "server", Away: true}, phone(try(Near, Refused))), NotRunning, nil},
+		"its relay is away, and discovery is off":       {home(), by(Through{Name: "server", Away: true}, phone(try(Public, NotTried))), OffDiscovery, nil},
+		"its relay is away, and it answers":             {anywhere(), by(Through{Name: "server", Away: true}, phone(try(Public, Answers))), AnswersNow, nil},
 		"nobody knows an address":                       {home(), phone(), NoAddress, []string{"is kith up on phone"}},
 		"no address, and nobody answers here":           {away(func(n *Network) { n.Others = 0 }), phone(), NoMDNS, []string{"multicast", "guest Wi-Fi"}},
 		"no address, and mdns is off":                   {away(func(n *Network) { n.MDNS = false }), phone(), OffMDNS, []string{"mdns"}},
@@ -213,6 +234,9 @@ func TestEveryDeviceGetsACauseAndAHint(t *testing.T) {
 			n.Networks = nil
 		}
 		d := Device{Name: "phone", Heard: rapid.Bool().Draw(t, "heard")}
+		if rapid.Bool().Draw(t, "through") {
+			d.Through = Through{Name: "server", Away: rapid.Bool().Draw(t, "away"), Serves: rapid.Bool().Draw(t, "serves")}
+		}
 		if rapid.Bool().Draw(t, "seen") {
 			d.SeenBy = []string{"nas"}
 		}

@@ -146,6 +146,11 @@ func list(all []string) string {
 	return strings.Join(all[:len(all)-1], ", ") + " and " + all[len(all)-1]
 }
 
+// isOn begins a sentence about a device that others are in touch with.
+func (d *Device) isOn() string {
+	return "it is on: " + list(d.SeenBy) + isAre(d.SeenBy) + "connected with it; but "
+}
+
 func isAre(all []string) string {
 	if len(all) == 1 {
 		return " is "

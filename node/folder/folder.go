@@ -236,3 +236,16 @@ func (f *Folder) announce() {
 func (f *Folder) Rename(name string) {
 	_ = f.do(context.Background(), func(a *actor) { a.Name = name })
 }
+
+// Tune changes what counts as too much, and how often the whole tree is looked
+// at. Changes of others that wait, or that are still to be applied, are judged
+// anew.
+func (f *Folder) Tune(ctx context.Context, limits brake.Limits, rescan time.Duration) error {
+	return f.do(ctx, func(a *actor) {
+		if a.Brake != limits {
+			a.Brake, a.brake.meter.Limits = limits, limits
+			a.brake.at, a.recount, a.pass.again, a.stale = time.Time{}, true, true, true
+		}
+		a.Rescan = rescan
+	})
+}
