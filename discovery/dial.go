@@ -40,7 +40,7 @@ func (n *Net) placesLocked(d *device, now time.Time) []ma.Multiaddr {
 func (n *Net) whereLocked(d *device, now time.Time) []ma.Multiaddr {
 	all, asked := n.placesLocked(d, now), n.gate.askedOf(d.id)
 	likely := ma.FilterAddrs(slices.Clone(all), func(a ma.Multiaddr) bool {
-		return !near(a) || n.gate.linked(a) || ma.Contains(asked, a)
+		return !near(a) || n.gate.linked(a) || ma.Contains(asked, a) || n.gate.toldHere(d.id, a)
 	})
 	if d.failures%strayEvery == 0 || len(likely) == 0 {
 		return all

@@ -20,7 +20,8 @@
 //     carries it; through a relay that stands still and is not dead itself within
 //     two minutes.
 //   - Nothing is dialled beyond the links of this machine but where a person
-//     has said that a device is ([Net.Vouch]), unless [Options.Beyond] is set or
+//     has said that a device is ([Net.Vouch]), or connected devices have said so
+//     on the network that this machine is on, of private addresses; unless [Options.Beyond] is set or
 //     [Net.Widen] called; nor is anything else done there: no relay, no mirror, no
 //     port. Trusted devices may come in from anywhere all the same. With
 //     [Options.LANOnly] nothing of that is done, private addresses that a person
@@ -118,7 +119,7 @@ func New(o Options) (*Net, error) {
 	if err != nil {
 		return nil, err
 	}
-	n.gate = newGate(extent{lanOnly: o.LANOnly, onLink: n.onLink})
+	n.gate = newGate(extent{lanOnly: o.LANOnly, onLink: n.onLink, links: n.links})
 	n.far = newFar()
 	n.far.relayed = o.Relayed
 	n.widen(o.wide())

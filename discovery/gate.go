@@ -1,6 +1,7 @@
 package discovery
 
 import (
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -29,6 +30,7 @@ type gate struct {
 	paired   map[peer.ID]struct{}
 	dialled  map[peer.ID]int // strangers that may be dialled, by how many callers
 	asked    map[peer.ID][]ma.Multiaddr
+	sites    map[site][]netip.Prefix // and on which networks those behind gateways were told
 	open     bool
 	visitors map[network.Conn]*visitor
 }
@@ -50,6 +52,7 @@ func newGate(e extent) *gate {
 		severed:  func(peer.ID, ma.Multiaddr) bool { return false },
 		dialled:  map[peer.ID]int{},
 		asked:    map[peer.ID][]ma.Multiaddr{},
+		sites:    map[site][]netip.Prefix{},
 		visitors: map[network.Conn]*visitor{},
 	}
 }

@@ -285,6 +285,35 @@ func TestOnlyWhatIsWantedIsDialledBeyondTheLocalNetwork(t *testing.T) {
 	}
 }
 
+// TestAPrivateAddressBehindAGatewayCountsOnTheNetworkWhereItWasTold has a machine
+// that leaves a house of two networks, and comes back.
+func TestAPrivateAddressBehindAGatewayCountsOnTheNetworkWhereItWasTold(t *testing.T) {
+	home, cafe := netip.MustParsePrefix("192.168.1.0/24"), netip.MustParsePrefix("10.0.0.0/8")
+	own := netip.MustParsePrefix("127.0.0.0/8")
+	at := []netip.Prefix{own, home}
+	g := newGate(extent{lanOnly: true, onLink: func(ma.Multiaddr) bool { return false }, links: func() []netip.Prefix { return at }})
+	g.paired["p"], g.paired["q"] = struct{}{}, struct{}{}
+	cellar, far := ma.StringCast("/ip4/192.168.2.2/tcp/1"), ma.StringCast("/ip4/8.8.8.8/tcp/1")
+	g.tell("p", []ma.Multiaddr{cellar, far})
+	for _, c := range []struct {
+		at    []netip.Prefix
+		dials bool
+	}{
+		{[]netip.Prefix{own, home}, true},
+		{[]netip.Prefix{own, cafe}, false},
+		{[]netip.Prefix{own}, false},
+		{[]netip.Prefix{own, cafe, home}, true},
+	} {
+		at = c.at
+		if got := g.InterceptAddrDial("p", cellar); got != c.dials {
+			t.Errorf("on %v it is dialled: %t", at, got)
+		}
+		if g.InterceptAddrDial("q", cellar) || g.InterceptAddrDial("p", far) {
+			t.Errorf("on %v more is dialled than was told", at)
+		}
+	}
+}
+
 func TestOnlyRelaysOfPairedDevicesAreUsedAndOnlyBeyond(t *testing.T) {
 	relay, other := someID(t), someID(t)
 	through := ma.StringCast("/ip4/192.168.1.2/tcp/1/p2p/" + relay.String() + "/p2p-circuit")

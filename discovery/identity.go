@@ -53,6 +53,7 @@ func (n *Net) identified(e event.EvtPeerIdentificationCompleted) {
 		reached = nil // the port is that of an outgoing connection, or good for this one only
 	}
 	sameMachine := !isCircuit(remote) && manet.IsIPLoopback(remote)
+	n.gate.tell(d.id, e.ListenAddrs)
 	if d.book.settle(e.ListenAddrs, reached, sameMachine) {
 		n.events.add(Event{Kind: Learned, Device: d.id, Addrs: texts(d.book.lasting())})
 		if !d.direct() {

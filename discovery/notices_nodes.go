@@ -19,7 +19,10 @@ import (
 // gone.
 const boardID protocol.ID = "/kith/board/1"
 
-const tellFor = 10 * time.Second
+const (
+	tellFor  = 10 * time.Second
+	askAgain = 15 * time.Second // while the board knows no node
+)
 
 // serveTelling answers others, and tells those who come, until ctx ends.
 func (n *Net) serveTelling(ctx context.Context, b *rendezvous.Board) {
@@ -43,20 +46,19 @@ func (n *Net) serveTelling(ctx context.Context, b *rendezvous.Board) {
 		n.exchangeNodes(ctx, b, s, false)
 	})
 	defer n.host.RemoveStreamHandler(boardID)
-	told := map[peer.ID]bool{}
+	told := map[peer.ID]time.Time{} // by when the connection was made
 	for {
 		fresh := n.notices.elsewhere()
 		here := n.metHere()
-		for id := range told {
-			if !here[id] {
-				delete(told, id)
-			}
-		}
-		for id := range here {
-			if !told[id] { // both do: the other may have no board yet
-				told[id] = true
+		for id, since := range here {
+			if !told[id].Equal(since) { // both do: the other may have no board yet
 				telling.Go(func() { n.tellNodes(ctx, b, id) })
 			}
+		}
+		told = here
+		var again <-chan time.Time
+		if len(here) > 0 && b.Health().Nodes == 0 {
+			again = time.After(spread(askAgain)) // somebody may have found the others by then
 		}
 		select {
 		case <-ctx.Done():
@@ -66,19 +68,21 @@ func (n *Net) serveTelling(ctx context.Context, b *rendezvous.Board) {
 			return
 		case <-n.notices.met:
 		case <-fresh:
-			clear(told)
+			told = nil
+		case <-again:
+			told = nil
 		}
 	}
 }
 
-// metHere are the devices that are connected.
-func (n *Net) metHere() map[peer.ID]bool {
+// metHere are the devices that are connected, and since when.
+func (n *Net) metHere() map[peer.ID]time.Time {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	out := map[peer.ID]bool{}
+	out := map[peer.ID]time.Time{}
 	for id, d := range n.devices {
-		if d.up {
-			out[id] = true
+		if l := best(d.links); l != nil && d.up {
+			out[id] = l.opened
 		}
 	}
 	return out

@@ -7,6 +7,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/network"
@@ -14,6 +15,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/sec"
 	"github.com/libp2p/go-libp2p/p2p/net/swarm"
 	circuitpb "github.com/libp2p/go-libp2p/p2p/protocol/circuitv2/pb"
+	"github.com/quic-go/quic-go"
 )
 
 // Outcome is what became of an attempt to reach a device at one address.
@@ -86,7 +88,30 @@ func outcomeOf(err error) (Outcome, peer.ID) {
 	case timedOut(err) && !strings.Contains(err.Error(), "negotiate"): // libp2p has no type for how far it came
 		return TimedOut, ""
 	}
-	return NotKith, ""
+	return unwrapped(err), ""
+}
+
+// unwrapped says why a dial has failed whose error says so in words alone: QUIC
+// loses what the system has said of a packet that did not leave.
+func unwrapped(err error) Outcome {
+	var quicked *quic.TransportError
+	if !errors.As(err, &quicked) {
+		return NotKith // a connection was made, and what came by it made no sense
+	}
+	says := func(all []syscall.Errno) bool {
+		return slices.ContainsFunc(all, func(e syscall.Errno) bool { return strings.Contains(quicked.ErrorMessage, e.Error()) })
+	}
+	switch {
+	case quicked.Remote:
+		return NotKith
+	case says(routeErrors):
+		return NoRoute
+	case says(nobodyErrors):
+		return Unreachable
+	case says(forbiddenErrors):
+		return Forbidden
+	}
+	return TimedOut // whatever it was, nothing came back
 }
 
 // relayed says why a relay has not led to a device: it says so with a status of

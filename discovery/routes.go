@@ -65,6 +65,14 @@ func withoutGateway(ip netip.Addr) bool {
 	return err == nil && len(gateway) == 0
 }
 
+// links are the networks of the interfaces of this machine.
+func (n *Net) links() []netip.Prefix {
+	if h := n.here.Load(); h != nil {
+		return h.prefixes
+	}
+	return nil
+}
+
 // onLink tells whether an address is on a link of this machine: its own, a
 // link-local one, on a network of its interfaces, or a private one to which a
 // route leads without a gateway.

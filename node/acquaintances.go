@@ -164,7 +164,7 @@ func (d *Device) acquainted(l *link) {
 		}
 		d.acquaintances.note(c.Device, c.LastSeen)
 		if id, err := peer.Decode(string(c.Device)); err == nil {
-			d.net.Remember(id, c.Addresses)
+			d.net.Introduce(id, c.Addresses)
 		}
 	}
 	d.changed.tell()

@@ -112,6 +112,7 @@ func (x *rescuing) trust(id peer.ID, addrs ...string) error {
 	if err := x.net.Trust(id); err != nil {
 		return err
 	}
+	x.net.Vouch(id, addrs) // a person has given them
 	x.net.Remember(id, addrs)
 	return nil
 }

@@ -6,11 +6,14 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
+	dht "github.com/libp2p/go-libp2p-kad-dht"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/core/protocol"
 	ma "github.com/multiformats/go-multiaddr"
 )
 
@@ -60,10 +63,34 @@ func (b *Board) tryEntry(ctx context.Context) error {
 		b.showUp()
 		return nil
 	}
-	if reached > 0 {
-		err = errors.New("those reached are no nodes of this DHT")
+	switch {
+	case b.foreign(all):
+		err = errForeign
+	case reached > 0:
+		err = errors.New("those reached do not answer")
 	}
 	return fmt.Errorf("enter the DHT: %w: %w", ErrAlone, err)
+}
+
+// errForeign: another program, or a node of another DHT, is where nodes were.
+var errForeign = errors.New("those reached are no nodes of this DHT")
+
+// foreign tells whether a node has said what it speaks, and it is not this.
+func (b *Board) foreign(all []peer.AddrInfo) bool {
+	return slices.ContainsFunc(all, func(n peer.AddrInfo) bool {
+		speaks, err := b.host.Peerstore().GetProtocols(n.ID)
+		return err == nil && b.connected(n.ID) && len(speaks) > 0 && !slices.ContainsFunc(speaks, func(p protocol.ID) bool {
+			return strings.HasPrefix(string(p), string(b.prefix())+"/kad/")
+		})
+	})
+}
+
+// prefix begins the names of the protocols of this DHT.
+func (b *Board) prefix() protocol.ID {
+	if b.o.Mode == Private {
+		return privatePrefix
+	}
+	return dht.DefaultPrefix
 }
 
 // reachSome connects to nodes, in their order, until enough are reached, and
@@ -138,7 +165,7 @@ func (b *Board) Nodes() []string {
 	if b.o.Mode == Public {
 		return nil
 	}
-	own := peer.AddrInfo{ID: b.host.ID(), Addrs: b.host.Addrs()}
+	own := peer.AddrInfo{ID: b.host.ID(), Addrs: b.addrsFactory(b.host.Addrs())}
 	if len(own.Addrs) > 2*maxNodeAddrs {
 		own.Addrs = own.Addrs[:2*maxNodeAddrs]
 	}
@@ -212,12 +239,24 @@ func (b *Board) learn() {
 	}
 	for _, id := range b.dht.RoutingTable().ListPeers() {
 		info := b.host.Peerstore().PeerInfo(id)
+		info.Addrs = append(b.reachedAt(id), info.Addrs...)
 		info.Addrs = ma.FilterAddrs(info.Addrs, func(a ma.Multiaddr) bool { return b.reach.may(id, a) })
 		b.known.add(info, true)
 	}
 	if err := b.known.save(); err != nil {
 		b.log.Warn("the known nodes of the board are not kept", "error", err)
 	}
+}
+
+// reachedAt is where this node is connected with another that it has called.
+func (b *Board) reachedAt(id peer.ID) []ma.Multiaddr {
+	var out []ma.Multiaddr
+	for _, c := range b.swarm.ConnsToPeer(id) {
+		if c.Stat().Direction == network.DirOutbound {
+			out = append(out, c.RemoteMultiaddr())
+		}
+	}
+	return out
 }
 
 // sooner is the shorter of two times, of which the first may have no end.

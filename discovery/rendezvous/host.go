@@ -75,6 +75,7 @@ func (b *Board) build(key crypto.PrivKey) error {
 		return errors.Join(fmt.Errorf("make the board's host: the network is a %T", h.Network()), h.Close())
 	}
 	b.host, b.swarm = h, s
+	b.built.Store(true)
 	s.Notify(&network.NotifyBundle{ConnectedF: func(network.Network, network.Conn) { b.worked() }})
 	return nil
 }
@@ -174,13 +175,35 @@ func (b *Board) worthKeeping(id peer.ID) bool {
 func (b *Board) connected(id peer.ID) bool { return len(b.swarm.ConnsToPeer(id)) > 0 }
 
 // addrsFactory is what others are told of where this node is. Loopback is left
-// out unless there is nothing else.
+// out unless there is nothing else. The interfaces are looked at each time:
+// libp2p does so once a minute, and would tell for so long where this node was.
+// What it knows beside them, a router's port, counts too.
 func (b *Board) addrsFactory(given []ma.Multiaddr) []ma.Multiaddr {
-	out := ma.FilterAddrs(slices.Clone(given), func(a ma.Multiaddr) bool {
+	all := given
+	if b.built.Load() {
+		all = b.listening()
+		if b.o.PortMapping {
+			all = append(all, given...)
+		}
+	}
+	out := ma.FilterAddrs(slices.Clone(all), func(a ma.Multiaddr) bool {
 		return direct(a) && !manet.IsIPLoopback(a) && !manet.IsIP6LinkLocal(a)
 	})
 	if len(out) == 0 {
-		return given
+		return all
+	}
+	return ma.Unique(out)
+}
+
+// listening is where this node listens, by the interfaces of this moment.
+func (b *Board) listening() []ma.Multiaddr {
+	ips, err := manet.InterfaceMultiaddrs()
+	if err != nil {
+		return nil
+	}
+	out, err := manet.ResolveUnspecifiedAddresses(b.swarm.ListenAddresses(), ips)
+	if err != nil {
+		return nil // no interface of that kind
 	}
 	return out
 }

@@ -69,7 +69,7 @@ func newNodes(dir string, fixed []peer.AddrInfo) (*nodes, error) {
 }
 
 // add takes in where a node is, and tells whether that is news. A node that has
-// answered comes first.
+// answered comes first, and so does the first of its addresses, at which it did.
 func (n *nodes) add(info peer.AddrInfo, answered bool) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -83,11 +83,12 @@ func (n *nodes) addLocked(info peer.AddrInfo, answered bool) bool {
 		old = n.known[i]
 	}
 	addrs := ma.FilterAddrs(slices.Clone(info.Addrs), direct)
-	if !slices.ContainsFunc(addrs, func(a ma.Multiaddr) bool { return !ma.Contains(old.Addrs, a) }) {
+	moved := answered && len(addrs) > 0 && len(old.Addrs) > 0 && !addrs[0].Equal(old.Addrs[0])
+	if !moved && !slices.ContainsFunc(addrs, func(a ma.Multiaddr) bool { return !ma.Contains(old.Addrs, a) }) {
 		return false
 	}
-	merged := slices.Clone(addrs)
-	for _, a := range old.Addrs {
+	var merged []ma.Multiaddr
+	for _, a := range slices.Concat(addrs, old.Addrs) {
 		if !ma.Contains(merged, a) {
 			merged = append(merged, a)
 		}

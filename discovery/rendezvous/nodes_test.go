@@ -15,6 +15,7 @@ import (
 	ds "github.com/ipfs/go-datastore"
 	logging "github.com/ipfs/go-log/v2"
 	"github.com/libp2p/go-libp2p/core/peer"
+	ma "github.com/multiformats/go-multiaddr"
 	"go.uber.org/zap/zapcore"
 )
 
@@ -234,5 +235,34 @@ func TestTheLibrariesSayNothingOnTheirOwn(t *testing.T) {
 		if logging.Logger(name).Desugar().Core().Enabled(zapcore.ErrorLevel) {
 			t.Errorf("%s writes to the standard error", name)
 		}
+	}
+}
+
+func TestANodeThatAnswersElsewhereComesFirstThere(t *testing.T) {
+	n, err := newNodes("", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := node(t, 0).ID
+	old, here := ma.StringCast("/ip4/203.0.113.1/tcp/5485"), ma.StringCast("/ip4/203.0.113.2/tcp/5485")
+	n.add(peer.AddrInfo{ID: id, Addrs: []ma.Multiaddr{old, here, here}}, true)
+	if n.add(peer.AddrInfo{ID: id, Addrs: []ma.Multiaddr{here}}, false) {
+		t.Error("that it is said to be where it is known to be is news")
+	}
+	if !n.add(peer.AddrInfo{ID: id, Addrs: []ma.Multiaddr{here, old}}, true) {
+		t.Error("that it has answered at the other address is no news")
+	}
+	if got := n.all()[0].Addrs; len(got) != 2 || !got[0].Equal(here) {
+		t.Errorf("it is at %v", got)
+	}
+}
+
+// TestABoardTellsWhereItIsNow: libp2p looks at the interfaces once a minute.
+func TestABoardTellsWhereItIsNow(t *testing.T) {
+	b := enact(t, Options{Mode: Private}).Board
+	stale := place(1)[0]
+	got := b.addrsFactory([]ma.Multiaddr{stale})
+	if len(got) == 0 || ma.Contains(got, stale) {
+		t.Errorf("it says that it is at %v", got)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	dht "github.com/libp2p/go-libp2p-kad-dht"
@@ -28,6 +29,7 @@ type Board struct {
 	host    host.Host
 	swarm   *swarm.Swarm
 	dht     *dht.IpfsDHT
+	built   atomic.Bool // host and swarm are set
 
 	wake  chan struct{} // something is to be tended
 	tasks chan struct{} // has room for those at work

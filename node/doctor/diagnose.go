@@ -59,8 +59,8 @@ func ruleTurnedAway(_ *Network, d *Device) (Finding, bool) {
 
 func turnedAway(d *Device, how string) Finding {
 	return Finding{
-		Code: TurnsAway, Message: "it is " + how + ", but wants nothing of this device: it was revoked or forgotten there, or is paused there",
-		Hint: "look at kith devices on " + d.Name + ": if this device is paused, kith resume; if it is not listed, pair them again with kith pair",
+		Code: TurnsAway, Message: "it is " + how + ", but wants nothing of this device: it was revoked or forgotten there, is paused there, or comes from beyond the network that the other one is to stay within",
+		Hint: "look at kith devices on " + d.Name + ": if this device is paused, kith resume; if kith config there has lan-only, switch that off; if it is not listed, pair them again with kith pair",
 	}
 }
 
