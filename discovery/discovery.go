@@ -104,6 +104,25 @@ type Net struct {
 // empty. It fails if the key is not Ed25519 ([ErrKey]), if an address is not
 // one that can be listened on ([ErrAddr]), or if none of them could be bound.
 func New(o Options) (*Net, error) {
+	listen, err := o.listen()
+	if err != nil {
+		return nil, err
+	}
+	n, err := newNet(o)
+	if err != nil {
+		return nil, err
+	}
+	if err := n.listen(listen); err != nil {
+		return nil, errors.Join(err, n.Close())
+	}
+	if o.MDNS {
+		n.speech = mdns.New(n.log)
+	}
+	return n, nil
+}
+
+// newNet makes the host, which does not listen.
+func newNet(o Options) (*Net, error) {
 	n := &Net{
 		log:       o.logger(),
 		events:    newQueue(),
@@ -115,10 +134,6 @@ func New(o Options) (*Net, error) {
 		pairing:   map[protocol.ID]network.StreamHandler{},
 		notices:   newNotices(),
 	}
-	listen, err := o.listen()
-	if err != nil {
-		return nil, err
-	}
 	n.gate = newGate(extent{lanOnly: o.LANOnly, onLink: n.onLink, links: n.links})
 	n.far = newFar()
 	n.far.relayed = o.Relayed
@@ -126,12 +141,6 @@ func New(o Options) (*Net, error) {
 	n.look()
 	if err := n.build(o); err != nil {
 		return nil, fmt.Errorf("make the network host: %w", err)
-	}
-	if err := n.listen(listen); err != nil {
-		return nil, errors.Join(err, n.Close())
-	}
-	if o.MDNS {
-		n.speech = mdns.New(n.log)
 	}
 	return n, nil
 }
