@@ -10,7 +10,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"strconv"
 	"testing"
 	"time"
 )
@@ -27,21 +26,10 @@ var program string
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	moreAtOnce()
 	if out := os.Getenv(captureVariable); out != "" {
 		os.Exit(captureInto(out))
 	}
 	os.Exit(run(m))
-}
-
-// moreAtOnce has more stories run at a time than there are processors, unless
-// told otherwise: they mostly wait for each other's devices.
-func moreAtOnce() {
-	told := false
-	flag.Visit(func(f *flag.Flag) { told = told || f.Name == "test.parallel" })
-	if !told && !*full {
-		_ = flag.Set("test.parallel", strconv.Itoa(max(5, runtime.GOMAXPROCS(0))))
-	}
 }
 
 func run(m *testing.M) int {
