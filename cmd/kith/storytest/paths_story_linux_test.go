@@ -108,11 +108,14 @@ func underBlows(t *testing.T, laptop, phone *device, blows []blow) {
 	each := float64(sender.out.Load()) / float64(len(calm)) // with all heads
 
 	before, begun := sender.out.Load(), time.Now()
-	n, bytes := size(len(blows), 20), int64(size(32<<20, 256<<20))
+	n, bytes := size(len(blows), 20), int64(size(80<<20, 256<<20))
 	writeNoise(t, r, laptop.at("large"), bytes)
 	goesOn := func() error {
 		since := receiver.in.Load()
 		regularly(t, "the file to go on", patience, func() error {
+			if _, err := os.Stat(phone.at("large")); err == nil {
+				return nil // all of it has come
+			}
 			if came := receiver.in.Load() - since; came < 512<<10 {
 				return fmt.Errorf("only %d bytes more have come; the laptop says %+v", came, laptop.route(phone))
 			}
